@@ -1,0 +1,139 @@
+import { createHash, type Hash } from 'node:crypto'
+
+/** What was learnt from one body on its way. */
+export interface Digests {
+  /** SHA-256 of the bytes as fetched, 32 bytes: the evidence. */
+  readonly digest: Uint8Array
+  /** SHA-256 of the canonical form, 32 bytes: what decides whether two copies are one message. */
+  readonly matchDigest: Uint8Array
+  readonly bytes: number
+  /** Length of the canonical form. */
+  readonly matchBytes: number
+  /** The bytes hold a NUL. */
+  readonly nul: boolean
+}
+
+const CR = 0x0d
+const LF = 0x0a
+const CRLF = Buffer.from('\r\n')
+const ONE_CR = Buffer.from('\r')
+const MASKED_NUL = Buffer.from([0x80])
+
+/**
+ * Digests one body fed in pieces of any size; the result does not depend on where the pieces are cut.
+ *
+ * The canonical form is what servers change by themselves: any run of CR before LF, none included, reads as CRLF,
+ * and NUL reads as 0x80. A CR that no LF follows stays. Most mail is canonical already, and then one hash does for
+ * both: a second one is begun at the first byte that differs, with what came before fed to it from the first.
+ */
+export class Digester {
+  readonly #plain: Hash = createHash('sha256')
+  /** Null while everything so far is canonical. */
+  #canonical: Hash | null = null
+  #bytes = 0
+  #matchBytes = 0
+  #nul = false
+  /** CRs at the end of what was fed that an LF may still follow; while canonical, at most one and in neither hash. */
+  #heldCr = 0
+
+  /** Takes the next piece; it is not kept. */
+  update(piece: Uint8Array): void {
+    if (piece.length === 0) return
+    this.#bytes += piece.length
+    if (this.#canonical === null) {
+      if (isCanonical(piece, this.#heldCr === 1)) {
+        this.#updateBoth(piece)
+        return
+      }
+      this.#canonical = this.#plain.copy()
+      if (this.#heldCr === 1) this.#plain.update(ONE_CR)
+    }
+    this.#plain.update(piece)
+    this.#updateCanonical(this.#canonical, piece)
+  }
+
+  /** Ends the body. May be called once. */
+  finish(): Digests {
+    const held = Buffer.alloc(this.#heldCr, CR)
+    this.#matchBytes += held.length
+    if (this.#canonical === null) this.#plain.update(held)
+    else this.#canonical.update(held)
+    const digest = this.#plain.digest()
+    const matchDigest = this.#canonical === null ? digest : this.#canonical.digest()
+    return { digest, matchDigest, bytes: this.#bytes, matchBytes: this.#matchBytes, nul: this.#nul }
+  }
+
+  #updateBoth(piece: Uint8Array): void {
+    if (this.#heldCr === 1) this.#plain.update(ONE_CR)
+    this.#matchBytes += this.#heldCr
+    this.#heldCr = piece[piece.length - 1] === CR ? 1 : 0
+    const kept = piece.length - this.#heldCr
+    this.#plain.update(piece.subarray(0, kept))
+    this.#matchBytes += kept
+  }
+
+  #updateCanonical(hash: Hash, piece: Uint8Array): void {
+    let start = 0
+    const flush = (end: number): void => {
+      if (end <= start) return
+      hash.update(piece.subarray(start, end))
+      this.#matchBytes += end - start
+    }
+    const put = (bytes: Buffer): void => {
+      hash.update(bytes)
+      this.#matchBytes += bytes.length
+    }
+    for (let i = 0; i < piece.length; i++) {
+      const byte = piece[i]
+      if (byte === CR) {
+        if (this.#heldCr === 0) flush(i)
+        this.#heldCr++
+        start = i + 1
+      } else if (byte === LF) {
+        if (this.#heldCr === 0) flush(i)
+        put(CRLF)
+        this.#heldCr = 0
+        start = i + 1
+      } else {
+        if (this.#heldCr > 0) {
+          put(Buffer.alloc(this.#heldCr, CR))
+          this.#heldCr = 0
+          start = i
+        }
+        if (byte === 0) {
+          flush(i)
+          put(MASKED_NUL)
+          this.#nul = true
+          start = i + 1
+        }
+      }
+    }
+    flush(piece.length)
+  }
+}
+
+/** True when every LF stands after exactly one CR and there is no NUL. `afterCr`: the byte before was a CR. */
+function isCanonical(piece: Uint8Array, afterCr: boolean): boolean {
+  if (piece.includes(0)) return false
+  const first = piece[0]
+  if (afterCr ? first === CR : first === LF) return false
+  for (let i = piece.indexOf(LF, 1); i !== -1; i = piece.indexOf(LF, i + 1)) {
+    if (piece[i - 1] !== CR || piece[i - 2] === CR) return false
+  }
+  const end = piece.length
+  return !(end >= 2 && piece[end - 1] === CR && piece[end - 2] === CR)
+}
+
+/** Digests a body held whole. */
+export function digestWhole(body: Uint8Array): Digests {
+  const digester = new Digester()
+  digester.update(body)
+  return digester.finish()
+}
+
+/** Digests a body read in pieces. Throws what reading throws. */
+export async function digestStream(pieces: AsyncIterable<Uint8Array>): Promise<Digests> {
+  const digester = new Digester()
+  for await (const piece of pieces) digester.update(piece)
+  return digester.finish()
+}

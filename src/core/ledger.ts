@@ -1,0 +1,254 @@
+import type { Candidate, FlagState, Listed, SpecialUse } from './mail.ts'
+import type { Cursor, Position } from './connector.ts'
+import type { Digests } from './digest.ts'
+import type { MessageState, Totals } from './states.ts'
+
+/** A source account and the destination account that its mail goes to: one row of `mailboxes.csv`. */
+export interface Pair {
+  readonly id: number
+  readonly source: string
+  readonly destination: string
+}
+
+/** A mailbox of a pair and where its mail goes. */
+export interface MailboxRecord {
+  readonly id: number
+  readonly pairId: number
+  readonly sourcePath: readonly string[]
+  readonly specialUse: SpecialUse | null
+  /** Where listing resumes; null before the first whole listing. */
+  readonly cursor: Cursor | null
+  /** Counts the validities that the source mailbox has had; keys mean something only within one. */
+  readonly epoch: number
+  readonly destination: DestinationRecord
+}
+
+/** A mailbox at the destination. Several source mailboxes may be mapped to one. */
+export interface DestinationRecord {
+  readonly id: number
+  readonly path: readonly string[]
+  /** The validity under which its keys are claimed; null before the first session saw it. */
+  readonly validity: string | null
+  /** What it held before our first append has been written down as candidates. */
+  readonly surveyed: boolean
+}
+
+/** Why a message is an exception. */
+export interface Reason {
+  /** A stable word, such as `too-large` or `refused`. */
+  readonly code: string
+  /** One line: what happened. Never mail content. */
+  readonly text: string
+  /** The server's words, passed through `printable`, or null. */
+  readonly serverText: string | null
+}
+
+/** One message of the source, as the ledger knows it. */
+export interface MessageRecord {
+  readonly id: number
+  readonly mailboxId: number
+  readonly key: string
+  readonly epoch: number
+  /** As announced by the listing until `digests` is known. */
+  readonly bytes: number
+  readonly internalDate: number
+  /** Flags at the source when last seen. */
+  readonly flags: readonly string[]
+  readonly state: MessageState
+  readonly digests: Digests | null
+  readonly messageId: string | null
+  /** Where it lies at the destination. */
+  readonly destinationKey: string | null
+  readonly destinationValidity: string | null
+  /** The source flags that have been merged into the destination's. */
+  readonly appliedFlags: readonly string[]
+  /** Low-water mark of the append in flight. */
+  readonly position: Position | null
+  /** How often an append of it was begun. */
+  readonly attempts: number
+  readonly reason: Reason | null
+  /** An append of it was ever in doubt. */
+  readonly doubted: boolean
+  /** It has vanished from the source. */
+  readonly gone: boolean
+  /** Milliseconds since 1970 of its last good verification after it landed, else null. */
+  readonly verifiedAt: number | null
+}
+
+/** A message about to be sent. */
+export interface Intent {
+  readonly id: number
+  readonly digests: Digests
+  readonly messageId: string | null
+  /** Flags that the append itself will set. */
+  readonly appliedFlags: readonly string[]
+}
+
+/** A message found at the destination to be one of ours. */
+export interface Claim {
+  readonly id: number
+  readonly key: string | null
+  readonly validity: string | null
+}
+
+/** A claim on mail that was there before the first run. */
+export interface Adoption {
+  readonly id: number
+  readonly key: string
+  readonly digests: Digests
+  readonly messageId: string | null
+  /** The source's flags that the found message has already; the others are added later, none are removed. */
+  readonly appliedFlags: readonly string[]
+}
+
+/** What a survey wrote down of one message that was at the destination before our first append. */
+export interface SurveyedCandidate extends Candidate {
+  /** Null until its body has been read. */
+  readonly matchDigest: Uint8Array | null
+}
+
+export type FindingClass = 'explained' | 'removed-after-check' | 'open'
+
+/** Something that verification or the end of a run found. */
+export interface Finding {
+  readonly class: FindingClass
+  /** What was looked at: `count`, `missing`, `digest`, `flags`, `internal-date`, `late-landing`, `balance`, … */
+  readonly check: string
+  readonly pairId: number
+  readonly mailboxId: number
+  /** The message's row, or null for a finding about a mailbox. */
+  readonly messageId: number | null
+  /** Key of the message at the source and at the destination, where there is one. */
+  readonly sourceKey: string | null
+  readonly destinationKey: string | null
+  readonly expected: string
+  readonly actual: string
+  /** For `explained`: the rule that explains it. */
+  readonly rule: string | null
+}
+
+/** How a listed message enters the ledger. */
+export interface NewRow {
+  readonly listed: Listed
+  /** Null: to be moved. Otherwise it is `skipped` from the start. */
+  readonly skip: Reason | null
+}
+
+/**
+ * What was seen, what is in flight, what landed. Every method is one transaction and durable when it returns;
+ * each is safe to call twice with the same facts. Methods throw `SealpostError`: `corrupt` for a damaged file,
+ * `bug` for a transition that docs/design.md section 5 does not know.
+ */
+export interface Ledger {
+  /** Finds or adds the pair. */
+  openPair(source: string, destination: string): Pair
+  pairs(): readonly Pair[]
+
+  /** Finds or adds the mailbox; the destination path of a known one is kept as it was decided first. */
+  openMailbox(
+    pairId: number,
+    sourcePath: readonly string[],
+    specialUse: SpecialUse | null,
+    destinationPath: readonly string[],
+  ): MailboxRecord
+  mailbox(mailboxId: number): MailboxRecord
+  mailboxes(pairId: number): readonly MailboxRecord[]
+
+  /** Begins a listing and returns its number, by which `endListing` knows what it named. */
+  beginListing(mailboxId: number): number
+  /** Adds new messages as `discovered` or `skipped`; for known ones brings flags up to date. Returns how many were new. */
+  addListed(mailboxId: number, listing: number, rows: readonly NewRow[]): number
+  setSourceFlags(mailboxId: number, states: readonly FlagState[]): void
+  markPresent(mailboxId: number, listing: number, keys: readonly string[]): void
+  /** Rows that had not landed become `expunged`; the others are marked gone. */
+  markGone(mailboxId: number, keys: readonly string[]): void
+  /** Stores the cursor; when `complete`, what the listing did not name is marked gone as in `markGone`. */
+  endListing(mailboxId: number, listing: number, cursor: Cursor, complete: boolean): void
+  /** The source's keys mean nothing any more: later listings make new rows, the old ones wait to be matched by content. */
+  beginEpoch(mailboxId: number): void
+  /**
+   * A new row turned out to be one of an earlier epoch: it takes over state, claim and history, and the old row goes.
+   * Returns false when no old row with this matchDigest is left.
+   */
+  inherit(id: number, digests: Digests): boolean
+  /** Rows of earlier epochs that no new row took over are marked gone. */
+  endEpochs(mailboxId: number): void
+
+  /** `discovered` rows after `afterId`, in order, at most so many messages and (but for the first) bytes. */
+  pending(mailboxId: number, afterId: number, messages: number, bytes: number): readonly MessageRecord[]
+  message(id: number): MessageRecord
+  /** Rows `appending`, of a mailbox. */
+  inDoubt(mailboxId: number): readonly MessageRecord[]
+
+  /** `discovered` -> `appending`, with digests and low-water mark. Durable before the first byte is sent (invariant 4). */
+  intend(items: readonly Intent[], position: Position): void
+  /** `appending` -> `landed`. A key that another row holds is a `bug`; ask `claimant` first. */
+  land(claims: readonly Claim[]): void
+  /** `appending` -> `discovered`: the destination is known not to have it. `doubted` marks rows whose append was in doubt. */
+  revert(ids: readonly number[], doubted: boolean): void
+  /** `discovered` or `appending` -> `quarantined`. */
+  quarantine(id: number, reason: Reason): void
+  /** `discovered` or `appending` -> `skipped`. */
+  skip(id: number, reason: Reason): void
+  /** `discovered` or `appending` -> `expunged`: it vanished from the source before it landed. */
+  expunge(ids: readonly number[]): void
+  /** `quarantined` -> `discovered`; all of a pair when `ids` is null. Returns how many. */
+  requeue(pairId: number, ids: readonly number[] | null): number
+  /** Of these keys at the destination, the ones that no row has claimed. */
+  unclaimed(destinationId: number, validity: string, keys: readonly string[]): readonly string[]
+  /** The row that has claimed this key, or null. */
+  claimant(destinationId: number, validity: string, key: string): MessageRecord | null
+
+  /** The destination's keys are good under this validity. Claims under another one are kept until reclaimed. */
+  setValidity(destinationId: number, validity: string): void
+  /** Rows that landed under another validity than the destination's present one, in order after `afterId`. */
+  staleClaims(destinationId: number, afterId: number, limit: number): readonly MessageRecord[]
+  /** A landed row's copy was found again under the present validity. */
+  reclaim(claims: readonly Claim[]): void
+
+  /** Writes down what was at the destination before the first append. */
+  addCandidates(destinationId: number, candidates: readonly Candidate[]): void
+  /** The survey is whole. */
+  endSurvey(destinationId: number): void
+  /** Throws away candidates, so that a survey can begin anew. */
+  clearCandidates(destinationId: number): void
+  /** Unclaimed candidates with one of these Message-IDs; null asks for those without one. */
+  candidates(destinationId: number, messageIds: readonly (string | null)[]): readonly SurveyedCandidate[]
+  setCandidateDigest(destinationId: number, key: string, matchDigest: Uint8Array): void
+  /** `discovered` -> `existing`, claiming the candidate's key. */
+  adopt(destinationId: number, validity: string, adoptions: readonly Adoption[]): void
+
+  /** Landed rows of the pair, gone from the source, in another mailbox, with this matchDigest: mail that was moved. */
+  moved(pairId: number, matchDigest: Uint8Array): readonly MessageRecord[]
+  /** The row takes over state and claim of `fromId`, whose copy now lies at `claim` in the row's own destination. */
+  inheritMove(id: number, fromId: number, digests: Digests, claim: Claim): void
+
+  /** Landed and existing rows whose source flags differ from what was merged, in order after `afterId`. */
+  flagWork(mailboxId: number, afterId: number, limit: number): readonly MessageRecord[]
+  setAppliedFlags(items: readonly { readonly id: number; readonly flags: readonly string[] }[]): void
+
+  /** Landed and existing rows in order after `afterId`. */
+  delivered(mailboxId: number, afterId: number, limit: number): readonly MessageRecord[]
+  /** Marks rows as verified at `at` (milliseconds since 1970). */
+  setVerified(ids: readonly number[], at: number): void
+  /** How many landed and existing rows have never been verified. */
+  unverified(pairId: number | null): number
+  /** Replaces the findings of one mailbox that came from this check group (`verify` or `run`). */
+  replaceFindings(mailboxId: number, group: 'verify' | 'run', findings: readonly Finding[]): void
+  findings(pairId: number | null): readonly Finding[]
+
+  totals(scope: { readonly pairId?: number; readonly mailboxId?: number }): Totals
+  /** Quarantined and skipped rows, in order after `afterId`. */
+  exceptions(pairId: number | null, afterId: number, limit: number): readonly MessageRecord[]
+  /** Rows whose append was ever in doubt, of a mailbox. */
+  doubted(mailboxId: number): readonly MessageRecord[]
+
+  /** The slowest append seen, in milliseconds; 0 before the first. */
+  slowestAppend(): number
+  noteAppend(milliseconds: number): void
+  /** Writes down that a run begins; returns its number. */
+  beginRun(kind: string, at: number): number
+  endRun(run: number, at: number, outcome: string): void
+
+  close(): void
+}
