@@ -1,0 +1,10 @@
+// `npm run build`: the compiled program in dist.
+import { build, SetUpError } from './set-up.mjs'
+
+try {
+  build()
+} catch (error) {
+  if (!(error instanceof SetUpError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
+}

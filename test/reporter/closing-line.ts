@@ -1,0 +1,48 @@
+import { writeSync } from 'node:fs'
+import type { Reporter, SerializedError, TestModule, TestRunEndReason } from 'vitest/node'
+import { missingPackages, wantedPackages } from '../../scripts/set-up.mjs'
+import { closingLine, countRun, type Counts } from './count.ts'
+
+/** Prints the counts as the very last line of the run, alone, and lets the run fail when they say so. */
+export class ClosingLineReporter implements Reporter {
+  #counts: Counts | null = null
+
+  onInit(): void {
+    process.on('exit', () => {
+      if (this.#counts === null) return
+      if (this.#counts.failed > 0) process.exitCode ||= 1
+      writeSync(1, `${closingLine(this.#counts)}\n`)
+    })
+  }
+
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandled: readonly SerializedError[],
+    reason: TestRunEndReason,
+  ): void {
+    this.#counts = countRun(modules, unhandled, reason === 'interrupted')
+    if (this.#counts.passed === 0) writeSync(1, 'no test has passed\n')
+    for (const line of skipReasons(modules)) writeSync(1, `${line}\n`)
+  }
+}
+
+/** One line for each file with skipped tests: how many, and the reasons that were given. */
+function skipReasons(modules: readonly TestModule[]): string[] {
+  const lines: string[] = []
+  for (const module of modules) {
+    const notes = new Set<string>()
+    let skipped = 0
+    for (const test of module.children.allTests('skipped')) {
+      skipped++
+      const result = test.result()
+      if (result.state === 'skipped' && result.note !== undefined) notes.add(result.note)
+    }
+    if (skipped > 0)
+      lines.push(`skipped: ${skipped} in ${module.relativeModuleId} ${[...notes].join('; ')}`.trim())
+  }
+  const missing = lines.length === 0 ? [] : missingPackages(wantedPackages())
+  if (missing.length > 0) {
+    lines.push(`skipped suites may need Debian packages that are not installed: ${missing.join(' ')}`)
+  }
+  return lines
+}
