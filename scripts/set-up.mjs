@@ -135,11 +135,8 @@ export function missingPackages(names) {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const installed = new Set(
-    String(stdout)
-      .split('\n')
-      .map((line) => line.replace(/^installed /, '')),
-  )
+  const lines = error === undefined ? stdout.split('\n') : []
+  const installed = new Set(lines.map((line) => line.replace(/^installed /, '')))
   return names.filter((name) => !installed.has(name))
 }
 
