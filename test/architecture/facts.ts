@@ -93,7 +93,7 @@ function specifierOf(node: ts.Node): string | null {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return textOf(node.moduleSpecifier)
   if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return textOf(node.argument.literal)
   if (!ts.isCallExpression(node)) return null
-  const called: ts.Node = node.expression
+  const called = node.expression
   const loads =
     called.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(called) && called.text === 'require')
   if (!loads) return null
