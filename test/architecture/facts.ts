@@ -35,10 +35,25 @@ const TIME_MEMBERS = new Set([
   'process.uptime',
 ])
 const TIME_MODULES = new Set(['node:timers', 'node:timers/promises', 'node:perf_hooks'])
-const SURROUNDINGS = new Set(['process.env', 'process.exit', 'process.argv', 'process.exitCode', 'process.abort'])
+const SURROUNDINGS = new Set(['process.env', 'process.exit', 'process.argv', 'process.abort'])
 const WRITES = new Set(['process.stdout', 'process.stderr'])
-const SQL =
-  /^\s*(?:(PRAGMA)\s+\w|(SELECT)\s[\s\S]*\bFROM\s|(INSERT)\s+(?:OR\s+\w+\s+)?INTO\s|(REPLACE)\s+INTO\s|(UPDATE)\s+[\w"]+\s+SET\s|(DELETE)\s+FROM\s|(CREATE)\s+(?:UNIQUE\s+|TEMP\s+)?(?:TABLE|INDEX|TRIGGER|VIEW)\s|(ALTER)\s+TABLE\s|(DROP)\s+(?:TABLE|INDEX|TRIGGER|VIEW)\s|(VACUUM)\b|(WITH)\s+\w+\s+AS\s*\(|(ATTACH)\s+DATABASE\s)/i
+const SQL = new RegExp(
+  [
+    'PRAGMA\\s+\\w',
+    'SELECT\\s[^]*\\bFROM\\s',
+    '(INSERT|REPLACE)\\s+(OR\\s+\\w+\\s+)?INTO\\s',
+    'UPDATE\\s+[\\w"]+\\s+SET\\s',
+    'DELETE\\s+FROM\\s',
+    '(CREATE|DROP)\\s+(UNIQUE\\s+|TEMP\\s+)?(TABLE|INDEX|TRIGGER|VIEW)\\s',
+    'ALTER\\s+TABLE\\s',
+    'WITH\\s+\\w+\\s+AS\\s*\\(',
+    'ATTACH\\s+DATABASE\\s',
+    'VACUUM\\b',
+  ]
+    .map((statement) => `^\\s*${statement}`)
+    .join('|'),
+  'i',
+)
 
 /** Reads the facts off a source text. Throws nothing: what does not parse has no facts, and the compiler's own check says so. */
 export function readFacts(path: string, text: string): Facts {
@@ -76,10 +91,10 @@ export function readFacts(path: string, text: string): Facts {
     if (sql !== null)
       put(
         found.sql,
-        sql
-          .slice(1)
-          .find((word) => word !== undefined)
-          ?.toUpperCase() ?? '',
+        sql[0]
+          .trim()
+          .replace(/\W[\s\S]*/, '')
+          .toUpperCase(),
         node,
       )
     ts.forEachChild(node, visit)
