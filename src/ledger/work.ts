@@ -1,0 +1,81 @@
+import type { Ledger, MessageRecord } from '../core/ledger.ts'
+import { SealpostError } from '../core/errors.ts'
+import { encodeFlags, rowReader, toMessage, wrongState, type MessageRow } from './rows.ts'
+import type { Store } from './store.ts'
+
+type Methods = Pick<
+  Ledger,
+  'pending' | 'message' | 'inDoubt' | 'doubted' | 'flagWork' | 'setAppliedFlags' | 'delivered' | 'setVerified'
+>
+
+/** What there is to do: to send, to reconcile, to merge flags, to verify. */
+export function workMethods(store: Store): Methods {
+  const readRow = rowReader(store)
+  const selectPending = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_pending
+     WHERE mailbox_id = ? AND state = 'discovered' AND waiting = 0 AND id > ? ORDER BY id LIMIT ?`,
+  )
+  const selectInDoubt = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_appending WHERE mailbox_id = ? AND state = 'appending' ORDER BY id`,
+  )
+  const selectDoubted = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_doubted WHERE mailbox_id = ? AND doubted = 1 ORDER BY id`,
+  )
+  const selectFlagWork = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_flags
+     WHERE mailbox_id = ? AND state IN ('landed', 'existing') AND flags <> applied_flags AND id > ?
+     ORDER BY id LIMIT ?`,
+  )
+  const setApplied = store.prepare(
+    `UPDATE message SET applied_flags = ? WHERE id = ? AND state IN ('landed', 'existing')`,
+  )
+  const selectDelivered = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_delivered
+     WHERE mailbox_id = ? AND state IN ('landed', 'existing') AND id > ? ORDER BY id LIMIT ?`,
+  )
+  const setVerified = store.prepare(
+    `UPDATE message SET verified_at = ? WHERE id = ? AND state IN ('landed', 'existing')`,
+  )
+
+  return {
+    pending: store.read('pending', (mailboxId, afterId, messages, bytes) => {
+      const taken: MessageRecord[] = []
+      let sum = 0
+      for (const row of selectPending.iterate(mailboxId, afterId, messages)) {
+        sum += row.bytes
+        if (taken.length > 0 && sum > bytes) break
+        taken.push(toMessage(row))
+      }
+      return taken
+    }),
+
+    message: store.read('message', (id) => toMessage(readRow('message', id))),
+
+    inDoubt: store.read('inDoubt', (mailboxId) => selectInDoubt.all(mailboxId).map(toMessage)),
+
+    doubted: store.read('doubted', (mailboxId) => selectDoubted.all(mailboxId).map(toMessage)),
+
+    flagWork: store.read('flagWork', (mailboxId, afterId, limit) =>
+      selectFlagWork.all(mailboxId, afterId, limit).map(toMessage),
+    ),
+
+    setAppliedFlags: store.write('setAppliedFlags', (items) => {
+      for (const { id, flags } of items) {
+        if (setApplied.run(encodeFlags(flags), id).changes !== 1) {
+          throw wrongState('setAppliedFlags', readRow('setAppliedFlags', id))
+        }
+      }
+    }),
+
+    delivered: store.read('delivered', (mailboxId, afterId, limit) =>
+      selectDelivered.all(mailboxId, afterId, limit).map(toMessage),
+    ),
+
+    setVerified: store.write('setVerified', (ids, at) => {
+      if (!Number.isSafeInteger(at)) throw new SealpostError('bug', 'ledger: setVerified: not a time')
+      for (const id of ids) {
+        if (setVerified.run(at, id).changes !== 1) throw wrongState('setVerified', readRow('setVerified', id))
+      }
+    }),
+  }
+}
