@@ -124,6 +124,8 @@ export interface DestinationSession extends Session {
 
 /** A factory for sessions of one end of a project. `account` is a row's name for the account. */
 export interface Connector {
+  /** Names the credential that the account's sessions use, where several share one; absent where none is needed. */
+  credentialOf?(account: string): string
   openSource(account: string, signal: AbortSignal): Promise<SourceSession>
   openDestination(account: string, signal: AbortSignal): Promise<DestinationSession>
 }

@@ -52,7 +52,9 @@ export class SealpostError extends Error {
 }
 
 /** True for an error of ours with one of these kinds (any kind when none is named). */
-export function isKind(error: unknown, ...kinds: readonly ErrorKind[]): error is SealpostError {
+export function isKind(error: SealpostError, ...kinds: readonly ErrorKind[]): boolean
+export function isKind(error: unknown, ...kinds: readonly ErrorKind[]): error is SealpostError
+export function isKind(error: unknown, ...kinds: readonly ErrorKind[]): boolean {
   return error instanceof SealpostError && (kinds.length === 0 || kinds.includes(error.kind))
 }
 

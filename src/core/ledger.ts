@@ -182,10 +182,12 @@ export interface Ledger {
 
   /** `discovered` -> `appending`, with digests and low-water mark. Durable before the first byte is sent (invariant 4). */
   intend(items: readonly Intent[], position: Position): void
+  /** Rows `appending` whose append may or may not have been carried out; marks them for the count at the end. */
+  doubt(ids: readonly number[]): void
   /** `appending` -> `landed`. A key that another row holds is a `bug`; ask `claimant` first. */
   land(claims: readonly Claim[]): void
-  /** `appending` -> `discovered`: the destination is known not to have it. `doubted` marks rows whose append was in doubt. */
-  revert(ids: readonly number[], doubted: boolean): void
+  /** `appending` -> `discovered`: the destination is known not to have it. */
+  revert(ids: readonly number[]): void
   /** `discovered` or `appending` -> `quarantined`. */
   quarantine(id: number, reason: Reason): void
   /** `discovered` or `appending` -> `skipped`. */

@@ -1,0 +1,83 @@
+import type { Mailbox } from '../core/mail.ts'
+import type { DestinationSession } from '../core/connector.ts'
+import type { Adoption, SurveyedCandidate } from '../core/ledger.ts'
+import { throwIfAborted } from '../core/errors.ts'
+import type { EngineContext } from './settings.ts'
+import type { Prepared } from './fetch-batch.ts'
+import { groupByDigest, hex, readDigests, takeBest } from '../core/match-digests.ts'
+
+const SURVEY_SLICE = 1_000
+
+/**
+ * Writes down what the destination mailbox holds before our first append, once. Returns true when there is anything
+ * that a message of ours may be. Interrupted, it begins anew.
+ */
+export async function survey(
+  context: EngineContext,
+  session: DestinationSession,
+  mailbox: Mailbox,
+  destinationId: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { ledger } = context
+  ledger.clearCandidates(destinationId)
+  let slice = []
+  let found = 0
+  for await (const candidate of session.find(mailbox, null, signal)) {
+    throwIfAborted(signal)
+    found++
+    slice.push(candidate)
+    if (slice.length < SURVEY_SLICE) continue
+    ledger.addCandidates(destinationId, slice)
+    slice = []
+  }
+  ledger.addCandidates(destinationId, slice)
+  ledger.endSurvey(destinationId)
+  return found > 0
+}
+
+/**
+ * Of the prepared messages, adopts those that the survey wrote down: found by Message-ID (or the lack of one), decided
+ * by matchDigest alone. Returns the others.
+ */
+export async function adoptKnown(
+  context: EngineContext,
+  session: DestinationSession,
+  mailbox: Mailbox,
+  destination: { readonly id: number; readonly validity: string },
+  prepared: readonly Prepared[],
+  signal: AbortSignal,
+): Promise<readonly Prepared[]> {
+  const { ledger } = context
+  const messageIds = [...new Set(prepared.map((message) => message.messageId))]
+  const unread = ledger
+    .candidates(destination.id, messageIds)
+    .filter((candidate) => candidate.matchDigest === null)
+  await readDigests(
+    session,
+    mailbox,
+    unread,
+    (candidate, matchDigest) => ledger.setCandidateDigest(destination.id, candidate.key, matchDigest),
+    signal,
+  )
+  // From here to `adopt` nothing is awaited, so that no other lane takes the same candidate.
+  const groups = groupByDigest(ledger.candidates(destination.id, messageIds).flatMap(withDigest))
+  const adoptions: Adoption[] = []
+  const others: Prepared[] = []
+  for (const message of prepared) {
+    const found = takeBest(groups.get(hex(message.digests.matchDigest)) ?? [], message.row)
+    if (found === null) {
+      others.push(message)
+      continue
+    }
+    const appliedFlags = message.row.flags.filter((flag) => found.flags.includes(flag))
+    const { digests, messageId, row } = message
+    adoptions.push({ id: row.id, key: found.key, digests, messageId, appliedFlags })
+  }
+  if (adoptions.length > 0) ledger.adopt(destination.id, destination.validity, adoptions)
+  return others
+}
+
+function withDigest(candidate: SurveyedCandidate): { item: SurveyedCandidate; matchDigest: Uint8Array }[] {
+  return candidate.matchDigest === null ? [] : [{ item: candidate, matchDigest: candidate.matchDigest }]
+}

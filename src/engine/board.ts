@@ -1,0 +1,104 @@
+import type { Ledger, MessageRecord } from '../core/ledger.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+
+/** What a lane is given to do. */
+export type Task =
+  | { readonly kind: 'prepare'; readonly work: MailboxWork }
+  | { readonly kind: 'move'; readonly work: MailboxWork; readonly rows: readonly MessageRecord[] }
+  | { readonly kind: 'suspects'; readonly work: MailboxWork }
+  | { readonly kind: 'finish'; readonly work: MailboxWork }
+
+/** How the board deals. */
+export interface BoardRules {
+  /** The most that a slice holds; but one message always fits. */
+  readonly slice: { readonly messages: number; readonly bytes: number }
+  /** Where mail may have been moved between mailboxes, all are listed before anything is appended (design section 5). */
+  readonly listAllFirst: boolean
+  /** A server that gives no keys has its batches' keys looked up before the next batch: one lane a mailbox. */
+  readonly exclusive: boolean
+}
+
+/**
+ * Hands the work on a pair's mailboxes to its lanes, each row to one lane at a time. A lane stays with its mailbox
+ * while there is anything to do, takes a new one otherwise, and helps with another's last.
+ */
+export class Board {
+  readonly #ledger: Ledger
+  readonly #works: readonly MailboxWork[]
+  readonly #rules: BoardRules
+  #waiting: (() => void)[] = []
+
+  constructor(ledger: Ledger, works: readonly MailboxWork[], rules: BoardRules) {
+    this.#ledger = ledger
+    this.#works = works
+    this.#rules = rules
+  }
+
+  /** Something to do now, or null. `last`: the mailbox the lane worked on before. */
+  next(last: MailboxWork | null): Task | null {
+    const mayMove = !this.#rules.listAllFirst || this.#works.every((work) => isListed(work))
+    if (mayMove && last !== null) {
+      const task = this.#taskOf(last)
+      if (task !== null) return task
+    }
+    const fresh = this.#works.find((work) => work.phase === 'new')
+    if (fresh !== undefined) {
+      fresh.phase = 'preparing'
+      return { kind: 'prepare', work: fresh }
+    }
+    if (!mayMove) return null
+    const byLoad = [...this.#works].sort((a, b) => a.active - b.active)
+    for (const work of byLoad) {
+      const task = this.#taskOf(work)
+      if (task !== null) return task
+    }
+    return null
+  }
+
+  /** True when every mailbox is done. */
+  get isDone(): boolean {
+    return this.#works.every((work) => work.phase === 'done')
+  }
+
+  /** Resolves at the next `notify`. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** There may be something to do that was not there before. */
+  notify(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const wake of waiting) wake()
+  }
+
+  #taskOf(work: MailboxWork): Task | null {
+    if (work.phase !== 'moving') return null
+    if (!work.exhausted && !(this.#rules.exclusive && work.active > 0)) {
+      const rows = this.#ledger.pending(
+        work.record.id,
+        work.afterId,
+        this.#rules.slice.messages,
+        this.#rules.slice.bytes,
+      )
+      const last = rows[rows.length - 1]
+      if (last !== undefined) {
+        work.afterId = last.id
+        work.active++
+        return { kind: 'move', work, rows }
+      }
+      work.exhausted = !work.listing
+    }
+    if (!work.exhausted || work.active > 0) return null
+    if (work.suspects.length > 0) {
+      work.active++
+      return { kind: 'suspects', work }
+    }
+    work.phase = 'finishing'
+    return { kind: 'finish', work }
+  }
+}
+
+function isListed(work: MailboxWork): boolean {
+  return work.phase !== 'new' && work.phase !== 'preparing' && !work.listing
+}

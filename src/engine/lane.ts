@@ -1,0 +1,129 @@
+import { isKind, toSealpostError } from '../core/errors.ts'
+import type { Board, Task } from './board.ts'
+import { finishMailbox } from './finish-mailbox.ts'
+import { listMailbox } from './list-mailbox.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
+import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
+import { recover, tryAgain } from './recover.ts'
+import { retry } from '../core/retry.ts'
+
+/** A slice whose append is under way. The promise never rejects. */
+interface InFlight {
+  readonly work: MailboxWork
+  readonly trouble: Promise<Trouble | null>
+}
+
+/**
+ * One lane: one session at each end, working off the board. The next slice is fetched while the one before is being
+ * appended. Returns when the board is done or `stop` is aborted; throws what stops the pair.
+ */
+export async function runLane(lane: LaneContext, board: Board): Promise<void> {
+  let inFlight: InFlight | null = null
+  let last: MailboxWork | null = null
+  try {
+    while (!lane.stop.aborted) {
+      await lane.pair.whenNotPaused(lane.stop)
+      const task = board.next(last)
+      if (task === null) {
+        if (inFlight !== null) {
+          const settled: InFlight = inFlight
+          inFlight = null
+          await settle(lane, board, settled)
+        } else if (board.isDone) return
+        else await board.changed()
+        continue
+      }
+      last = task.work
+      if (task.kind === 'move') inFlight = await move(lane, board, task, inFlight)
+      else {
+        const settled: InFlight | null = inFlight
+        inFlight = null
+        await settle(lane, board, settled)
+        await perform(lane, board, task)
+      }
+    }
+  } finally {
+    // What is under way is waited for, so that its outcome is written down; its trouble is for the next run.
+    await inFlight?.trouble
+  }
+}
+
+async function move(
+  lane: LaneContext,
+  board: Board,
+  task: Extract<Task, { kind: 'move' }>,
+  before: InFlight | null,
+): Promise<InFlight | null> {
+  const { work, rows } = task
+  const fetched = await fetchRows(lane, work, rows).catch((error: unknown): Trouble => ({
+    rows,
+    refused: [],
+    error: toSealpostError(error, 'fetching a batch'),
+  }))
+  await settle(lane, board, before)
+  if ('prepared' in fetched) {
+    return { work, trouble: storeRows(lane, work, rows, fetched, { plainFlags: false }) }
+  }
+  await settle(lane, board, { work, trouble: Promise.resolve(fetched) })
+  return null
+}
+
+/** Waits for a slice and sees its rows through. */
+async function settle(lane: LaneContext, board: Board, slice: InFlight | null): Promise<void> {
+  if (slice === null) return
+  try {
+    const trouble = await slice.trouble
+    if (trouble !== null) await recover(lane, slice.work, trouble)
+  } finally {
+    slice.work.active--
+    board.notify()
+  }
+}
+
+async function perform(lane: LaneContext, board: Board, task: Exclude<Task, { kind: 'move' }>): Promise<void> {
+  const { work } = task
+  try {
+    if (task.kind === 'prepare') await prepare(lane, board, work)
+    else if (task.kind === 'suspects') await tryAgain(lane, work)
+    else await finish(lane, work)
+  } finally {
+    if (task.kind === 'suspects') work.active--
+    board.notify()
+  }
+}
+
+async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Promise<void> {
+  const { context, sessions, stop } = lane
+  await again(lane, async () => {
+    await prepareDestination(context, await sessions.destination(stop), work, stop)
+  })
+  work.listing = true
+  work.phase = 'moving'
+  board.notify()
+  await again(lane, async () => {
+    const { maxMessageBytes } = (await sessions.destination(stop)).capabilities
+    await listMailbox(context, await sessions.source(stop), work, maxMessageBytes, () => board.notify(), stop)
+  })
+  work.listing = false
+}
+
+async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {
+  const { context, sessions, stop } = lane
+  await again(lane, async () => {
+    const session = await sessions.destination(stop)
+    await finishMailbox(context, session, work, await ensureDestination(session, work, stop), stop)
+  })
+  work.phase = 'done'
+}
+
+function again(lane: LaneContext, operation: () => Promise<void>): Promise<void> {
+  const onWait = (reason: string, milliseconds: number): void =>
+    lane.context.events({ event: 'waiting', pair: lane.pair.pairId, reason, milliseconds })
+  return retry(lane.context.clock, onWait, operation, lane.stop)
+}
+
+/** True for the error with which a lane ends because it was told to stop. */
+export function isInterruption(error: unknown): boolean {
+  return isKind(error, 'cancelled') || (error instanceof Error && error.name === 'AbortError')
+}

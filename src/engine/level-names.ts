@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto'
+import type { MailboxNaming } from '../core/mail.ts'
+
+/**
+ * What stands in for a character that the other end cannot hold in a name. Each is seen as nearly the same and is
+ * hardly ever typed, so that the way back restores the original.
+ */
+const STAND_INS: ReadonlyMap<string, string> = new Map([
+  ['.', '\u2024'],
+  ['/', '\u2215'],
+  ['\\', '\u29f5'],
+  ['%', '\uff05'],
+  ['*', '\u2217'],
+  ['"', '\u02ba'],
+  ['^', '\u02c6'],
+  ['~', '\u223c'],
+  ['#', '\uff03'],
+  ['&', '\uff06'],
+  ['|', '\u2223'],
+  [':', '\u2236'],
+  ['<', '\u2039'],
+  ['>', '\u203a'],
+  ['?', '\uff1f'],
+])
+const ORIGINALS: ReadonlyMap<string, string> = new Map(
+  [...STAND_INS].map(([original, other]) => [other, original]),
+)
+
+/** What a level becomes at an end with this naming. Deterministic; equal to its argument where nothing stands against it. */
+export function fitLevel(level: string, naming: MailboxNaming): string {
+  let fitted = ''
+  for (const character of level) fitted += fitCharacter(character, naming)
+  if (fitted === '') fitted = '_'
+  if (fitted === '.' || fitted === '..') fitted = fitted.replaceAll('.', '\u2024')
+  return shorten(fitted, naming.maxLevelBytes)
+}
+
+/** The key under which two paths are one mailbox at an end with this naming. */
+export function collisionKey(path: readonly string[], naming: MailboxNaming): string {
+  const folded = path.map((level, i) => {
+    const composed = level.normalize('NFC')
+    const isInbox = i === 0 && composed.toLowerCase() === 'inbox'
+    return isInbox || !naming.caseSensitive ? composed.toLowerCase() : composed
+  })
+  return folded.join('\u0000')
+}
+
+function fitCharacter(character: string, naming: MailboxNaming): string {
+  const isAllowed = (candidate: string): boolean =>
+    candidate !== naming.delimiter && !naming.forbidden.includes(candidate)
+  const original = ORIGINALS.get(character)
+  if (original !== undefined && isAllowed(original)) return original
+  if (/[\p{Cc}\u2028\u2029]/u.test(character)) return '_'
+  if (isAllowed(character)) return character
+  const standIn = STAND_INS.get(character)
+  return standIn !== undefined && isAllowed(standIn) ? standIn : '_'
+}
+
+function shorten(level: string, maxBytes: number): string {
+  if (Buffer.byteLength(level) <= maxBytes) return level
+  const mark = `~${createHash('sha256').update(level).digest('hex').slice(0, 8)}`
+  let kept = ''
+  let bytes = mark.length
+  for (const character of level) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > maxBytes) break
+    kept += character
+  }
+  return kept + mark
+}

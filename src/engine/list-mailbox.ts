@@ -1,0 +1,76 @@
+import type { Listed } from '../core/mail.ts'
+import type { SourceSession } from '../core/connector.ts'
+import { SealpostError, throwIfAborted } from '../core/errors.ts'
+import type { NewRow } from '../core/ledger.ts'
+import type { EngineContext, Filters } from './settings.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+
+/**
+ * Brings the ledger up to date with the source mailbox: new rows, flags, what has vanished, and the cursor. A stale
+ * cursor begins a new epoch and lists again from nothing. `onRows` is called when there may be more to move.
+ * Twice is safe.
+ */
+export async function listMailbox(
+  context: EngineContext,
+  session: SourceSession,
+  work: MailboxWork,
+  maxMessageBytes: number | null,
+  onRows: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ledger } = context
+  const mailboxId = work.record.id
+  let cursor = ledger.mailbox(mailboxId).cursor
+  for (let round = 0; round < 2; round++) {
+    const ended = await listOnce(cursor)
+    if (ended) return
+    ledger.beginEpoch(mailboxId)
+    work.epochsOpen = true
+    cursor = null
+  }
+  throw new SealpostError('transient', 'the source changed the identity of a mailbox twice while it was listed')
+
+  async function listOnce(since: string | null): Promise<boolean> {
+    const listing = ledger.beginListing(mailboxId)
+    let discovered = 0
+    for await (const page of session.listMessages(work.source, since, signal)) {
+      throwIfAborted(signal)
+      if (page.kind === 'stale') return false
+      if (page.kind === 'messages') {
+        const rows = page.messages.filter((m) => passes(m, context.filters)).map((m) => asRow(m, maxMessageBytes))
+        discovered += ledger.addListed(mailboxId, listing, rows)
+        onRows()
+      } else if (page.kind === 'flags') ledger.setSourceFlags(mailboxId, page.states)
+      else if (page.kind === 'present') ledger.markPresent(mailboxId, listing, page.keys)
+      else if (page.kind === 'expunged') ledger.markGone(mailboxId, page.keys)
+      else {
+        ledger.endListing(mailboxId, listing, page.cursor, page.complete)
+        context.events({ event: 'mailbox-listed', pair: work.record.pairId, mailbox: mailboxId, discovered })
+        return true
+      }
+    }
+    throw new SealpostError('transient', 'a listing ended without its end')
+  }
+}
+
+/** True when the project's filters let the message in. */
+export function passes(message: Listed, filters: Filters): boolean {
+  if (filters.after !== null && message.internalDate < filters.after) return false
+  if (filters.before !== null && message.internalDate >= filters.before) return false
+  if (filters.maxBytes !== null && message.bytes > filters.maxBytes) return false
+  return !(filters.skipDeleted && message.flags.includes('\\Deleted'))
+}
+
+function asRow(listed: Listed, maxMessageBytes: number | null): NewRow {
+  if (maxMessageBytes === null || listed.bytes <= maxMessageBytes) return { listed, skip: null }
+  return { listed, skip: tooLarge(listed.bytes, maxMessageBytes) }
+}
+
+/** The reason for which a message above the destination's limit is skipped. */
+export function tooLarge(
+  bytes: number,
+  maxMessageBytes: number,
+): { code: string; text: string; serverText: null } {
+  const text = `${bytes} bytes; the destination takes at most ${maxMessageBytes}`
+  return { code: 'too-large', text, serverText: null }
+}

@@ -1,0 +1,62 @@
+import type { Mailbox } from '../core/mail.ts'
+import type { MailboxRecord } from '../core/ledger.ts'
+import { MailboxGate } from './mailbox-gate.ts'
+
+/** Where the work on one mailbox stands. */
+export type WorkPhase = 'new' | 'preparing' | 'moving' | 'finishing' | 'done'
+
+/** One mailbox of a pair while a run works on it. */
+export interface MailboxWork {
+  readonly record: MailboxRecord
+  readonly source: Mailbox
+  readonly destinationPath: readonly string[]
+  /** Shared by all works that go to the same destination mailbox. */
+  readonly gate: MailboxGate
+  /** The destination mailbox, once it is known to exist. */
+  destination: Mailbox | null
+  phase: WorkPhase
+  /** The source is still being listed, so that more rows may come. */
+  listing: boolean
+  /** Rows up to here have been handed out. */
+  afterId: number
+  /** Nothing was pending when last asked, and no listing goes on. */
+  exhausted: boolean
+  /** Slices handed out and not yet settled. */
+  active: number
+  /** Rows that may have killed a connection, tried again alone when the others are through. */
+  readonly suspects: Suspect[]
+  /** Candidates were written down, so that what comes may be there already. */
+  hasCandidates: boolean
+  /** Rows of earlier epochs wait to be matched by content. */
+  epochsOpen: boolean
+}
+
+/** A row in the presence of which connections died. */
+export interface Suspect {
+  readonly id: number
+  readonly deaths: number
+}
+
+/** The work of one mailbox, not begun. */
+export function newWork(record: MailboxRecord, source: Mailbox, gate: MailboxGate): MailboxWork {
+  return {
+    record,
+    source,
+    destinationPath: record.destination.path,
+    gate,
+    destination: null,
+    phase: 'new',
+    listing: false,
+    afterId: 0,
+    exhausted: false,
+    active: 0,
+    suspects: [],
+    hasCandidates: false,
+    epochsOpen: record.epoch > 0,
+  }
+}
+
+/** One gate for each destination mailbox. */
+export function gatesByDestination(records: readonly MailboxRecord[]): Map<number, MailboxGate> {
+  return new Map(records.map((record) => [record.destination.id, new MailboxGate()]))
+}

@@ -1,0 +1,210 @@
+import type { Mailbox, MailboxNaming, SpecialUse } from '../core/mail.ts'
+import { compileGlob, formatPath, isWithin, samePath } from '../core/mailbox-path.ts'
+import { collisionKey, fitLevel } from './level-names.ts'
+import { specialUseOfName } from './special-names.ts'
+
+/** What the project says about mailboxes. */
+export interface MappingRules {
+  /** The mailbox `from`, and what lies below it, goes to `to`. The longest `from` that fits rules. */
+  readonly rules: readonly { readonly from: readonly string[]; readonly to: readonly string[] }[]
+  /** Globs; when there are any, only what one of them matches is moved. */
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+  /** Sent goes to Sent, whatever either side calls it. */
+  readonly specialUse: boolean
+}
+
+/** Why a mailbox does not simply keep its path. */
+export type MappingNote = 'rule' | 'special-use' | 'renamed' | 'collision' | 'parent' | 'earlier'
+
+/** One source mailbox and where its mail goes. */
+export interface MappedMailbox {
+  readonly source: Mailbox
+  readonly destinationPath: readonly string[]
+  /** The use to ask for when the mailbox has to be created. */
+  readonly specialUse: SpecialUse | null
+  readonly exists: boolean
+  readonly note: MappingNote | null
+}
+
+/** What the mapper knows of the two ends. */
+export interface MappingFacts {
+  readonly source: readonly Mailbox[]
+  readonly destination: readonly Mailbox[]
+  readonly naming: MailboxNaming
+  /** Decisions of earlier runs, which stand. */
+  readonly earlier: readonly {
+    readonly sourcePath: readonly string[]
+    readonly destinationPath: readonly string[]
+  }[]
+}
+
+/** The whole mapping of one account. */
+export interface Mapping {
+  readonly mapped: readonly MappedMailbox[]
+  /** Paths that the globs leave out. */
+  readonly excluded: readonly (readonly string[])[]
+}
+
+const ROLES: readonly SpecialUse[] = ['sent', 'drafts', 'trash', 'junk', 'archive']
+
+/**
+ * Decides where each selectable mailbox of the source goes: earlier decisions first, then explicit rules, the inbox,
+ * special use (by attribute, then by localized name), the parent's place, and its own path, fitted to what the other
+ * end can name. Injective but for what explicit rules join: two mailboxes never meet by accident.
+ */
+export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping {
+  const isIncluded = compileFilter(rules)
+  const sources = facts.source.filter((mailbox) => mailbox.selectable).sort(byDepth)
+  const included = sources.filter((mailbox) => isIncluded(mailbox.path))
+  const roles = rules.specialUse ? assignRoles(included) : new Map<Mailbox, SpecialUse>()
+  const places = rules.specialUse ? rolePlaces(facts.destination) : new Map<SpecialUse, readonly string[]>()
+  const taken = new Map<string, readonly string[]>()
+  const decided: MappedMailbox[] = []
+
+  const order = [...included].sort((a, b) => rank(a) - rank(b) || byDepth(a, b))
+  for (const mailbox of order) {
+    const role = roleOf(mailbox)
+    const wanted = wish(mailbox)
+    const settled = wanted.joins ? wanted.path : avoidCollision(wanted.path, mailbox.path)
+    const path = existingSpelling(settled)
+    taken.set(collisionKey(path, facts.naming), mailbox.path)
+    const note = samePath(settled, wanted.path) ? wanted.note : 'collision'
+    decided.push({
+      source: mailbox,
+      destinationPath: path,
+      specialUse: role,
+      exists: existing(path) !== undefined,
+      note: note ?? (samePath(path, mailbox.path) ? null : 'renamed'),
+    })
+  }
+  decided.sort((a, b) => byDepth(a.source, b.source))
+  const excluded = sources.filter((mailbox) => !isIncluded(mailbox.path)).map((mailbox) => mailbox.path)
+  return { mapped: decided, excluded }
+
+  /** What is fixed comes before what can still give way. */
+  function rank(mailbox: Mailbox): number {
+    if (earlierPath(mailbox) !== undefined) return 0
+    if (ruleFor(mailbox.path) !== undefined) return 1
+    if (isInbox(mailbox)) return 2
+    return roles.has(mailbox) ? 3 : 4
+  }
+
+  function roleOf(mailbox: Mailbox): SpecialUse | null {
+    return isInbox(mailbox) ? 'inbox' : (roles.get(mailbox) ?? null)
+  }
+
+  function wish(mailbox: Mailbox): { path: readonly string[]; note: MappingNote | null; joins: boolean } {
+    const earlier = earlierPath(mailbox)
+    if (earlier !== undefined) return { path: earlier, note: noteOfEarlier(mailbox, earlier), joins: true }
+    const rule = ruleFor(mailbox.path)
+    if (rule !== undefined) {
+      const below = mailbox.path.slice(rule.from.length)
+      return { path: fit([...rule.to, ...below]), note: 'rule', joins: true }
+    }
+    if (isInbox(mailbox)) return { path: ['INBOX'], note: null, joins: false }
+    const place = places.get(roles.get(mailbox) ?? 'inbox')
+    if (place !== undefined) {
+      return { path: place, note: samePath(place, mailbox.path) ? null : 'special-use', joins: false }
+    }
+    const parent = nearestMapped(mailbox.path)
+    if (parent !== undefined) {
+      const path = fit([...parent.destinationPath, ...mailbox.path.slice(parent.source.path.length)])
+      return { path, note: samePath(fit(mailbox.path), path) ? null : 'parent', joins: false }
+    }
+    return { path: fit(mailbox.path), note: null, joins: false }
+  }
+
+  function earlierPath(mailbox: Mailbox): readonly string[] | undefined {
+    return facts.earlier.find((entry) => samePath(entry.sourcePath, mailbox.path))?.destinationPath
+  }
+
+  function noteOfEarlier(mailbox: Mailbox, path: readonly string[]): MappingNote | null {
+    return samePath(path, mailbox.path) ? null : 'earlier'
+  }
+
+  function ruleFor(path: readonly string[]): MappingRules['rules'][number] | undefined {
+    return rules.rules.filter((rule) => isWithin(path, rule.from)).sort((a, b) => b.from.length - a.from.length)[0]
+  }
+
+  /** The nearest ancestor that has been given a place; the inbox gives none, its children are mailboxes like others. */
+  function nearestMapped(path: readonly string[]): MappedMailbox | undefined {
+    return decided
+      .filter(
+        (entry) =>
+          !isInbox(entry.source) && entry.source.path.length < path.length && isWithin(path, entry.source.path),
+      )
+      .sort((a, b) => b.source.path.length - a.source.path.length)[0]
+  }
+
+  function fit(path: readonly string[]): readonly string[] {
+    const levels = path.map((level) => fitLevel(level, facts.naming))
+    const atInbox = levels[0]?.toLowerCase() === 'inbox'
+    if (levels.length > 1 && atInbox && facts.naming.belowInbox) return levels.slice(1)
+    if (facts.naming.delimiter === null && levels.length > 1) return [fitLevel(levels.join(' - '), facts.naming)]
+    return levels
+  }
+
+  function existing(path: readonly string[]): Mailbox | undefined {
+    const key = collisionKey(path, facts.naming)
+    return facts.destination.find((mailbox) => collisionKey(mailbox.path, facts.naming) === key)
+  }
+
+  function existingSpelling(path: readonly string[]): readonly string[] {
+    return existing(path)?.path ?? path
+  }
+
+  function avoidCollision(path: readonly string[], source: readonly string[]): readonly string[] {
+    let candidate = path
+    for (let n = 2; isTaken(candidate, source); n++) {
+      const last = path[path.length - 1] ?? ''
+      candidate = fit([...path.slice(0, -1), `${last} (${n})`])
+    }
+    return candidate
+  }
+
+  function isTaken(path: readonly string[], source: readonly string[]): boolean {
+    const holder = taken.get(collisionKey(path, facts.naming))
+    if (holder !== undefined) return !samePath(holder, source)
+    // An inbox that is excluded or does not exist still owns its name.
+    return path.length === 1 && path[0]?.toLowerCase() === 'inbox' && !samePath(source, ['INBOX'])
+  }
+}
+
+/** True for paths that the project's globs let in. */
+function compileFilter(rules: MappingRules): (path: readonly string[]) => boolean {
+  const include = rules.include.map(compileGlob)
+  const exclude = rules.exclude.map(compileGlob)
+  return (path) =>
+    (include.length === 0 || include.some((matches) => matches(path))) && !exclude.some((matches) => matches(path))
+}
+
+/** At most one mailbox a role: the one with the attribute, else the first whose name says so. */
+function assignRoles(mailboxes: readonly Mailbox[]): Map<Mailbox, SpecialUse> {
+  const roles = new Map<Mailbox, SpecialUse>()
+  for (const role of ROLES) {
+    const holder = mailboxes.find((m) => m.specialUse === role) ?? mailboxes.find((m) => suggestedRole(m) === role)
+    if (holder !== undefined && !roles.has(holder)) roles.set(holder, role)
+  }
+  return roles
+}
+
+/** Where the destination keeps each role. */
+function rolePlaces(mailboxes: readonly Mailbox[]): Map<SpecialUse, readonly string[]> {
+  const selectable = mailboxes.filter((mailbox) => mailbox.selectable).sort(byDepth)
+  return new Map([...assignRoles(selectable)].map(([mailbox, role]) => [role, mailbox.path]))
+}
+
+function suggestedRole(mailbox: Mailbox): SpecialUse | null {
+  if (mailbox.specialUse !== null) return null
+  const isTop = mailbox.path.length === 1 || (mailbox.path.length === 2 && mailbox.path[0] === 'INBOX')
+  return isTop ? specialUseOfName(mailbox.path[mailbox.path.length - 1] ?? '') : null
+}
+
+function isInbox(mailbox: Mailbox): boolean {
+  return mailbox.path.length === 1 && mailbox.path[0] === 'INBOX'
+}
+
+function byDepth(a: Mailbox, b: Mailbox): number {
+  return a.path.length - b.path.length || (formatPath(a.path) < formatPath(b.path) ? -1 : 1)
+}

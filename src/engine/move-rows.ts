@@ -1,0 +1,88 @@
+import type { MessageRecord } from '../core/ledger.ts'
+import type { SealpostError } from '../core/errors.ts'
+import { isKind, toSealpostError } from '../core/errors.ts'
+import type { EngineContext } from './settings.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+import type { LaneSessions } from './sessions.ts'
+import type { PairState } from './pair-state.ts'
+import { discard, fetchBatch, type FetchedBatch } from './fetch-batch.ts'
+import { ensureDestination } from './prepare-mailbox.ts'
+import { storeBatch, type Refused, type StoreOptions } from './store-batch.ts'
+
+/** What one lane works with. */
+export interface LaneContext {
+  readonly context: EngineContext
+  readonly sessions: LaneSessions
+  readonly pair: PairState
+  /** Aborted when the run is to end soon: nothing new is begun. */
+  readonly stop: AbortSignal
+  /** Aborted when even what is under way must end. */
+  readonly hard: AbortSignal
+}
+
+/** Why rows did not go through. `error` null: only some were refused, the others are through. */
+export interface Trouble {
+  readonly rows: readonly MessageRecord[]
+  readonly refused: readonly Refused[]
+  readonly error: SealpostError | null
+}
+
+/** Fetches rows within the byte budget. `release` gives the bytes back and removes what was spooled. */
+export async function fetchRows(
+  lane: LaneContext,
+  work: MailboxWork,
+  rows: readonly MessageRecord[],
+): Promise<FetchedBatch & { readonly release: () => Promise<void> }> {
+  const { context, stop } = lane
+  // Each byte is held twice at most: as fetched, and on its way into the other socket.
+  const release = await context.budget.acquire(2 * rows.reduce((sum, row) => sum + row.bytes, 0), stop)
+  try {
+    const source = await lane.sessions.source(stop)
+    const batch = await fetchBatch(source, context.spool, work.source, rows, stop)
+    context.ledger.expunge(batch.goneIds)
+    return {
+      ...batch,
+      release: async () => {
+        release()
+        await discard(batch.prepared)
+      },
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** Stores what was fetched; never throws. Null when every row is through. */
+export async function storeRows(
+  lane: LaneContext,
+  work: MailboxWork,
+  rows: readonly MessageRecord[],
+  batch: FetchedBatch & { readonly release: () => Promise<void> },
+  options: StoreOptions,
+): Promise<Trouble | null> {
+  const { context, sessions, pair, hard } = lane
+  try {
+    const session = await sessions.destination(hard)
+    const destination = await ensureDestination(session, work, hard)
+    const result = await storeBatch(context, session, work, destination, batch.prepared, options, hard)
+    pair.noteLanded(result.landed + result.adopted)
+    context.events({
+      event: 'batch-landed',
+      pair: pair.pairId,
+      mailbox: work.record.id,
+      messages: result.landed,
+      bytes: result.landedBytes,
+      adopted: result.adopted,
+    })
+    if (result.doubt === null && result.refused.length === 0) return null
+    return { rows, refused: result.refused, error: result.doubt }
+  } catch (error) {
+    const trouble = toSealpostError(error, 'storing a batch')
+    // The mailbox may have been removed under us: it is looked for, and made, again.
+    if (isKind(trouble, 'not-found')) work.destination = null
+    return { rows, refused: [], error: trouble }
+  } finally {
+    await batch.release()
+  }
+}

@@ -1,0 +1,51 @@
+import type { SealpostError } from '../core/errors.ts'
+import type { EngineContext } from './settings.ts'
+import { backoffDelay } from '../core/retry.ts'
+
+/** Connections that die one after the other, with nothing stored between, before the pair gives up. */
+const MAX_DEATHS_IN_A_ROW = 12
+
+/** What the lanes of a pair know together. */
+export class PairState {
+  readonly pairId: number
+  readonly #context: EngineContext
+  #deathsInARow = 0
+  #pausedUntil = 0
+
+  constructor(context: EngineContext, pairId: number) {
+    this.#context = context
+    this.pairId = pairId
+  }
+
+  /** Something was stored: the server works. */
+  noteLanded(messages: number): void {
+    if (messages > 0) this.#deathsInARow = 0
+  }
+
+  /** A connection died over a message. Waits longer each time; throws `error` when it has happened too often. */
+  async noteDeath(error: SealpostError, signal: AbortSignal): Promise<void> {
+    this.#deathsInARow++
+    if (this.#deathsInARow >= MAX_DEATHS_IN_A_ROW) throw error
+    if (this.#deathsInARow > 2) await this.pause('transient', backoffDelay(this.#deathsInARow - 2), signal)
+  }
+
+  /** Keeps all lanes of the pair from beginning anything for so many milliseconds, and waits as long. */
+  async pause(reason: string, milliseconds: number, signal: AbortSignal): Promise<void> {
+    const { clock, events } = this.#context
+    this.#pausedUntil = Math.max(this.#pausedUntil, clock.monotonic() + milliseconds)
+    events({ event: 'waiting', pair: this.pairId, reason, milliseconds })
+    await this.whenNotPaused(signal)
+  }
+
+  /** Resolves when no pause is on. */
+  async whenNotPaused(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context
+    for (
+      let left = this.#pausedUntil - clock.monotonic();
+      left > 0;
+      left = this.#pausedUntil - clock.monotonic()
+    ) {
+      await clock.sleep(left, signal)
+    }
+  }
+}

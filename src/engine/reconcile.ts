@@ -1,0 +1,175 @@
+import type { Candidate, Mailbox } from '../core/mail.ts'
+import type { DestinationSession, Position } from '../core/connector.ts'
+import type { Claim, MessageRecord } from '../core/ledger.ts'
+import { throwIfAborted } from '../core/errors.ts'
+import type { EngineContext } from './settings.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+import { groupByDigest, hex, readDigests, takeBest } from '../core/match-digests.ts'
+import { findElsewhere } from './find-elsewhere.ts'
+
+/** The destination must have stood still for this long, in milliseconds, before its word is taken as final. */
+const QUIET = 2_000
+/** Or for so many times the slowest append that was seen. */
+const QUIET_APPENDS = 3
+/** Rounds of waiting for a mailbox into which somebody else goes on delivering. */
+const MAX_ROUNDS = 30
+
+/** What reconcile decided. */
+export interface Reconciled {
+  readonly landed: number
+  readonly pending: number
+}
+
+/**
+ * Decides the rows in doubt of one mailbox: those whose bytes are found at the destination and unclaimed have landed,
+ * the others are pending again. Waits first, since a server may store a command whose client is gone; nobody else
+ * appends to the mailbox meanwhile. Twice is safe.
+ */
+export async function reconcile(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  signal: AbortSignal,
+): Promise<Reconciled> {
+  return work.gate.exclusive(async () => {
+    const { ledger } = context
+    const rows = ledger.inDoubt(work.record.id)
+    if (rows.length === 0) return { landed: 0, pending: 0 }
+    ledger.doubt(rows.map((row) => row.id))
+    const position = await waitUntilStill(context, session, destination, signal)
+    const base = lowestPosition(rows, position)
+    const found = await unclaimedSince(context, session, work, destination, base, position.validity, signal)
+    const groups = await groupCandidates(session, destination, found.free, signal)
+    const claims: Claim[] = []
+    const missing: MessageRecord[] = []
+    for (const row of rows) {
+      const candidate = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
+      if (candidate === null) missing.push(row)
+      else claims.push({ id: row.id, key: candidate.key, validity: position.validity })
+    }
+    ledger.land(claims)
+    const elsewhere = hasVanished(base, position, found.seen)
+      ? await findElsewhere(context, session, work, destination, missing, signal)
+      : []
+    ledger.land(elsewhere.map((id) => ({ id, key: null, validity: null })))
+    const pending = missing.map((row) => row.id).filter((id) => !elsewhere.includes(id))
+    ledger.revert(pending)
+    const { pairId, id: mailbox } = work.record
+    const landed = claims.length + elsewhere.length
+    context.events({ event: 'reconciled', pair: pairId, mailbox, landed, pending: pending.length })
+    return { landed, pending: pending.length }
+  })
+}
+
+/**
+ * For a server that gives no keys: looks up what rows that have just landed were given. Rows for which nothing is
+ * found stay without a key.
+ */
+export async function assignKeys(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  since: Position,
+  ids: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { ledger } = context
+  const found = await unclaimedSince(context, session, work, destination, since, since.validity, signal)
+  const groups = await groupCandidates(session, destination, found.free, signal)
+  const claims: Claim[] = []
+  for (const row of ids.map((id) => ledger.message(id))) {
+    const candidate = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
+    if (candidate !== null) claims.push({ id: row.id, key: candidate.key, validity: since.validity })
+  }
+  ledger.land(claims)
+}
+
+/** What lies at or above the mark: how much, and what of it belongs to no row. */
+export async function unclaimedSince(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  since: Position | null,
+  validity: string,
+  signal: AbortSignal,
+): Promise<{ readonly free: readonly Candidate[]; readonly seen: number }> {
+  const free: Candidate[] = []
+  let seen = 0
+  let slice: Candidate[] = []
+  const flush = (): void => {
+    const keys = new Set(
+      context.ledger.unclaimed(
+        work.record.destination.id,
+        validity,
+        slice.map((candidate) => candidate.key),
+      ),
+    )
+    free.push(...slice.filter((candidate) => keys.has(candidate.key)))
+    slice = []
+  }
+  for await (const candidate of session.find(destination, since, signal)) {
+    throwIfAborted(signal)
+    seen++
+    slice.push(candidate)
+    if (slice.length >= 500) flush()
+  }
+  flush()
+  return { free, seen }
+}
+
+/** Reads the candidates' bodies and groups them by matchDigest. */
+export async function groupCandidates(
+  session: DestinationSession,
+  destination: Mailbox,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<Map<string, Candidate[]>> {
+  const read: { item: Candidate; matchDigest: Uint8Array }[] = []
+  const keep = (item: Candidate, matchDigest: Uint8Array): void => {
+    read.push({ item, matchDigest })
+  }
+  await readDigests(session, destination, candidates, keep, signal)
+  return groupByDigest(read)
+}
+
+async function waitUntilStill(
+  context: EngineContext,
+  session: DestinationSession,
+  destination: Mailbox,
+  signal: AbortSignal,
+): Promise<Position> {
+  const quiet = Math.max(QUIET, QUIET_APPENDS * context.ledger.slowestAppend())
+  let last = await session.position(destination, signal)
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    await context.clock.sleep(quiet, signal)
+    const now = await session.position(destination, signal)
+    if (now.next === last.next && now.validity === last.validity) return now
+    last = now
+  }
+  return last
+}
+
+/** The lowest mark of the rows; null, that is everything, when one was taken under another validity. */
+function lowestPosition(rows: readonly MessageRecord[], present: Position): Position | null {
+  let lowest: Position | null = null
+  for (const { position } of rows) {
+    if (position?.validity !== present.validity) return null
+    if (lowest === null || isBelow(position.next, lowest.next)) lowest = position
+  }
+  return lowest
+}
+
+/** Marks grow; where they are numbers of different length, the shorter one is lower. */
+function isBelow(a: string, b: string): boolean {
+  return a.length === b.length ? a < b : a.length < b.length
+}
+
+/** True unless the marks prove that everything stored since is still there. */
+function hasVanished(since: Position | null, present: Position, seen: number): boolean {
+  if (since === null) return true
+  const stored = Number(present.next) - Number(since.next)
+  return !Number.isSafeInteger(stored) || stored > seen
+}

@@ -1,0 +1,153 @@
+import type { MessageRecord, Reason } from '../core/ledger.ts'
+import { SYSTEM_FLAGS } from '../core/mail.ts'
+import type { SealpostError } from '../core/errors.ts'
+import { isKind, toSealpostError } from '../core/errors.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
+import { ensureDestination } from './prepare-mailbox.ts'
+import { reconcile } from './reconcile.ts'
+import { throttleDelay } from '../core/retry.ts'
+
+/** A message in whose presence connections died so often is quarantined. A server that is down stops the pair before. */
+const MAX_DEATHS = 3
+/** Waits asked for by a server over one group of rows before the pair gives up. */
+const MAX_WAITS = 50
+
+/**
+ * Gets rows through that did not go through at first: waits as a server asked, reconnects, reconciles what is in
+ * doubt, halves what was refused and sends one by one what a connection died over, until the one message is found.
+ * Returns when each row is through, quarantined, or set aside as a suspect. Throws what stops the pair.
+ */
+export async function recover(lane: LaneContext, work: MailboxWork, first: Trouble): Promise<void> {
+  const queue: (readonly MessageRecord[])[] = []
+  let waits = 0
+  await regroup(first, false)
+  for (let rows = queue.shift(); rows !== undefined; rows = queue.shift()) {
+    const trouble = await attempt(lane, work, rows)
+    if (trouble !== null) await regroup(trouble, rows.length === 1)
+  }
+
+  async function regroup(trouble: Trouble, alone: boolean): Promise<void> {
+    const { error } = trouble
+    for (const { id, error: refusal } of trouble.refused) {
+      if (error === null && trouble.rows.length === 1) await refuse(lane, work, id, refusal)
+    }
+    if (error === null) {
+      const ids = new Set(trouble.refused.map(({ id }) => id))
+      const rows = trouble.rows.filter((row) => ids.has(row.id))
+      if (trouble.rows.length > 1) queue.unshift(...halves(rows))
+    } else if (isKind(error, 'throttled')) {
+      if (++waits > MAX_WAITS) throw error
+      await lane.pair.pause('throttled', throttleDelay(error), lane.stop)
+      queue.unshift(trouble.rows)
+    } else if (isKind(error, 'transient', 'unknown-outcome', 'not-found')) {
+      await lane.pair.noteDeath(error, lane.stop)
+      if (alone) suspect(work, trouble.rows)
+      else queue.unshift(...trouble.rows.map((row) => [row]))
+    } else throw error
+  }
+}
+
+/**
+ * Tries the suspects of a mailbox again, alone; one that still kills its connection is quarantined. Throws the death
+ * itself when too many came in a row: then the server is at fault.
+ */
+export async function tryAgain(lane: LaneContext, work: MailboxWork): Promise<void> {
+  const suspects = work.suspects.splice(0)
+  for (const { id, deaths } of suspects) {
+    const row = lane.context.ledger.message(id)
+    for (let died = deaths; ;) {
+      const trouble = await attempt(lane, work, [row])
+      if (trouble === null) break
+      if (trouble.error === null) {
+        await recover(lane, work, trouble)
+        break
+      }
+      if (!isKind(trouble.error, 'transient', 'unknown-outcome', 'not-found')) throw trouble.error
+      await lane.pair.noteDeath(trouble.error, lane.stop)
+      died++
+      if (died < MAX_DEATHS) continue
+      await settleDoubt(lane, work)
+      if (lane.context.ledger.message(id).state !== 'discovered') break
+      quarantine(lane, work, id, reasonOf('connection-died', trouble.error))
+      break
+    }
+  }
+}
+
+/** Moves rows one batch at a time, after what is in doubt has been decided. Null when all are through. */
+async function attempt(
+  lane: LaneContext,
+  work: MailboxWork,
+  rows: readonly MessageRecord[],
+): Promise<Trouble | null> {
+  await lane.pair.whenNotPaused(lane.stop)
+  await settleDoubt(lane, work)
+  const pending = rows
+    .map((row) => lane.context.ledger.message(row.id))
+    .filter((row) => row.state === 'discovered')
+  if (pending.length === 0) return null
+  let batch
+  try {
+    batch = await fetchRows(lane, work, pending)
+  } catch (error) {
+    return { rows: pending, refused: [], error: toSealpostError(error, 'fetching a batch') }
+  }
+  return storeRows(lane, work, pending, batch, { plainFlags: false })
+}
+
+/** Decides the rows in doubt of the mailbox; a connection that dies over it is opened again, bounded. */
+async function settleDoubt(lane: LaneContext, work: MailboxWork): Promise<void> {
+  const { context, sessions, hard } = lane
+  for (;;) {
+    if (context.ledger.inDoubt(work.record.id).length === 0) return
+    try {
+      const session = await sessions.destination(hard)
+      const destination = await ensureDestination(session, work, hard)
+      await reconcile(context, session, work, destination, hard)
+      return
+    } catch (error) {
+      const trouble = toSealpostError(error, 'reconciling')
+      if (!isKind(trouble, 'transient', 'throttled')) throw trouble
+      await lane.pair.noteDeath(trouble, lane.stop)
+      if (isKind(trouble, 'throttled')) await lane.pair.pause('throttled', throttleDelay(trouble), lane.stop)
+    }
+  }
+}
+
+/** One message was refused: without its keywords it may be taken, and they are tried again by STORE. */
+async function refuse(lane: LaneContext, work: MailboxWork, id: number, error: SealpostError): Promise<void> {
+  const row = lane.context.ledger.message(id)
+  if (row.flags.some((flag) => !SYSTEM_FLAGS.includes(flag))) {
+    const batch = await fetchRows(lane, work, [row])
+    const trouble = await storeRows(lane, work, [row], batch, { plainFlags: true })
+    if (trouble === null) return
+    if (trouble.error !== null) {
+      await recover(lane, work, trouble)
+      return
+    }
+  }
+  if (lane.context.ledger.message(id).state === 'discovered')
+    quarantine(lane, work, id, reasonOf('refused', error))
+}
+
+/** Sets rows aside that died alone, after they had died in company. */
+function suspect(work: MailboxWork, rows: readonly MessageRecord[]): void {
+  for (const row of rows) work.suspects.push({ id: row.id, deaths: 2 })
+}
+
+function quarantine(lane: LaneContext, work: MailboxWork, id: number, reason: Reason): void {
+  lane.context.ledger.quarantine(id, reason)
+  const { pairId, id: mailbox } = work.record
+  lane.context.events({ event: 'message-quarantined', pair: pairId, mailbox, message: id })
+}
+
+function reasonOf(code: string, error: SealpostError): Reason {
+  return { code, text: error.message, serverText: error.serverText ?? null }
+}
+
+function halves(rows: readonly MessageRecord[]): (readonly MessageRecord[])[] {
+  if (rows.length <= 1) return rows.length === 0 ? [] : [rows]
+  const middle = Math.ceil(rows.length / 2)
+  return [rows.slice(0, middle), rows.slice(middle)]
+}

@@ -1,0 +1,125 @@
+import { toSealpostError } from '../core/errors.ts'
+import type { Session } from '../core/connector.ts'
+import type { Pair } from '../core/ledger.ts'
+import { isBalanced } from '../core/states.ts'
+import type { EngineContext } from './settings.ts'
+import { Board } from './board.ts'
+import { runLane } from './lane.ts'
+import { gatesByDestination, newWork, type MailboxWork } from './mailbox-work.ts'
+import { mapMailboxes, type Mapping } from './mapping.ts'
+import { MailboxGate } from './mailbox-gate.ts'
+import { PairState } from './pair-state.ts'
+import type { LoginGate } from '../core/login-gate.ts'
+import { LaneSessions } from './sessions.ts'
+
+/** Passes over rows that a trouble left pending; each must move something, or the run ends with them pending. */
+const MAX_PASSES = 3
+/** Copies of each byte in flight in a lane: two slices, each held as fetched and on its way into a socket. */
+const COPIES = 4
+const MAX_SLICE_BYTES = 4 * 1024 * 1024
+const MAX_SLICE_MESSAGES = 200
+
+/**
+ * Moves one account: maps its mailboxes, then works them off with as many lanes as both ends stand. Throws what
+ * stops the pair; what has landed is written down in any case. Running it again goes on where it ended.
+ */
+export async function runPair(
+  context: EngineContext,
+  gate: LoginGate,
+  pair: Pair,
+  stop: AbortSignal,
+  hard: AbortSignal,
+): Promise<void> {
+  const first = new LaneSessions(context, gate, pair)
+  const state = new PairState(context, pair.id)
+  try {
+    const source = await first.source(stop)
+    const destination = await first.destination(stop)
+    const mapping = await mapPair(context, pair, source, destination, stop)
+    const works = openWorks(context, pair, mapping)
+    const lanes = Math.max(
+      1,
+      Math.min(context.limits.lanes, source.capabilities.sessions, destination.capabilities.sessions),
+    )
+    const shareBytes = Math.floor(context.limits.memoryBytes / (lanes * COPIES))
+    const slice = {
+      messages: Math.min(MAX_SLICE_MESSAGES, Math.max(destination.capabilities.appendBatch.messages, 50)),
+      bytes: Math.max(64 * 1024, Math.min(MAX_SLICE_BYTES, shareBytes)),
+    }
+    const exclusive = !destination.capabilities.keyOnAppend
+    for (let pass = 0; pass < MAX_PASSES; pass++) {
+      const before = context.ledger.totals({ pairId: pair.id })
+      const listAllFirst = before.landed + before.existing > 0
+      const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive })
+      await runLanes(board, lanes)
+      const after = context.ledger.totals({ pairId: pair.id })
+      if (stop.aborted || isBalanced(after) || after.discovered === before.discovered) break
+      for (const work of works) Object.assign(work, { phase: 'new', afterId: 0, exhausted: false })
+    }
+  } finally {
+    await first.close()
+  }
+
+  async function runLanes(board: Board, lanes: number): Promise<void> {
+    // One lane that fails ends the others of the pair in good order.
+    const failed = new AbortController()
+    const laneStop = AbortSignal.any([stop, failed.signal])
+    laneStop.addEventListener('abort', () => board.notify(), { once: true })
+    const runOne = async (index: number): Promise<void> => {
+      const sessions = index === 0 ? first : new LaneSessions(context, gate, pair)
+      try {
+        await runLane({ context, sessions, pair: state, stop: laneStop, hard }, board)
+      } catch (error) {
+        if (!failed.signal.aborted) failed.abort(toSealpostError(error, `moving ${pair.source}`))
+      } finally {
+        if (index > 0) await sessions.close()
+      }
+    }
+    await Promise.all(Array.from({ length: lanes }, (_, index) => runOne(index)))
+    // The first failure ended the others; its reason is the one to tell.
+    if (failed.signal.aborted && !stop.aborted)
+      throw toSealpostError(failed.signal.reason, `moving ${pair.source}`)
+  }
+}
+
+/** Lists both ends and decides where each mailbox goes; earlier decisions of the ledger stand. */
+export async function mapPair(
+  context: Pick<EngineContext, 'ledger' | 'mapping'>,
+  pair: Pair | null,
+  source: Session,
+  destination: Session,
+  signal: AbortSignal,
+): Promise<Mapping> {
+  const [sources, destinations] = await Promise.all([
+    collect(source.listMailboxes(signal)),
+    collect(destination.listMailboxes(signal)),
+  ])
+  const earlier = pair === null ? [] : context.ledger.mailboxes(pair.id)
+  return mapMailboxes(
+    {
+      source: sources,
+      destination: destinations,
+      naming: destination.naming,
+      earlier: earlier.map(({ sourcePath, destination: { path } }) => ({ sourcePath, destinationPath: path })),
+    },
+    context.mapping,
+  )
+}
+
+function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): readonly MailboxWork[] {
+  const opened = mapping.mapped.map((entry) => ({
+    entry,
+    record: context.ledger.openMailbox(pair.id, entry.source.path, entry.specialUse, entry.destinationPath),
+  }))
+  const gates = gatesByDestination(opened.map(({ record }) => record))
+  return opened.map(({ entry, record }) =>
+    newWork(record, entry.source, gates.get(record.destination.id) ?? new MailboxGate()),
+  )
+}
+
+/** Everything that an iteration yields. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}

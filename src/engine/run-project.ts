@@ -1,0 +1,69 @@
+import PQueue from 'p-queue'
+import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
+import type { Pair } from '../core/ledger.ts'
+import type { Totals } from '../core/states.ts'
+import { ByteBudget } from './byte-budget.ts'
+import { runPair } from './run-pair.ts'
+import { LoginGate } from '../core/login-gate.ts'
+import type { EngineContext } from './settings.ts'
+
+/** What came of one pair. */
+export interface PairOutcome {
+  readonly pair: Pair
+  /** Null when the pair was worked through. */
+  readonly error: SealpostError | null
+}
+
+/** What came of a run. */
+export interface RunOutcome {
+  readonly pairs: readonly PairOutcome[]
+  readonly cancelled: boolean
+  /** The project's totals after the run. */
+  readonly totals: Totals
+  readonly seconds: number
+}
+
+/**
+ * Moves the mail of all pairs, so many at once as the limits say. A pair that fails does not keep the others from
+ * going on. `stop` ends the run in good order: what is under way is finished and written down. Running it again goes
+ * on where it ended; when nothing is left to do it sends nothing that changes anything.
+ */
+export async function runProject(
+  base: Omit<EngineContext, 'budget'>,
+  pairs: readonly Pair[],
+  stop: AbortSignal,
+  hard: AbortSignal,
+): Promise<RunOutcome> {
+  const context: EngineContext = { ...base, budget: new ByteBudget(base.limits.memoryBytes) }
+  const { clock, ledger, events } = context
+  const begun = clock.monotonic()
+  const run = ledger.beginRun('run', clock.now())
+  await context.spool.sweep()
+  events({ event: 'run-started', pairs: pairs.length })
+  const gate = new LoginGate()
+  const queue = new PQueue({ concurrency: Math.max(1, context.limits.accounts) })
+  const outcomes = await Promise.all(pairs.map((pair) => queue.add(() => runOne(pair))))
+  const cancelled = isStopped()
+  ledger.endRun(run, clock.now(), cancelled ? 'interrupted' : 'finished')
+  return { pairs: outcomes, cancelled, totals: ledger.totals({}), seconds: (clock.monotonic() - begun) / 1000 }
+
+  function isStopped(): boolean {
+    return stop.aborted
+  }
+
+  async function runOne(pair: Pair): Promise<PairOutcome> {
+    if (isStopped()) return { pair, error: null }
+    events({ event: 'pair-started', pair: pair.id })
+    try {
+      await runPair(context, gate, pair, stop, hard)
+    } catch (error) {
+      if (!(isStopped() && isKind(error, 'cancelled'))) {
+        const failure = toSealpostError(error, `moving ${pair.source}`)
+        events({ event: 'pair-failed', pair: pair.id, kind: failure.kind, message: failure.message })
+        return { pair, error: failure }
+      }
+    }
+    events({ event: 'pair-finished', pair: pair.id, totals: ledger.totals({ pairId: pair.id }) })
+    return { pair, error: null }
+  }
+}

@@ -1,0 +1,49 @@
+import type { Clock } from '../core/clock.ts'
+import type { Connector } from '../core/connector.ts'
+import type { EventSink } from '../core/events.ts'
+import type { Ledger } from '../core/ledger.ts'
+import type { Spool } from '../core/ports.ts'
+import type { ByteBudget } from './byte-budget.ts'
+import type { MappingRules } from './mapping.ts'
+
+/** What keeps mail out of a project. What a filter excludes is not source. */
+export interface Filters {
+  /** Milliseconds since 1970: only mail received at or after, and before, these instants. */
+  readonly after: number | null
+  readonly before: number | null
+  readonly maxBytes: number | null
+  readonly skipDeleted: boolean
+}
+
+/** Bounds within which a run works. */
+export interface Limits {
+  /** Pairs worked on at once. */
+  readonly accounts: number
+  /** Lanes a pair: each is one session at both ends. Never more than both ends' capability. */
+  readonly lanes: number
+  /** Bytes in flight over all lanes, every copy counted. */
+  readonly memoryBytes: number
+}
+
+/** What a run works with. */
+export interface EngineContext {
+  readonly source: Connector
+  readonly destination: Connector
+  readonly ledger: Ledger
+  readonly spool: Spool
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly mapping: MappingRules
+  readonly filters: Filters
+  readonly limits: Limits
+  readonly budget: ByteBudget
+}
+
+/** The limits of a project that names none. */
+export const DEFAULT_LIMITS: Limits = { accounts: 4, lanes: 4, memoryBytes: 64 * 1024 * 1024 }
+
+/** The filters of a project that names none. */
+export const NO_FILTERS: Filters = { after: null, before: null, maxBytes: null, skipDeleted: false }
+
+/** The mapping of a project that names none. */
+export const DEFAULT_MAPPING: MappingRules = { rules: [], include: [], exclude: [], specialUse: true }

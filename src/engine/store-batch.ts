@@ -1,0 +1,227 @@
+import type { Mailbox, NewMessage } from '../core/mail.ts'
+import { SYSTEM_FLAGS } from '../core/mail.ts'
+import type { Capabilities, DestinationSession, Outcome } from '../core/connector.ts'
+import { SealpostError } from '../core/errors.ts'
+import type { Claim, Reason } from '../core/ledger.ts'
+import type { EngineContext } from './settings.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+import { discard, type Prepared } from './fetch-batch.ts'
+import { adoptKnown } from './adopt.ts'
+import { followMoves } from './follow-moves.ts'
+import { tooLarge } from './list-mailbox.ts'
+import { assignKeys } from './reconcile.ts'
+import { hex } from '../core/match-digests.ts'
+
+/** A message that the destination would not take, with its error. */
+export interface Refused {
+  readonly id: number
+  readonly error: SealpostError
+}
+
+/** What came of storing prepared messages. */
+export interface StoreResult {
+  readonly landed: number
+  readonly landedBytes: number
+  readonly adopted: number
+  readonly refused: readonly Refused[]
+  /** Why some rows are in doubt, or null. They stay `appending` until reconcile. */
+  readonly doubt: SealpostError | null
+}
+
+/** What else a store needs to know. */
+export interface StoreOptions {
+  /** Append with system flags alone, since the keywords were refused; they are tried again by STORE. */
+  readonly plainFlags: boolean
+}
+
+/**
+ * Stores prepared messages in the work's destination mailbox: what is known there already is claimed, the rest is
+ * written down as `appending`, durably, and appended. Throws when something passing stood in the way; then nothing of
+ * what was not yet sent is marked as sent.
+ */
+export async function storeBatch(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  prepared: readonly Prepared[],
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<StoreResult> {
+  const { ledger } = context
+  const { id: destinationId } = work.record.destination
+  const { capabilities } = session
+  try {
+    let rest: readonly Prepared[] = prepared.filter(
+      ({ row, digests }) => !(work.epochsOpen && ledger.inherit(row.id, digests)),
+    )
+    const inherited = prepared.length - rest.length
+    rest = await followMoves(context, session, work, destination, rest, signal)
+    const { validity } = ledger.mailbox(work.record.id).destination
+    if (work.hasCandidates && validity !== null) {
+      rest = await adoptKnown(context, session, destination, { id: destinationId, validity }, rest, signal)
+    }
+    const adopted = prepared.length - rest.length - inherited
+    rest = skipTooLarge(context, capabilities, rest)
+    const result: { landed: number; landedBytes: number; refused: Refused[]; doubt: SealpostError | null } = {
+      landed: 0,
+      landedBytes: 0,
+      refused: [],
+      doubt: null,
+    }
+    for (const batch of batches(rest, capabilities)) {
+      const outcome = await work.gate.shared(() =>
+        appendBatch(context, session, work, destination, batch, options, signal),
+      )
+      result.landed += outcome.landed
+      result.landedBytes += outcome.landedBytes
+      result.refused.push(...outcome.refused)
+      result.doubt = outcome.doubt
+      if (result.doubt !== null) break
+    }
+    return { ...result, adopted }
+  } finally {
+    await discard(prepared)
+  }
+}
+
+async function appendBatch(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  batch: readonly Prepared[],
+  options: StoreOptions,
+  signal: AbortSignal,
+): Promise<Omit<StoreResult, 'adopted'>> {
+  const { ledger, clock } = context
+  const ids = batch.map(({ row }) => row.id)
+  const messages = batch.map((message) => asNewMessage(message, session.capabilities, options))
+  const position = await session.position(destination, signal)
+  ledger.intend(
+    batch.map(({ row, digests, messageId }, i) => ({
+      id: row.id,
+      digests,
+      messageId,
+      appliedFlags: messages[i]?.flags ?? [],
+    })),
+    position,
+  )
+  const begun = clock.monotonic()
+  let outcomes: readonly Outcome[]
+  try {
+    outcomes = await session.append(destination, messages, signal)
+  } catch (error) {
+    // The contract: an append that throws has stored nothing.
+    ledger.revert(ids)
+    throw error
+  }
+  ledger.noteAppend(clock.monotonic() - begun)
+  if (outcomes.length !== batch.length) {
+    ledger.doubt(ids)
+    throw new SealpostError('bug', `an append of ${batch.length} messages had ${outcomes.length} outcomes`)
+  }
+  const landed = batch.flatMap((message, i) => {
+    const outcome = outcomes[i]
+    return outcome?.kind === 'landed' ? [{ message, key: outcome.key, validity: outcome.validity }] : []
+  })
+  claimLanded(context, work, landed)
+  const doubtful = batch.flatMap(({ row }, i) => (outcomes[i]?.kind === 'unknown' ? [row.id] : []))
+  ledger.doubt(doubtful)
+  const refused = batch.flatMap(({ row }, i) => {
+    const outcome = outcomes[i]
+    return outcome?.kind === 'refused' ? [{ id: row.id, error: outcome.error }] : []
+  })
+  ledger.revert(refused.map(({ id }) => id))
+  if (landed.length > 0 && !session.capabilities.keyOnAppend) {
+    await assignKeys(
+      context,
+      session,
+      work,
+      destination,
+      position,
+      landed.map(({ message }) => message.row.id),
+      signal,
+    )
+  }
+  // What is not the message's own fault is the caller's to wait out; the rows are pending again.
+  const passing = refused.find(({ error }) => error.kind !== 'rejected')
+  if (passing !== undefined && doubtful.length === 0) throw passing.error
+  return {
+    landed: landed.length,
+    landedBytes: landed.reduce((sum, { message }) => sum + message.digests.bytes, 0),
+    refused: refused.filter(({ error }) => error.kind === 'rejected'),
+    doubt: firstDoubt(outcomes),
+  }
+}
+
+/** Lands what the destination confirmed; a key that another row holds is a server that merges (design section 5). */
+function claimLanded(
+  context: EngineContext,
+  work: MailboxWork,
+  landed: readonly { readonly message: Prepared; readonly key: string | null; readonly validity: string | null }[],
+): void {
+  const { ledger } = context
+  const claims: Claim[] = []
+  const held = new Map<string, string>()
+  for (const { message, key, validity } of landed) {
+    const digest = hex(message.digests.matchDigest)
+    if (key === null || validity === null) {
+      claims.push({ id: message.row.id, key: null, validity })
+      continue
+    }
+    const holder = ledger.claimant(work.record.destination.id, validity, key)
+    const holderDigest = held.get(key) ?? (holder?.digests ? hex(holder.digests.matchDigest) : undefined)
+    if (holderDigest === undefined || holder?.id === message.row.id) {
+      claims.push({ id: message.row.id, key, validity })
+      held.set(key, digest)
+    } else if (holderDigest === digest) claims.push({ id: message.row.id, key: null, validity })
+    else ledger.quarantine(message.row.id, MERGED)
+  }
+  ledger.land(claims)
+}
+
+const MERGED: Reason = { code: 'merged', text: 'destination kept another message', serverText: null }
+
+function asNewMessage(message: Prepared, capabilities: Capabilities, options: StoreOptions): NewMessage {
+  const { row, digests, body } = message
+  const onlySystem = options.plainFlags || capabilities.keywords === 'none'
+  // \Deleted is set last, by STORE (invariant 1).
+  const flags = row.flags.filter((flag) => flag !== '\\Deleted' && (!onlySystem || SYSTEM_FLAGS.includes(flag)))
+  return { body, internalDate: row.internalDate, flags, nul: digests.nul }
+}
+
+function skipTooLarge(
+  context: EngineContext,
+  capabilities: Capabilities,
+  prepared: readonly Prepared[],
+): Prepared[] {
+  const { maxMessageBytes } = capabilities
+  if (maxMessageBytes === null) return [...prepared]
+  return prepared.filter(({ row, digests }) => {
+    if (digests.bytes <= maxMessageBytes) return true
+    context.ledger.skip(row.id, tooLarge(digests.bytes, maxMessageBytes))
+    return false
+  })
+}
+
+function* batches(prepared: readonly Prepared[], capabilities: Capabilities): Generator<readonly Prepared[]> {
+  const { messages, bytes } = capabilities.appendBatch
+  let batch: Prepared[] = []
+  let size = 0
+  for (const message of prepared) {
+    if (batch.length > 0 && (batch.length >= messages || size + message.digests.bytes > bytes)) {
+      yield batch
+      batch = []
+      size = 0
+    }
+    batch.push(message)
+    size += message.digests.bytes
+  }
+  if (batch.length > 0) yield batch
+}
+
+function firstDoubt(outcomes: readonly Outcome[]): SealpostError | null {
+  for (const outcome of outcomes) if (outcome.kind === 'unknown') return outcome.error
+  return null
+}

@@ -1,0 +1,91 @@
+import type { Listed } from '../core/mail.ts'
+import type { Digests } from '../core/digest.ts'
+import type { Finding, FindingClass, MessageRecord } from '../core/ledger.ts'
+import type { Capabilities } from '../core/connector.ts'
+import { formatInstant } from '../core/clock.ts'
+import { hex } from '../core/match-digests.ts'
+
+/** What one comparison found; the rest of a finding is the message's place. */
+export type Deviation = Pick<Finding, 'class' | 'check' | 'expected' | 'actual' | 'rule'>
+
+/** Flags that the destination refused to store, as `row id` + NUL + folded flag. */
+export type RefusedFlags = ReadonlySet<string>
+
+/** The key of a refused flag. */
+export function refusedFlag(rowId: number, flag: string): string {
+  return `${rowId}\u0000${flag.toLowerCase()}`
+}
+
+/** Compares date and flags of a delivered message with what the destination lists. */
+export function checkListed(
+  row: MessageRecord,
+  listed: Listed,
+  capabilities: Capabilities,
+  refused: RefusedFlags,
+  now: number,
+): Deviation[] {
+  return [...checkDate(row, listed, capabilities, now), ...checkFlags(row, listed, capabilities, refused)]
+}
+
+/** Compares bytes read again with what was fetched from the source. */
+export function checkDigests(row: MessageRecord, actual: Digests): Deviation[] {
+  if (row.digests === null) return []
+  const { digest, matchDigest, nul } = row.digests
+  if (hex(digest) === hex(actual.digest)) return []
+  const expected = `sha256 ${hex(digest)}`
+  const found = `sha256 ${hex(actual.digest)}`
+  if (hex(matchDigest) !== hex(actual.matchDigest)) return [deviation('open', 'digest', expected, found, null)]
+  return [deviation('explained', 'digest', expected, found, nul ? 'nul-as-0x80' : 'line-ends')]
+}
+
+function checkDate(row: MessageRecord, listed: Listed, capabilities: Capabilities, now: number): Deviation[] {
+  const expected = Math.floor(row.internalDate / 1000)
+  if (expected === Math.floor(listed.internalDate / 1000)) return []
+  const rule = dateRule(row, capabilities, now)
+  const show = (ms: number): string => formatInstant(ms)
+  return [
+    deviation(
+      rule === null ? 'open' : 'explained',
+      'internal-date',
+      show(row.internalDate),
+      show(listed.internalDate),
+      rule,
+    ),
+  ]
+}
+
+/** Servers keep what fits 32 bits from 1970 and does not lie ahead; an adopted message keeps the date it had. */
+function dateRule(row: MessageRecord, capabilities: Capabilities, now: number): string | null {
+  if (row.internalDate < 0 || row.internalDate > now) return 'date-out-of-range'
+  if (row.state === 'existing') return 'adopted'
+  return capabilities.keepsInternalDate ? null : 'date-not-kept'
+}
+
+/** Only what is missing counts: what the user adds at the destination is the user's. */
+function checkFlags(
+  row: MessageRecord,
+  listed: Listed,
+  capabilities: Capabilities,
+  refused: RefusedFlags,
+): Deviation[] {
+  const present = new Set(listed.flags.map((flag) => flag.toLowerCase()))
+  const missing = row.appliedFlags.filter((flag) => !present.has(flag.toLowerCase()))
+  return missing.map((flag) => {
+    const isRefused = refused.has(refusedFlag(row.id, flag))
+    const isDenied = capabilities.keywords !== 'any' && !flag.startsWith('\\')
+    const rule = isRefused ? 'flag-refused' : isDenied ? 'keywords-not-kept' : null
+    // Verified before and gone since: the user has taken it off.
+    const since: FindingClass = row.verifiedAt === null ? 'open' : 'removed-after-check'
+    return deviation(rule === null ? since : 'explained', 'flags', flag, 'not set', rule)
+  })
+}
+
+function deviation(
+  kind: FindingClass,
+  check: string,
+  expected: string,
+  actual: string,
+  rule: string | null,
+): Deviation {
+  return { class: kind, check, expected, actual, rule }
+}
