@@ -1,0 +1,10 @@
+import type { Bench } from './bench.ts'
+import type { Wish } from './harness.ts'
+
+/** One thing that every connector must do, or must say that it cannot. */
+export interface Case {
+  /** Unique in the suite; what a harness skips it by. */
+  readonly name: string
+  readonly wish?: Wish
+  run(bench: Bench): Promise<void>
+}

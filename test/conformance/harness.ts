@@ -1,0 +1,53 @@
+import type { Connector } from '../../src/core/connector.ts'
+
+/** One message to be put into a mailbox. */
+export interface Mail {
+  readonly body: Uint8Array
+  readonly internalDate: number
+  readonly flags: readonly string[]
+}
+
+/**
+ * A hand that is not one of the sessions: another mail program, an administrator's tool, the file system. What a
+ * harness has no way to do it leaves out, and skips the cases that need it.
+ */
+export interface Outside {
+  deliver?(path: readonly string[], mail: Mail): Promise<void>
+  expunge?(path: readonly string[], key: string): Promise<void>
+  /** Replaces all flags of one message. */
+  setFlags?(path: readonly string[], key: string, flags: readonly string[]): Promise<void>
+  /** Makes keys mean something else, as when a mailbox is deleted and made anew. */
+  resetValidity?(path: readonly string[]): Promise<void>
+}
+
+/** One account, new for each case: an empty inbox and nothing else that matters. */
+export interface Stage {
+  readonly connector: Connector
+  readonly account: string
+  readonly outside: Outside
+  /** The whole account as text, counters and all that a user can see: equal exactly when nothing was changed. */
+  snapshot(): Promise<string>
+  /** Takes the account away again. */
+  cleanup(): Promise<void>
+}
+
+/** What a case would like of the connector that `setup` makes. */
+export interface Wish {
+  /** Bodies above this many bytes are to be handed over as a `Body`. */
+  readonly largeMessageBytes?: number
+}
+
+/** How the suite gets at one connector. */
+export interface Harness {
+  setup(wish: Wish): Promise<Stage>
+  /** `exact`: what is read back is what was written. `match`: it has the same `matchDigest`. */
+  readonly bodies: 'exact' | 'match'
+  /** NUL bytes come back as they were. Otherwise they may come back masked, or be refused. */
+  readonly keepsNul: boolean
+  /** Keywords that this end stores; needed where `capabilities.keywords` is `listed`. */
+  readonly keywords?: readonly string[]
+  /** Cases that this end cannot show, each with the reason. A name that no case has fails. */
+  readonly skips?: Readonly<Record<string, string>>
+  /** How long a store may take before a fresh session sees what was done (default 0). */
+  readonly settleMs?: number
+}
