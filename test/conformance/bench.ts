@@ -241,7 +241,8 @@ export async function errorOf(promise: Promise<unknown>): Promise<SealpostError>
     (error: unknown) => error,
   )
   if (outcome === null) throw new Error('nothing was thrown')
-  if (!(outcome instanceof SealpostError)) throw new Error('what was thrown is not one of ours', { cause: outcome })
+  if (!(outcome instanceof SealpostError))
+    throw new Error('what was thrown is not one of ours', { cause: outcome })
   return outcome
 }
 
