@@ -1,0 +1,55 @@
+/**
+ * The child process of `stretchPassphrase`. Standard input: one line of JSON, then the passphrase to the end. Standard
+ * output: the derived bytes. Exit code 0, 3 when the memory cannot be had, 4 for anything else.
+ */
+import { writeSync } from 'node:fs'
+import sodium from 'libsodium-wrappers-sumo'
+
+interface Request {
+  readonly memoryMebibytes: number
+  readonly passes: number
+  readonly salt: string
+  readonly outputBytes: number
+}
+
+const LF = 0x0a
+const MEBIBYTE = 1024 * 1024
+
+async function readInput(): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  const input = Buffer.concat(chunks)
+  for (const chunk of chunks) chunk.fill(0)
+  return input
+}
+
+function derive(input: Buffer): Uint8Array {
+  const lineEnd = input.indexOf(LF)
+  const request = JSON.parse(input.toString('utf8', 0, lineEnd)) as Request
+  return sodium.crypto_pwhash(
+    request.outputBytes,
+    input.subarray(lineEnd + 1),
+    Buffer.from(request.salt, 'base64'),
+    request.passes,
+    request.memoryMebibytes * MEBIBYTE,
+    sodium.crypto_pwhash_ALG_ARGON2ID13,
+  )
+}
+
+async function main(): Promise<number> {
+  await sodium.ready
+  const input = await readInput()
+  try {
+    const output = derive(input)
+    writeSync(1, output)
+    output.fill(0)
+    return 0
+  } catch {
+    // libsodium says only that it failed; with the bounds checked by the parent, memory is what is left.
+    return 3
+  } finally {
+    input.fill(0)
+  }
+}
+
+process.exitCode = await main().catch(() => 4)

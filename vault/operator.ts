@@ -1,0 +1,148 @@
+import { SealpostError } from '../src/core/errors.ts'
+import { boxPublicKeyOf, openSealedBox } from './box.ts'
+import { publicKeyOf, signerOf, signWith, type Signer } from './ed25519.ts'
+import { readPrivateFile } from './files.ts'
+import { assertKeystore } from './keystore.ts'
+import { openOperatorKeys, type OperatorKeys } from './operator-key.ts'
+import {
+  findOperator,
+  readOperatorChain,
+  type OperatorEntry,
+  type OperatorList,
+  type OperatorRole,
+} from './operator-list.ts'
+import { keystoreFolder, operatorKeyPath } from './paths.ts'
+import { wipe, type Secret } from './secret.ts'
+import { readSharedKeyCopy, sharedKeyLabels } from './shared-key.ts'
+import { sshFingerprint } from './ssh-key.ts'
+
+/** An operator whose key file is open. Private keys never leave it: it opens and signs. */
+export interface UnlockedOperator extends Signer {
+  readonly name: string
+  readonly role: OperatorRole
+  /** The fingerprint that the list of operators must begin with. */
+  readonly firstLead: Buffer
+  /** Opens a key sealed to this operator under the same labels; the caller wipes it. Throws `corrupt`, or `locked` once wiped. */
+  openSealed(labels: readonly string[], sealed: Uint8Array): Promise<Buffer>
+  /** Forgets the private keys. Twice is safe. */
+  wipe(): void
+}
+
+/** Whose key file is opened, and with what. */
+export interface UnlockRequest {
+  /** Null: the only operator there is, else the one named as `systemUser`. */
+  readonly operator: string | null
+  readonly systemUser: string
+  readonly passphrase: Secret
+  readonly keyFile?: Buffer
+}
+
+/**
+ * Opens an operator's key file and checks the list of operators against the fingerprint inside it. Throws `locked` for a
+ * wrong passphrase, `config` for an unknown operator, `policy` when the list no longer has him, `corrupt` for any change.
+ */
+export async function unlockOperator(root: string, request: UnlockRequest): Promise<UnlockedOperator> {
+  await assertKeystore(root)
+  const keystore = keystoreFolder(root)
+  const shown = await readOperatorChain(keystore, null)
+  const name = chooseOperator(shown.current, request)
+  const text = await readPrivateFile(operatorKeyPath(keystore, name))
+  if (text === null) throw new SealpostError('corrupt', `the key file of operator ${name} is missing`)
+  const keys = await openOperatorKeys(name, text.toString('utf8'), request.passphrase, request.keyFile ?? null)
+  try {
+    const { current } = await readOperatorChain(keystore, keys.firstLead)
+    const entry = findOperator(current, name)
+    if (entry === undefined)
+      throw new SealpostError('policy', `${name} is no longer an operator of this workspace`)
+    await assertListed(keys, entry)
+    return holdKeys(keys, entry)
+  } catch (error) {
+    wipe(keys.boxKeys.privateKey, keys.seed)
+    throw error
+  }
+}
+
+/** The list of operators, verified against what this operator knows. To be read again before every seal. */
+export async function readTrustedList(root: string, operator: UnlockedOperator): Promise<OperatorList> {
+  const { current } = await readOperatorChain(keystoreFolder(root), operator.firstLead)
+  return current
+}
+
+/** The fingerprint of the certificate key as `ssh-keygen -l` prints it, out of the verified list. */
+export async function certificateFingerprint(root: string, operator: UnlockedOperator): Promise<string> {
+  return sshFingerprint((await readTrustedList(root, operator)).certificateKey)
+}
+
+/** Opens the records key pair; the caller wipes the private half. Throws `corrupt` when it is not the one on the list. */
+export async function openRecordsKeys(
+  root: string,
+  operator: UnlockedOperator,
+): Promise<{ publicKey: Buffer; privateKey: Buffer }> {
+  const { recordsKey } = await readTrustedList(root, operator)
+  const sealed = await readSharedKeyCopy(keystoreFolder(root), 'records', operator.name)
+  const privateKey = await operator.openSealed(sharedKeyLabels('records'), sealed)
+  if (!recordsKey.equals(await boxPublicKeyOf(privateKey))) {
+    wipe(privateKey)
+    throw new SealpostError('corrupt', 'the records key is not the one on the list of operators')
+  }
+  return { publicKey: recordsKey, privateKey }
+}
+
+/** Opens the certificate key. Throws `policy` unless the operator is a lead. */
+export async function openCertificateSigner(
+  root: string,
+  operator: UnlockedOperator,
+): Promise<Signer & { wipe(): void }> {
+  if (operator.role !== 'lead') throw new SealpostError('policy', 'only a lead can sign certificates')
+  const { certificateKey } = await readTrustedList(root, operator)
+  const sealed = await readSharedKeyCopy(keystoreFolder(root), 'certificate', operator.name)
+  const seed = await operator.openSealed(sharedKeyLabels('certificate'), sealed)
+  if (!certificateKey.equals(publicKeyOf(seed))) {
+    wipe(seed)
+    throw new SealpostError('corrupt', 'the certificate key is not the one on the list of operators')
+  }
+  return { ...signerOf(seed), wipe: () => wipe(seed) }
+}
+
+function chooseOperator(list: OperatorList, request: UnlockRequest): string {
+  const names = list.operators.map((operator) => operator.name)
+  const only = names.length === 1 ? names[0] : undefined
+  const name = request.operator ?? only ?? request.systemUser.toLowerCase()
+  if (names.includes(name)) return name
+  throw new SealpostError('config', `there is no operator named "${name}"`, {
+    hint: `name one with --operator: ${names.join(', ')}`,
+  })
+}
+
+/** The keys in the file must be the listed ones: seals go to the listed ones, and signatures are checked with them. */
+async function assertListed(keys: OperatorKeys, entry: OperatorEntry): Promise<void> {
+  const boxKey = await boxPublicKeyOf(keys.boxKeys.privateKey)
+  const fits = boxKey.equals(entry.boxKey) && boxKey.equals(keys.boxKeys.publicKey)
+  if (fits && publicKeyOf(keys.seed).equals(entry.signKey)) return
+  throw new SealpostError('corrupt', `the keys of operator ${keys.name} are not the ones on the list of operators`)
+}
+
+function holdKeys(keys: OperatorKeys, entry: OperatorEntry): UnlockedOperator {
+  let open = true
+  const requireOpen = (): void => {
+    if (!open) throw new SealpostError('locked', `operator ${keys.name} is locked again`)
+  }
+  return {
+    name: keys.name,
+    role: entry.role,
+    firstLead: keys.firstLead,
+    publicKey: entry.signKey,
+    sign: async (bytes) => {
+      requireOpen()
+      return signWith(keys.seed, bytes)
+    },
+    openSealed: async (labels, sealed) => {
+      requireOpen()
+      return openSealedBox(keys.boxKeys, labels, sealed)
+    },
+    wipe: () => {
+      open = false
+      wipe(keys.boxKeys.privateKey, keys.seed)
+    },
+  }
+}
