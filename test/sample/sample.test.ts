@@ -12,7 +12,9 @@ const everything = { dottedNames: true, futureDates: true }
 
 describe('the sample', () => {
   it('is the same on every call', () => {
-    expect(sampleMessages(everything)).toEqual(sampleMessages(everything))
+    const messages = sampleMessages(everything)
+    const { identical, extra } = compareStores(messages, sampleMessages(everything))
+    expect({ identical, extra }).toEqual({ identical: messages.length, extra: [] })
   })
 
   it('holds what makes mail awkward', () => {
