@@ -1,0 +1,22 @@
+import { SealpostError, toSealpostError } from '../core/errors.ts'
+
+/** Says what an error of the file system means for the spool. A full disk is `quota`: what is under way must drain first. */
+export function toSpoolError(error: unknown, what: string): SealpostError {
+  if (error instanceof SealpostError) return error
+  const code = codeOf(error)
+  if (code === undefined) return toSealpostError(error, `spool: ${what}`)
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    const hint = 'free some space there and run again'
+    return new SealpostError('quota', `spool: ${what}: the disk is full`, { code: 'ENOSPC', hint, cause: error })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EMFILE') {
+    return new SealpostError('config', `spool: ${what}: ${code}`, { code, cause: error })
+  }
+  return new SealpostError('corrupt', `spool: ${what}: ${code}`, { code, cause: error })
+}
+
+/** The code of a Node error (`ENOENT`), or undefined. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
