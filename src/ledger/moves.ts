@@ -7,13 +7,13 @@ import type { Store } from './store.ts'
 
 type Methods = Pick<Ledger, 'moved' | 'inheritMove'>
 
-/** Mail that went from one mailbox of the source to another. */
+/** Mail that went from one mailbox of the source to another, or away and back again under a new key. */
 export function moveMethods(store: Store): Methods {
   const readRow = rowReader(store)
   const heritage = createHeritage(store)
   const writeClaim = claimWriter(store)
   const exists = store.prepare<number>('SELECT 1 FROM message WHERE id = ?').pluck()
-  const unverify = store.prepare('UPDATE message SET verified_at = NULL, stale = 0 WHERE id = ?')
+  const unverify = store.prepare('UPDATE message SET verified_at = NULL WHERE id = ?')
   const selectMoved = store.prepare<MessageRow>(
     `SELECT message.* FROM message INDEXED BY message_moved
      WHERE match_digest = ? AND gone = 1 AND destination_key IS NOT NULL AND state IN ('landed', 'existing')
@@ -31,9 +31,7 @@ export function moveMethods(store: Store): Methods {
       if (row.state !== 'discovered' || row.waiting === 1) throw wrongState('inheritMove', row)
       const from = readRow('inheritMove', fromId)
       if (from.state !== 'landed' && from.state !== 'existing') throw wrongState('inheritMove', from)
-      if (from.mailbox_id === row.mailbox_id) {
-        throw new SealpostError('bug', `ledger: inheritMove: rows ${id} and ${fromId} lie in one mailbox`)
-      }
+      if (from.gone === 0) throw new SealpostError('bug', `ledger: inheritMove: row ${fromId} has not moved`)
       heritage.takeOver(row, { ...from, destination_key: null, destination_validity: null }, digests)
       writeClaim('inheritMove', { ...row, position_validity: null }, claim.key, claim.validity)
       // The copy has another place now, and nobody has looked at it there.
