@@ -1,0 +1,136 @@
+import { SealpostError } from '../../src/core/errors.ts'
+import type { Capabilities } from '../../src/core/connector.ts'
+import type { MailboxNaming } from '../../src/core/mail.ts'
+import type { ImapEndConfig, Limits } from './config.ts'
+import type { Connection } from './connection.ts'
+import type { Features } from './context.ts'
+import { refusalOf } from './response-codes.ts'
+import { parseTokens, textOf, type Token, type Untagged } from './response.ts'
+import { isBelowInbox, type Namespace } from './wire-name.ts'
+
+/**
+ * Enables what the sessions use (RFC 5161): CONDSTORE, with QRESYNC where there is one. UTF8=ACCEPT is left alone
+ * unless the server insists on it (RFC 6855 section 6), since it changes how names and messages are sent.
+ */
+export async function enableFeatures(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<{ readonly features: Features; readonly utf8: boolean }> {
+  const wanted = ['CONDSTORE', 'QRESYNC'].filter((name) => connection.has(name))
+  if (connection.has('UTF8=ONLY')) wanted.push('UTF8=ACCEPT')
+  const enabled = new Set<string>()
+  if (wanted.length > 0 && connection.has('ENABLE')) {
+    const take = {
+      ENABLED: (response: Untagged): void => {
+        for (const name of response.text.trim().split(/\s+/)) enabled.add(name.toUpperCase())
+      },
+    }
+    await connection.run([`ENABLE ${wanted.join(' ')}`], { take }, signal)
+  }
+  const qresync = enabled.has('QRESYNC')
+  return {
+    utf8: enabled.has('UTF8=ACCEPT'),
+    features: {
+      qresync,
+      condstore: connection.has('CONDSTORE') || qresync,
+      esearch: connection.has('ESEARCH'),
+      binary: connection.has('BINARY'),
+      multiAppend: connection.has('MULTIAPPEND'),
+      uidPlus: connection.has('UIDPLUS'),
+      move: connection.has('MOVE'),
+    },
+  }
+}
+
+/**
+ * Reads the personal namespace (RFC 2342), or the delimiter from LIST where there is none. It is also the first command
+ * after the login, and tells an account that is logged in but has no mailbox (Exchange): `auth`.
+ */
+export async function readNamespace(
+  connection: Connection,
+  utf8: boolean,
+  signal: AbortSignal,
+): Promise<Namespace> {
+  if (connection.has('NAMESPACE')) {
+    let text = ''
+    const take = { NAMESPACE: (response: Untagged): void => void (text = response.text) }
+    const reply = await connection.run(['NAMESPACE'], { take }, signal)
+    const refusal = reply.status === 'OK' ? null : refusalOf(reply, 'imap: reading namespaces')
+    if (refusal !== null && refusal.kind !== 'rejected') throw refusal
+    const [personal, others, shared] = parseTokens(text)
+    const own = prefixes(personal)[0]
+    if (own !== undefined) {
+      const foreign = [...prefixes(others), ...prefixes(shared)]
+        .map((each) => each.prefix)
+        .filter((name) => name !== '')
+      return { ...own, utf8, foreign }
+    }
+  }
+  let delimiter: string | null = null
+  const take = {
+    LIST: (response: Untagged): void =>
+      void (delimiter = textOf(parseTokens(response.text, response.literals)[1])),
+  }
+  await connection.expectOk(['LIST "" ""'], { take }, 'imap: listing mailboxes', signal)
+  return { prefix: '', delimiter, utf8, foreign: [] }
+}
+
+function prefixes(token: Token | undefined): { prefix: string; delimiter: string | null }[] {
+  if (!Array.isArray(token)) return []
+  return (token as readonly Token[]).flatMap((entry) => {
+    if (!Array.isArray(entry)) return []
+    const [prefix, delimiter] = entry as readonly Token[]
+    const text = textOf(prefix)
+    return text === null ? [] : [{ prefix: text, delimiter: textOf(delimiter) }]
+  })
+}
+
+/** What names the server stores: everything but its delimiter, controls, and levels beyond what servers take. */
+export function namingOf(namespace: Namespace): MailboxNaming {
+  return {
+    delimiter: namespace.delimiter,
+    forbidden: '',
+    maxLevelBytes: 200,
+    caseSensitive: true,
+    belowInbox: isBelowInbox(namespace),
+  }
+}
+
+/** What the engine is told about a session. */
+export function capabilitiesOf(
+  connection: Connection,
+  features: Features,
+  config: ImapEndConfig,
+  limits: Limits,
+): Capabilities {
+  const gmail = connection.has('X-GM-EXT-1')
+  return {
+    sessions: limits.sessions,
+    appendBatch: features.multiAppend
+      ? { messages: 200, bytes: 8 * 1024 * 1024 }
+      : { messages: 1, bytes: Number.MAX_SAFE_INTEGER },
+    maxMessageBytes: connection.numberOf('APPENDLIMIT'),
+    keepsBytes: config.keepsBytes ?? !/Microsoft Exchange/i.test(connection.greeting),
+    keepsInternalDate: true,
+    keywords: 'any',
+    labels: false,
+    keyOnAppend: features.uidPlus,
+    delta: features.condstore ? 'modseq' : 'scan',
+    merges: gmail ? 'message-id' : 'none',
+    move: features.move,
+    readable: true,
+  }
+}
+
+/** Throws `rejected` for a message that the server has said it will not take (RFC 7889). */
+export function checkSize(bytes: number, limit: number | null): void {
+  if (limit !== null && bytes > limit) {
+    throw new SealpostError(
+      'rejected',
+      `imap: the message is larger than the ${limit} bytes that the server takes`,
+      {
+        code: 'TOOBIG',
+      },
+    )
+  }
+}

@@ -1,0 +1,248 @@
+import type { Clock } from '../../src/core/clock.ts'
+import { isKind, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
+import { writeCommand, type LiteralMode, type Part } from './command-writer.ts'
+import type { FetchRow } from './fetch-row.ts'
+import type { Flow } from './flow.ts'
+import { Framer } from './framer.ts'
+import { parseStatus, type Reply, type Untagged } from './response.ts'
+import { refusalOf } from './response-codes.ts'
+
+/** What a command is given beside its text. */
+export interface CommandOptions {
+  /** Untagged responses to take, by keyword in capitals. */
+  readonly take?: Readonly<Record<string, (response: Untagged) => void>>
+  /** FETCH responses; dropped without it. */
+  readonly onRow?: (row: FetchRow) => void
+  /** Literals above it are counted and thrown away. */
+  readonly literalLimit?: number
+  /** Called before the piece that ends the command is handed to the socket: from then on the outcome may be unknown. */
+  readonly onHandingOver?: () => void
+}
+
+const MAX_FORWARD_BYTES = 8 * 1024 * 1024
+
+/**
+ * One logged-in connection. Commands run one at a time; the library keeps tags, replies and BYE, the framer takes the
+ * hot responses. A connection that is silent for `idleMs` while a command runs is destroyed, as is one whose signal is
+ * aborted: a half-read answer leaves nothing to go on with.
+ */
+export class Connection {
+  readonly #flow: Flow
+  readonly #clock: Clock
+  readonly #idleMs: number
+  readonly #framer: Framer
+  #running: CommandOptions | null = null
+  #lastReply: Reply | null = null
+  #lost: SealpostError | null = null
+  #lastProgress = 0
+  #paused = false
+
+  constructor(flow: Flow, clock: Clock, idleMs: number) {
+    this.#flow = flow
+    this.#clock = clock
+    this.#idleMs = idleMs
+    this.#framer = new Framer({
+      claims: (keyword) => this.#running?.take?.[keyword] !== undefined,
+      untagged: (response) => this.#running?.take?.[response.keyword]?.(response),
+      row: (row) => this.#running?.onRow?.(row),
+      tagged: (line) => (this.#lastReply = parseStatus(line.slice(line.indexOf(' ') + 1))),
+      forward: (bytes) => this.#forward(bytes),
+    })
+    flow.on('error', () => {
+      // what failed is said by the command that was running, or by the next one
+    })
+    flow.on('close', () => {
+      this.#lost ??= this.#lostError()
+    })
+    const { socket, streamer } = flow
+    socket.unpipe(streamer)
+    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    socket.resume()
+  }
+
+  get alive(): boolean {
+    return this.#lost === null && !this.#flow.isClosed
+  }
+
+  get greeting(): string {
+    return this.#flow.greeting ?? ''
+  }
+
+  has(capability: string): boolean {
+    return this.#flow.capabilities.has(capability)
+  }
+
+  /** The number behind a capability such as `APPENDLIMIT=n`, or null. */
+  numberOf(capability: string): number | null {
+    const value = this.#flow.capabilities.get(capability)
+    return typeof value === 'number' ? value : null
+  }
+
+  /**
+   * Runs a command and returns how it ended, refused ones too. Throws `transient` when the connection is lost,
+   * `cancelled` when the signal is aborted, and what reading a literal throws.
+   */
+  async run(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {
+    throwIfAborted(signal)
+    if (!this.alive) throw this.#lost ?? this.#lostError()
+    if (this.#running !== null) throw new SealpostError('bug', 'imap: two commands at once')
+    this.#running = options
+    this.#framer.literalLimit = options.literalLimit ?? Infinity
+    this.#lastReply = null
+    const onAbort = (): void => this.destroy(new SealpostError('cancelled', 'interrupted'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    const stopWatching = this.#watch()
+    try {
+      return await this.#exec(parts, options, signal)
+    } finally {
+      stopWatching()
+      signal.removeEventListener('abort', onAbort)
+      this.#running = null
+      this.#framer.literalLimit = Infinity
+    }
+  }
+
+  /** As `run`, and throws the classified refusal for NO and BAD; `what` says what was tried. */
+  async expectOk(
+    parts: readonly Part[],
+    options: CommandOptions,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const reply = await this.run(parts, options, signal)
+    if (reply.status !== 'OK') throw refusalOf(reply, what)
+    return reply
+  }
+
+  /** Stops reading until `resume`: the consumer lags behind. */
+  pause(): void {
+    this.#paused = true
+    this.#flow.socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#lastProgress = this.#clock.monotonic()
+    this.#flow.socket.resume()
+  }
+
+  /** Cuts the connection; commands that run and later ones throw `error`. */
+  destroy(error: SealpostError): void {
+    this.#lost ??= error
+    this.#flow.close()
+  }
+
+  /** Says LOGOUT (which expunges nothing, unlike CLOSE) where nothing is running, and closes. Never throws. */
+  async close(): Promise<void> {
+    if (this.alive && this.#running === null) {
+      const stop = this.#clock.after(2000, () => this.destroy(new SealpostError('transient', 'imap: closed')))
+      await this.run(['LOGOUT'], {}, new AbortController().signal).catch(() => undefined)
+      stop()
+    }
+    this.destroy(new SealpostError('transient', 'imap: the session is closed', { code: 'CLOSED' }))
+  }
+
+  async #exec(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {
+    let permit: () => void = () => undefined
+    let refuse: (error: Error) => void = () => undefined
+    const output = {
+      socket: this.#flow.socket,
+      literals: this.#literalMode(),
+      permission: () =>
+        new Promise<void>((resolve, reject) => {
+          permit = resolve
+          refuse = reject
+        }),
+      progress: () => (this.#lastProgress = this.#clock.monotonic()),
+      handingOver: options.onHandingOver ?? (() => undefined),
+    }
+    let writing: Promise<void> = Promise.resolve()
+    let failed: unknown = null
+    const write = (tag: string): Promise<void> => {
+      writing = writeCommand(output, tag, parts, signal).catch((error: unknown) => {
+        if (error === REFUSED_EARLY) return
+        failed = error
+        // In the middle of a literal there is no going on: what came next would be taken for its bytes.
+        this.destroy(isKind(error) ? error : this.#lostError())
+      })
+      return writing
+    }
+    try {
+      const answer = await this.#flow.exec('RAW', undefined, { write, onPlusTag: async () => permit() })
+      answer.next()
+    } catch (error) {
+      if (this.#lastReply === null) throw failed ?? this.#lost ?? this.#lostError(error)
+    }
+    refuse(REFUSED_EARLY)
+    // A reply may come before the last literal has gone; the next command must not end up inside it.
+    await writing
+    if (failed !== null) throw failed
+    if (this.#lastReply === null) throw this.#lost ?? this.#lostError()
+    return this.#lastReply
+  }
+
+  #literalMode(): LiteralMode {
+    if (this.has('LITERAL+')) return 'any'
+    return this.has('LITERAL-') ? 'to-4096' : 'waiting'
+  }
+
+  #read(chunk: Buffer): void {
+    this.#lastProgress = this.#clock.monotonic()
+    try {
+      this.#framer.push(chunk)
+    } catch (cause) {
+      this.destroy(
+        new SealpostError('transient', 'imap: the server sent what is no IMAP', { code: 'PROTOCOL', cause }),
+      )
+    }
+  }
+
+  #forward(bytes: Buffer): void {
+    const { streamer, socket } = this.#flow
+    if (streamer.destroyed) return
+    streamer.write(bytes)
+    if (streamer.writableLength > MAX_FORWARD_BYTES && !this.#paused) {
+      socket.pause()
+      streamer.once('drain', () => {
+        if (!this.#paused) socket.resume()
+      })
+    }
+  }
+
+  #watch(): () => void {
+    this.#lastProgress = this.#clock.monotonic()
+    let cancel = (): void => undefined
+    const check = (): void => {
+      const quiet = this.#paused ? 0 : this.#clock.monotonic() - this.#lastProgress
+      if (quiet >= this.#idleMs) {
+        this.destroy(
+          new SealpostError('transient', `imap: the server was silent for ${Math.round(quiet / 1000)} s`, {
+            code: 'IDLE',
+          }),
+        )
+        return
+      }
+      cancel = this.#clock.after(Math.max(this.#idleMs - quiet, 10), check)
+    }
+    cancel = this.#clock.after(this.#idleMs, check)
+    return () => cancel()
+  }
+
+  #lostError(cause?: unknown): SealpostError {
+    const bye = this.#flow.byeReason
+    if (bye !== undefined && bye !== '') {
+      const refusal = refusalOf({ code: null, text: bye }, 'imap')
+      const kind = refusal.kind === 'rejected' ? 'transient' : refusal.kind
+      return new SealpostError(kind, 'imap: the server ended the session', {
+        code: refusal.code === 'REFUSED' ? 'BYE' : (refusal.code ?? 'BYE'),
+        serverText: bye,
+        cause,
+        ...(refusal.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
+      })
+    }
+    return new SealpostError('transient', 'imap: the connection was lost', { code: 'LOST', cause })
+  }
+}
+
+const REFUSED_EARLY = new Error('refused before its literal was asked for')

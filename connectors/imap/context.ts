@@ -1,0 +1,81 @@
+import { SealpostError } from '../../src/core/errors.ts'
+import type { Position } from '../../src/core/connector.ts'
+import type { Limits } from './config.ts'
+import type { Connection } from './connection.ts'
+import type { Namespace } from './wire-name.ts'
+import type { Selection } from './selection.ts'
+
+/** What the parts of one session share. */
+export interface Context {
+  readonly connection: Connection
+  readonly limits: Limits
+  readonly namespace: Namespace
+  readonly features: Features
+  readonly turns: Turns
+  /** UIDVALIDITY by wire name, as the account's sessions of this process know it: keys mean nothing under another. */
+  readonly validities: Map<string, string>
+  /** What is selected now; null before the first, and after a failed one. */
+  selected: Selection | null
+  /** Which messages of one mailbox are announced as large, for UIDs below `below`. */
+  sizes: SizeBook | null
+  /** Where the session's own last append to a mailbox left UIDNEXT; used once by `position`. */
+  readonly positions: Map<string, Position>
+  /** What mailboxes keep of flags, by wire name. */
+  readonly flagsKept: Map<string, Pick<Selection, 'permanentFlags' | 'anyKeyword'>>
+}
+
+/** What is known of the sizes in one mailbox. */
+export interface SizeBook {
+  readonly name: string
+  readonly validity: string
+  below: number
+  readonly large: Set<number>
+}
+
+/** Extensions that were found or enabled. */
+export interface Features {
+  readonly condstore: boolean
+  readonly qresync: boolean
+  readonly esearch: boolean
+  readonly binary: boolean
+  readonly multiAppend: boolean
+  readonly uidPlus: boolean
+  readonly move: boolean
+}
+
+/**
+ * Gives the connection to one operation at a time. A reading that waits for its consumer keeps it; what comes then is
+ * a mistake of ours and is said so, rather than waited for without end.
+ */
+export class Turns {
+  #tail: Promise<void> = Promise.resolve()
+  #held = false
+
+  /** Runs `operation` when the ones before it are done. */
+  async take<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#held) throw new SealpostError('bug', 'imap: the session is reading; finish or end that first')
+    const before = this.#tail
+    let done: () => void = () => undefined
+    this.#tail = new Promise((resolve) => (done = resolve))
+    await before
+    try {
+      return await operation()
+    } finally {
+      done()
+    }
+  }
+
+  /** Waits for the turn and keeps it until the returned function is called. Twice is safe. */
+  async hold(): Promise<() => void> {
+    if (this.#held) throw new SealpostError('bug', 'imap: the session is reading; finish or end that first')
+    const before = this.#tail
+    let done: () => void = () => undefined
+    this.#tail = new Promise((resolve) => (done = resolve))
+    await before
+    this.#held = true
+    return () => {
+      this.#held = false
+      done()
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { SealpostError } from '../../src/core/errors.ts'
+import type { Position } from '../../src/core/connector.ts'
+import { messageIdOf } from '../../src/core/header.ts'
+import type { Candidate, FlagState, Mailbox } from '../../src/core/mail.ts'
+import type { Context } from './context.ts'
+import type { FetchRow } from './fetch-row.ts'
+import type { Untagged } from './response.ts'
+import { searchUids } from './search.ts'
+import { select } from './selection.ts'
+import { uidSets, uidsOf } from './uid-set.ts'
+import { nameParts } from './wire-name.ts'
+
+const WINDOW = 2000
+const ITEMS = '(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])'
+
+/**
+ * What lies in the mailbox at or above `since`, window by window. Throws `stale` when `since` is of another
+ * UIDVALIDITY. The keys that it hands out are good under the validity that the mailbox has now.
+ */
+export async function* find(
+  context: Context,
+  mailbox: Mailbox,
+  since: Position | null,
+  signal: AbortSignal,
+): AsyncGenerator<Candidate> {
+  const low = since === null ? 1 : Number(since.next)
+  if (!Number.isSafeInteger(low) || low < 1) throw new SealpostError('bug', 'imap: a position that is none')
+  const uids = await context.turns.take(async () => {
+    const now = await select(context, mailbox, { write: false, fresh: true, anyValidity: true }, signal)
+    context.validities.set(mailbox.name, now.validity)
+    if (since !== null && since.validity !== now.validity) {
+      throw new SealpostError('stale', 'imap: the mailbox has a new UIDVALIDITY', { code: 'UIDVALIDITY' })
+    }
+    if (now.messages === 0 || (now.next !== null && now.next <= low)) return []
+    // `n:*` names the last message even where it lies below n (RFC 9051 section 9).
+    const found = await searchUids(context, low === 1 ? 'ALL' : `UID ${low}:*`, signal)
+    return found.filter((uid) => uid >= low)
+  })
+  for (const set of uidSets(uids, WINDOW)) {
+    yield* await context.turns.take(() => readCandidates(context, mailbox, set.text, signal))
+  }
+}
+
+async function readCandidates(
+  context: Context,
+  mailbox: Mailbox,
+  set: string,
+  signal: AbortSignal,
+): Promise<readonly Candidate[]> {
+  await select(context, mailbox, { write: false, fresh: false }, signal)
+  const found: Candidate[] = []
+  const onRow = (row: FetchRow): void => {
+    const { uid, bytes, internalDate, flags, header } = row
+    if (uid === undefined || internalDate === undefined || flags === undefined) return
+    const messageId = Buffer.isBuffer(header) ? messageIdOf(header) : null
+    found.push({ key: String(uid), bytes: bytes ?? null, internalDate, flags, messageId })
+  }
+  await context.connection.expectOk([`UID FETCH ${set} ${ITEMS}`], { onRow }, 'imap: looking for messages', signal)
+  return found
+}
+
+/** Flags of the messages that still exist, window by window. */
+export async function* readFlags(
+  context: Context,
+  mailbox: Mailbox,
+  keys: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<FlagState> {
+  for (const set of uidSets(uidsOf(keys), WINDOW)) {
+    const asked = new Set(set.uids)
+    yield* await context.turns.take(async () => {
+      await select(context, mailbox, { write: false, fresh: false }, signal)
+      const states: FlagState[] = []
+      const onRow = ({ uid, flags }: FetchRow): void => {
+        if (uid !== undefined && flags !== undefined && asked.delete(uid)) states.push({ key: String(uid), flags })
+      }
+      const command = `UID FETCH ${set.text} (UID FLAGS)`
+      await context.connection.expectOk([command], { onRow }, 'imap: reading flags', signal)
+      return states
+    })
+  }
+}
+
+/**
+ * UIDVALIDITY and UIDNEXT, asked from the server each time, but for one use of what the session's own last append to
+ * this mailbox has told: an older mark is as good while UIDVALIDITY stands.
+ */
+export async function position(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<Position> {
+  const known = context.positions.get(mailbox.name)
+  context.positions.delete(mailbox.name)
+  const found = known ?? (await askPosition(context, mailbox, signal))
+  context.validities.set(mailbox.name, found.validity)
+  return found
+}
+
+async function askPosition(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<Position> {
+  if (context.selected?.name === mailbox.name) {
+    // STATUS of the selected mailbox may show what was (RFC 9051 section 6.3.11): open it anew instead.
+    const now = await select(context, mailbox, { write: false, fresh: true, anyValidity: true }, signal)
+    if (now.next !== null) return { validity: now.validity, next: String(now.next) }
+  }
+  let text = ''
+  const take = { STATUS: (response: Untagged): void => void (text = response.text) }
+  const parts = ['STATUS ', ...nameParts(mailbox.name), ' (UIDVALIDITY UIDNEXT)']
+  await context.connection.expectOk(parts, { take }, 'imap: reading the state of a mailbox', signal)
+  const validity = /[( ]UIDVALIDITY (\d{1,10})[) ]/i.exec(text.slice(text.lastIndexOf('(')))?.[1]
+  const next = /[( ]UIDNEXT (\d{1,10})[) ]/i.exec(text.slice(text.lastIndexOf('(')))?.[1]
+  if (validity === undefined || next === undefined) {
+    throw new SealpostError('transient', 'imap: a mailbox without UIDNEXT', { code: 'PROTOCOL' })
+  }
+  return { validity, next }
+}

@@ -1,0 +1,148 @@
+import { parseFetchRow, type FetchRow } from './fetch-row.ts'
+import type { Literal, Untagged } from './response.ts'
+
+const LF = 0x0a
+const STAR = 0x2a
+const PLUS = 0x2b
+const MAX_LINE_BYTES = 64 * 1024 * 1024
+const MAX_LITERAL_BYTES = 2 ** 40
+
+/** Where the framer hands what it found. */
+export interface FramerSink {
+  /** Keywords in capitals whose untagged responses come to `untagged` and are kept from the library. */
+  claims(keyword: string): boolean
+  untagged(response: Untagged): void
+  row(row: FetchRow): void
+  /** A tagged line, without its line end; the library is given it too. */
+  tagged(line: string): void
+  /** Bytes that the library is to parse. */
+  forward(bytes: Buffer): void
+}
+
+/**
+ * Cuts what a server sends into responses, byte for byte, and keeps the hot ones (FETCH, and what the running command
+ * claims) from the library's parser: it costs a promise and a parse tree for each, and reads names as UTF-8, which
+ * loses raw bytes. Literals above `literalLimit` are counted and thrown away as they come.
+ */
+export class Framer {
+  literalLimit = Infinity
+  readonly #sink: FramerSink
+  #tail: Buffer[] = []
+  #tailBytes = 0
+  /** The claimed response so far; null while the current one goes to the library. */
+  #texts: string[] | null = null
+  #literals: Literal[] = []
+  #startOfResponse = true
+  /** Bytes of the current literal still to come. */
+  #remaining = 0
+  /** They are above the limit and thrown away. */
+  #skip = false
+  #target: Buffer | null = null
+  #filled = 0
+
+  constructor(sink: FramerSink) {
+    this.#sink = sink
+  }
+
+  /** Takes the next bytes. Throws a plain Error when they are no IMAP. */
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#remaining > 0) {
+        at = this.#takeLiteral(chunk, at)
+        continue
+      }
+      const end = chunk.indexOf(LF, at)
+      if (end === -1) {
+        this.#tailBytes += chunk.length - at
+        if (this.#tailBytes > MAX_LINE_BYTES) throw new Error('a line that does not end')
+        this.#tail.push(at === 0 ? chunk : chunk.subarray(at))
+        return
+      }
+      let line = chunk.subarray(at, end + 1)
+      if (this.#tail.length > 0) {
+        line = Buffer.concat([...this.#tail, line])
+        this.#tail = []
+        this.#tailBytes = 0
+      }
+      at = end + 1
+      this.#takeLine(line)
+    }
+  }
+
+  #takeLine(line: Buffer): void {
+    const text = line.toString('latin1')
+    if (this.#startOfResponse) this.#begin(line, text)
+    if (this.#texts === null) this.#sink.forward(line)
+    else this.#texts.push(text)
+    const announced = literalSize(text)
+    this.#startOfResponse = announced === -1
+    if (announced === -1) {
+      this.#finish()
+      return
+    }
+    if (announced > MAX_LITERAL_BYTES) throw new Error('a literal beyond all bounds')
+    this.#remaining = announced
+    if (this.#texts === null) return
+    this.#skip = announced > this.literalLimit
+    if (this.#skip) this.#literals.push({ skipped: announced })
+    else if (announced === 0) this.#literals.push(Buffer.alloc(0))
+  }
+
+  #begin(line: Buffer, text: string): void {
+    this.#literals = []
+    this.#texts = null
+    if (line[0] !== STAR) {
+      if (line[0] !== PLUS) this.#sink.tagged(text.replace(/[\r\n]+$/, ''))
+      return
+    }
+    const head = /^\* (?:\d+ )?([A-Za-z0-9-]+)/.exec(text)
+    const keyword = (head?.[1] ?? '').toUpperCase()
+    if (keyword === 'FETCH' || this.#sink.claims(keyword)) this.#texts = []
+  }
+
+  #takeLiteral(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.#remaining)
+    const whole = this.#target === null && end - at === this.#remaining
+    if (this.#texts === null) this.#sink.forward(chunk.subarray(at, end))
+    else if (this.#skip) {
+      // counted when it was announced
+    } else if (whole) this.#literals.push(chunk.subarray(at, end))
+    else {
+      this.#target ??= Buffer.allocUnsafeSlow(this.#remaining)
+      this.#filled += chunk.copy(this.#target, this.#filled, at, end)
+      if (this.#filled === this.#target.length) {
+        this.#literals.push(this.#target)
+        this.#target = null
+        this.#filled = 0
+      }
+    }
+    this.#remaining -= end - at
+    return end
+  }
+
+  #finish(): void {
+    const texts = this.#texts
+    if (texts === null) return
+    const text = texts.length === 1 ? (texts[0] ?? '') : texts.join('')
+    const head = /^\* (?:(\d{1,10}) )?([A-Za-z0-9-]+) ?/.exec(text)
+    if (head === null) throw new Error('an untagged response that cannot be read')
+    const keyword = (head[2] ?? '').toUpperCase()
+    const literals = this.#literals
+    this.#texts = null
+    this.#literals = []
+    const rest = text.slice(head[0].length)
+    if (keyword === 'FETCH') this.#sink.row(parseFetchRow(rest, literals))
+    else this.#sink.untagged({ keyword, number: Number(head[1] ?? 0), text: rest, literals })
+  }
+}
+
+/** The size of the literal that a line announces at its end, or -1. */
+function literalSize(text: string): number {
+  let at = text.length - 2
+  if (text.charCodeAt(at) === 0x0d) at--
+  if (text.charCodeAt(at) !== 0x7d) return -1
+  const open = text.lastIndexOf('{', at)
+  const digits = text.slice(open + 1, at)
+  return open !== -1 && /^\d+$/.test(digits) ? Number(digits) : -1
+}

@@ -1,0 +1,63 @@
+import type { Connector } from '../../src/core/connector.ts'
+import { toSealpostError } from '../../src/core/errors.ts'
+import { assertTransportAllowed } from '../shared/tls.ts'
+import { capabilitiesOf, enableFeatures, namingOf, readNamespace } from './capabilities.ts'
+import { limitsOf, type ImapEndConfig } from './config.ts'
+import { Turns, type Context } from './context.ts'
+import { openConnection } from './login.ts'
+import { destinationSession, sourceSession } from './session.ts'
+
+/**
+ * Sessions over IMAP4rev1 (RFC 3501) with the extensions that a server offers. Throws `config` at once for a host that
+ * would be reached without TLS, and for a pin that is none. Opening a session throws `config` (TLS, STARTTLS), `auth`
+ * (one attempt a credential) or `transient`.
+ */
+export function createImapConnector(config: ImapEndConfig): Connector {
+  assertTransportAllowed(config.tls, config.host)
+  const limits = limitsOf(config)
+  const validities = new Map<string, Map<string, string>>()
+  const open = async (account: string, signal: AbortSignal) => {
+    try {
+      const connection = await openConnection(config, limits, account, signal)
+      try {
+        const { features, utf8 } = await enableFeatures(connection, signal)
+        const namespace = await readNamespace(connection, utf8, signal)
+        const known = validities.get(account) ?? new Map<string, string>()
+        validities.set(account, known)
+        const context: Context = {
+          connection,
+          limits,
+          namespace,
+          features,
+          turns: new Turns(),
+          validities: known,
+          selected: null,
+          sizes: null,
+          positions: new Map(),
+          flagsKept: new Map(),
+        }
+        return {
+          context,
+          capabilities: capabilitiesOf(connection, features, config, limits),
+          naming: namingOf(namespace),
+        }
+      } catch (error) {
+        await connection.close()
+        throw error
+      }
+    } catch (error) {
+      throw toSealpostError(error, `IMAP ${config.host}:${config.port}`)
+    }
+  }
+  return {
+    ...(config.credentialOf === undefined ? {} : { credentialOf: config.credentialOf }),
+    openSource: async (account, signal) => {
+      const { context, capabilities, naming } = await open(account, signal)
+      return sourceSession(context, capabilities, naming)
+    },
+    openDestination: async (account, signal) => {
+      const { context, capabilities, naming } = await open(account, signal)
+      return destinationSession(context, capabilities, naming)
+    },
+  }
+}

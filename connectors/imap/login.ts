@@ -1,0 +1,171 @@
+import type { TLSSocket } from 'node:tls'
+import { isKind, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
+import { codeOf, connectError } from '../shared/network-errors.ts'
+import { pinsOf, tlsOptions } from '../shared/tls.ts'
+import type { ImapEndConfig, Limits, Login } from './config.ts'
+import { Connection } from './connection.ts'
+import { createFlow, type Flow } from './flow.ts'
+import { refusalOf } from './response-codes.ts'
+
+/**
+ * Connects and logs in, once: a refused credential is never tried a second time, by no other mechanism either, so that
+ * no account gets locked. Only a refused token is refreshed and its successor tried, over a new connection.
+ * Throws `config` for TLS that cannot be trusted, `auth` for a refused login, `transient` for a network that fails.
+ */
+export async function openConnection(
+  config: ImapEndConfig,
+  limits: Limits,
+  account: string,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const login = await config.loginFor(account, signal)
+  if (!('token' in login.secret)) {
+    return connect(config, limits, account, login, { pass: login.secret.text() }, signal)
+  }
+  const first = await login.secret.token(false)
+  try {
+    return await connect(config, limits, account, login, { accessToken: first }, signal)
+  } catch (error) {
+    if (!isKind(error, 'auth')) throw error
+    const second = await login.secret.token(true)
+    if (second === first) throw error
+    return connect(config, limits, account, login, { accessToken: second }, signal)
+  }
+}
+
+async function connect(
+  config: ImapEndConfig,
+  limits: Limits,
+  account: string,
+  login: Login,
+  secret: { readonly pass: string } | { readonly accessToken: string },
+  signal: AbortSignal,
+): Promise<Connection> {
+  throwIfAborted(signal)
+  const place = { host: config.host, port: config.port }
+  const flow = createFlow(
+    {
+      host: config.host,
+      port: config.port,
+      secure: config.tls.mode === 'implicit',
+      doSTARTTLS: config.tls.mode === 'starttls',
+      ...(config.tls.mode === 'none' ? {} : { tls: tlsOptions(config.tls, config.host) }),
+      connectionTimeout: limits.connectMs,
+      greetingTimeout: limits.connectMs,
+      auth: { user: login.username, ...secret, ...(login.authorize === null ? {} : { authzid: login.authorize }) },
+    },
+    (started) => startSession(started, config, login),
+  )
+  flow.on('error', () => {
+    // connect() rejects with it, or the connection says so later
+  })
+  const onAbort = (): void => flow.close()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await flow.connect()
+  } catch (error) {
+    flow.close()
+    throwIfAborted(signal)
+    throw loginError(error, flow, config)
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+  config.onEvent?.({ event: 'connected', account, ...tlsFacts(flow) })
+  const connection = new Connection(flow, config.clock, limits.idleMs)
+  void place
+  return connection
+}
+
+/** What happens after the greeting: capabilities, TLS, login. No ID, no ENABLE, nothing opportunistic. */
+async function startSession(flow: Flow, config: ImapEndConfig, login: Login): Promise<void> {
+  const where = `IMAP ${config.host}:${config.port}`
+  if (flow.authenticated !== false) {
+    throw new SealpostError('config', `${where}: the server logs in by itself (PREAUTH), which is refused`, {
+      code: 'PREAUTH',
+    })
+  }
+  await flow.run('CAPABILITY')
+  if (config.tls.mode === 'starttls' && !(await flow.upgradeToSTARTTLS())) throw noStartTls(where)
+  const mechanism = (name: string): boolean => flow.capabilities.has(`AUTH=${name}`)
+  if ('token' in login.secret) {
+    if (!mechanism('XOAUTH2') && !mechanism('OAUTHBEARER')) {
+      throw new SealpostError('config', `${where}: the server takes no access tokens`, { code: 'NO_OAUTH' })
+    }
+  } else if (login.authorize !== null) {
+    if (!mechanism('PLAIN')) {
+      throw new SealpostError('config', `${where}: the server has no AUTH=PLAIN, which auth.authorize needs`, {
+        code: 'NO_PLAIN',
+      })
+    }
+    setMethod(flow, 'AUTH=PLAIN')
+  } else if (mechanism('PLAIN') && flow.capabilities.has('LOGINDISABLED')) setMethod(flow, 'AUTH=PLAIN')
+  else if (!mechanism('PLAIN') && !mechanism('LOGIN') && flow.capabilities.has('LOGINDISABLED')) {
+    throw new SealpostError('config', `${where}: the server takes no passwords`, { code: 'LOGINDISABLED' })
+  }
+  await flow.authenticate()
+  flow.usable = true
+}
+
+function setMethod(flow: Flow, loginMethod: string): void {
+  const { auth } = flow.options
+  if (auth !== undefined) flow.options = { ...flow.options, auth: { ...auth, loginMethod } }
+}
+
+function noStartTls(where: string, cause?: unknown): SealpostError {
+  return new SealpostError('config', `${where}: STARTTLS could not be had, and nothing is sent without it`, {
+    hint: 'set tls.mode to implicit, or ask the provider; somebody may be tampering with the connection',
+    code: 'STARTTLS',
+    cause,
+  })
+}
+
+/** What the library's errors say; its texts and the commands in them are left out. */
+function loginError(error: unknown, flow: Flow, config: ImapEndConfig): SealpostError {
+  if (isKind(error)) return error
+  const where = `IMAP ${config.host}:${config.port}`
+  const facts = error as {
+    readonly authenticationFailed?: boolean
+    readonly serverResponseCode?: string
+    readonly response?: unknown
+    readonly responseText?: unknown
+    readonly tlsFailed?: boolean
+    readonly throttleReset?: number
+    readonly message?: string
+  }
+  if (facts.authenticationFailed === true) {
+    const text = [facts.responseText, facts.response].find((value) => typeof value === 'string') ?? ''
+    const reply = { code: facts.serverResponseCode?.toUpperCase() ?? null, text: text as string }
+    const refusal = refusalOf(reply, `${where}: login`)
+    if (['throttled', 'transient', 'config'].includes(refusal.kind)) return refusal
+    return new SealpostError('auth', `${where}: the server refused the login`, {
+      code: reply.code ?? 'AUTHENTICATIONFAILED',
+      serverText: reply.text,
+      hint: 'check user name and secret; nothing is tried again until the credential is set anew',
+    })
+  }
+  if (flow.byeReason !== undefined && flow.byeReason !== '') {
+    const refusal = refusalOf({ code: null, text: flow.byeReason }, where)
+    return refusal.kind === 'rejected'
+      ? new SealpostError('transient', `${where}: the server ended the session`, {
+          code: 'BYE',
+          serverText: flow.byeReason,
+        })
+      : refusal
+  }
+  const code = codeOf(error)
+  if (code === 'STARTTLS_INJECTION' || (facts.tlsFailed === true && code === '')) return noStartTls(where, error)
+  return connectError(error, { host: config.host, port: config.port }, 'IMAP')
+}
+
+function tlsFacts(flow: Flow): { protocol: string | null; cipher: string | null; certificate: string | null } {
+  const socket = flow.socket as Partial<TLSSocket>
+  if (socket.encrypted !== true || socket.getPeerCertificate === undefined) {
+    return { protocol: null, cipher: null, certificate: null }
+  }
+  const raw = socket.getPeerCertificate().raw as Buffer | undefined
+  return {
+    protocol: socket.getProtocol?.() ?? null,
+    cipher: socket.getCipher?.().name ?? null,
+    certificate: raw === undefined ? null : pinsOf(raw).certificate,
+  }
+}

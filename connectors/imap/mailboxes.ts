@@ -1,0 +1,149 @@
+import { SealpostError } from '../../src/core/errors.ts'
+import type { Mailbox, MailboxNaming, SpecialUse } from '../../src/core/mail.ts'
+import { canonicalPath, checkName } from '../shared/mailbox-names.ts'
+import type { Context } from './context.ts'
+import { refusalOf } from './response-codes.ts'
+import { parseTokens, textOf, type Untagged } from './response.ts'
+import { nameParts, pathOf, wireNameOf } from './wire-name.ts'
+
+const SPECIAL_USE: Readonly<Record<string, SpecialUse>> = {
+  '\\all': 'all',
+  '\\archive': 'archive',
+  '\\drafts': 'drafts',
+  '\\flagged': 'flagged',
+  '\\important': 'important',
+  '\\junk': 'junk',
+  '\\sent': 'sent',
+  '\\trash': 'trash',
+}
+
+/**
+ * Lists the personal namespace with one command where the server has LIST-EXTENDED (RFC 5258), else with LIST and LSUB.
+ * Other users' and shared namespaces are left out. Patterns are `*` or a name that holds no wildcard, never a raw name.
+ */
+export async function listMailboxes(context: Context, signal: AbortSignal): Promise<readonly Mailbox[]> {
+  return list(context, ['"*"'], signal)
+}
+
+async function list(
+  context: Context,
+  pattern: ReturnType<typeof nameParts>,
+  signal: AbortSignal,
+): Promise<readonly Mailbox[]> {
+  const { connection } = context
+  const rows: Untagged[] = []
+  const subscribed = new Set<string>()
+  const options = { take: { LIST: (row: Untagged) => void rows.push(row) } }
+  if (connection.has('LIST-EXTENDED')) {
+    const wanted = connection.has('SPECIAL-USE') ? 'SUBSCRIBED SPECIAL-USE' : 'SUBSCRIBED'
+    const parts = ['LIST "" ', ...pattern, ` RETURN (${wanted})`]
+    await connection.expectOk(parts, options, 'imap: listing mailboxes', signal)
+  } else {
+    await connection.expectOk(['LIST "" ', ...pattern], options, 'imap: listing mailboxes', signal)
+    const note = (row: Untagged): void => {
+      const name = textOf(parseTokens(row.text, row.literals)[2])
+      if (name !== null) subscribed.add(inboxed(name))
+    }
+    await connection.expectOk(
+      ['LSUB "" ', ...pattern],
+      { take: { LSUB: note } },
+      'imap: listing mailboxes',
+      signal,
+    )
+  }
+  const found = new Map<string, Mailbox>()
+  for (const row of rows) {
+    const mailbox = readRow(row, context, subscribed)
+    if (mailbox !== null) found.set(mailbox.name, mailbox)
+  }
+  return [...found.values()]
+}
+
+function readRow(row: Untagged, context: Context, subscribed: ReadonlySet<string>): Mailbox | null {
+  const [attributes, separator, rawName] = parseTokens(row.text, row.literals)
+  const raw = textOf(rawName)
+  if (!Array.isArray(attributes) || raw === null || raw === '') return null
+  const name = inboxed(raw)
+  if (context.namespace.foreign.some((prefix) => name.startsWith(prefix))) return null
+  const flags = attributes.map((token) => (textOf(token) ?? '').toLowerCase())
+  const delimiter = textOf(separator)
+  const isInbox = name === 'INBOX'
+  return {
+    path: pathOf(name, delimiter === '' ? null : delimiter, context.namespace),
+    name,
+    specialUse: isInbox
+      ? 'inbox'
+      : (flags.map((flag) => SPECIAL_USE[flag]).find((use) => use !== undefined) ?? null),
+    selectable: !flags.includes('\\noselect') && !flags.includes('\\nonexistent'),
+    subscribed: flags.includes('\\subscribed') || subscribed.has(name),
+  }
+}
+
+/** The inbox has one name, in whatever case the server writes it (RFC 9051 section 5.1). */
+function inboxed(name: string): string {
+  return name.toUpperCase() === 'INBOX' ? 'INBOX' : name
+}
+
+/** The mailbox of exactly this wire name, or null. */
+async function findByName(context: Context, name: string, signal: AbortSignal): Promise<Mailbox | null> {
+  const pattern = /[%*]/.test(name) ? ['"*"'] : nameParts(name)
+  const found = await list(context, pattern, signal)
+  return found.find((mailbox) => mailbox.name === name) ?? null
+}
+
+/**
+ * Finds or creates the mailbox at `path`, and its parents where the server does not by itself, with its special use
+ * where that can be given (RFC 6154). What was created is looked up again: it must be what was meant. Twice is safe.
+ * Throws `rejected` for a name that the server does not take.
+ */
+export async function ensureMailbox(
+  context: Context,
+  naming: MailboxNaming,
+  path: readonly string[],
+  specialUse: SpecialUse | null,
+  signal: AbortSignal,
+): Promise<Mailbox> {
+  const meant = canonicalPath(path, naming)
+  checkName(meant, naming)
+  const name = wireNameOf(meant, context.namespace)
+  const before = await findByName(context, name, signal)
+  if (before?.selectable === true) return before
+  let refusal = await create(context, name, specialUse, signal)
+  if (refusal !== null && meant.length > 1) {
+    for (let depth = 1; depth < meant.length; depth++) {
+      const parent = wireNameOf(meant.slice(0, depth), context.namespace)
+      if ((await findByName(context, parent, signal)) === null) await create(context, parent, null, signal)
+    }
+    refusal = await create(context, name, specialUse, signal)
+  }
+  const after = await findByName(context, name, signal)
+  if (after?.selectable === true) return after
+  throw (
+    refusal ??
+    new SealpostError('rejected', 'imap: the server made another mailbox than the one asked for', {
+      code: 'CANNOT',
+    })
+  )
+}
+
+async function create(
+  context: Context,
+  name: string,
+  specialUse: SpecialUse | null,
+  signal: AbortSignal,
+): Promise<SealpostError | null> {
+  const { connection } = context
+  if (specialUse !== null && specialUse !== 'inbox' && connection.has('CREATE-SPECIAL-USE')) {
+    const use = `\\${specialUse.charAt(0).toUpperCase()}${specialUse.slice(1)}`
+    const reply = await connection.run(['CREATE ', ...nameParts(name), ` (USE (${use}))`], {}, signal)
+    if (reply.status === 'OK') return null
+  }
+  const reply = await connection.run(['CREATE ', ...nameParts(name)], {}, signal)
+  return reply.status === 'OK' ? null : refusalOf(reply, 'imap: creating a mailbox')
+}
+
+/** Subscribes to the mailbox. Twice is safe. */
+export async function subscribe(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<void> {
+  const parts = ['SUBSCRIBE ', ...nameParts(mailbox.name)]
+  await context.connection.expectOk(parts, {}, 'imap: subscribing to a mailbox', signal)
+}

@@ -1,0 +1,82 @@
+import { SealpostError, type ErrorKind } from '../../src/core/errors.ts'
+import type { Reply } from './response.ts'
+
+/** What a response code means to the engine (RFC 5530, RFC 9051 section 7.1, RFC 4469, RFC 9208). Unknown: rejected. */
+const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
+  ALREADYEXISTS: 'rejected',
+  AUTHENTICATIONFAILED: 'auth',
+  AUTHORIZATIONFAILED: 'auth',
+  BADCHARSET: 'rejected',
+  CANNOT: 'rejected',
+  CLIENTBUG: 'rejected',
+  CONTACTADMIN: 'auth',
+  CORRUPTION: 'rejected',
+  EXPIRED: 'auth',
+  EXPUNGEISSUED: 'not-found',
+  INUSE: 'throttled',
+  LIMIT: 'throttled',
+  NONEXISTENT: 'not-found',
+  NOPERM: 'rejected',
+  OVERQUOTA: 'quota',
+  PRIVACYREQUIRED: 'config',
+  SERVERBUG: 'transient',
+  THROTTLED: 'throttled',
+  TOOBIG: 'rejected',
+  TRYCREATE: 'not-found',
+  UNAVAILABLE: 'transient',
+  'UNKNOWN-CTE': 'rejected',
+}
+
+interface TextRule {
+  readonly pattern: RegExp
+  readonly kind: ErrorKind
+  readonly code: string
+}
+
+/** Words of servers that say it without a code, or with a misleading one; they go before the code. */
+const TEXT_RULES: readonly TextRule[] = [
+  { pattern: /request is throttled|suggested backoff time/i, kind: 'throttled', code: 'THROTTLED' },
+  { pattern: /command or bandwidth limits/i, kind: 'throttled', code: 'BANDWIDTH' },
+  {
+    pattern: /too many (simultaneous )?connections|maximum number of connections/i,
+    kind: 'throttled',
+    code: 'CONNECTIONS',
+  },
+  { pattern: /authenticated but not connected/i, kind: 'auth', code: 'NOTCONNECTED' },
+]
+
+/** The same, but only where no code says more. */
+const BARE_TEXT_RULES: readonly TextRule[] = [
+  {
+    pattern: /over ?quota|quota (is |has been )?exceeded|storage limit|mailbox (is )?full/i,
+    kind: 'quota',
+    code: 'OVERQUOTA',
+  },
+  { pattern: /server unavailable\. 15/i, kind: 'quota', code: 'OVERQUOTA' },
+  {
+    pattern: /maximum size of appendable|message (is )?too (big|large)|exceeds .*size/i,
+    kind: 'rejected',
+    code: 'TOOBIG',
+  },
+  {
+    pattern: /no such mailbox|mailbox does ?n.t exist|mailbox does not exist/i,
+    kind: 'not-found',
+    code: 'NONEXISTENT',
+  },
+  { pattern: /temporar(y|ily)|try again|server (error|busy)/i, kind: 'transient', code: 'UNAVAILABLE' },
+]
+
+/** Turns a NO or a BAD into one of our errors; `what` says what was tried. Server text is kept apart, printable. */
+export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): SealpostError {
+  const rule =
+    TEXT_RULES.find((candidate) => candidate.pattern.test(reply.text)) ??
+    (reply.code === null ? BARE_TEXT_RULES.find((candidate) => candidate.pattern.test(reply.text)) : undefined)
+  const kind = rule?.kind ?? KIND_OF_CODE[reply.code ?? ''] ?? 'rejected'
+  const backoff = /backoff time[:=\s]+(\d{1,9})/i.exec(reply.text)
+  const code = rule?.code ?? reply.code ?? 'REFUSED'
+  return new SealpostError(kind, `${what}: the server refused`, {
+    code,
+    serverText: reply.text,
+    ...(backoff === null ? {} : { retryAfter: Number(backoff[1]) }),
+  })
+}

@@ -1,0 +1,99 @@
+import { SealpostError } from '../../src/core/errors.ts'
+import { normalizeFlags, type Mailbox } from '../../src/core/mail.ts'
+import type { Context } from './context.ts'
+import { parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
+import { nameParts } from './wire-name.ts'
+
+/** What SELECT or EXAMINE said about a mailbox. */
+export interface Selection {
+  readonly name: string
+  readonly writable: boolean
+  readonly validity: string
+  readonly next: number | null
+  readonly messages: number
+  /** HIGHESTMODSEQ (RFC 7162); null where the mailbox keeps none. */
+  readonly modseq: string | null
+  readonly permanentFlags: readonly string[]
+  /** Any keyword may be made up (`\*`). */
+  readonly anyKeyword: boolean
+}
+
+/**
+ * Selects the mailbox unless it is selected already; `fresh` asks again all the same. Reading uses EXAMINE, which
+ * changes nothing; selecting another mailbox ends the former one without expunging (RFC 9051 section 6.3.2).
+ * Throws `not-found`, and `stale` when UIDVALIDITY is not the one that the keys were given out under.
+ */
+export async function select(
+  context: Context,
+  mailbox: Mailbox,
+  mode: { readonly write: boolean; readonly fresh: boolean; readonly anyValidity?: boolean },
+  signal: AbortSignal,
+): Promise<Selection> {
+  const { connection } = context
+  let selection = context.selected
+  if (mode.fresh || selection?.name !== mailbox.name || (mode.write && !selection.writable)) {
+    context.selected = null
+    const seen: Untagged[] = []
+    const note = (response: Untagged): void => void seen.push(response)
+    const reply = await connection.expectOk(
+      [mode.write ? 'SELECT ' : 'EXAMINE ', ...nameParts(mailbox.name)],
+      { take: { OK: note, EXISTS: note, FLAGS: note } },
+      'imap: opening a mailbox',
+      signal,
+    )
+    selection = readSelection(mailbox.name, seen, reply.code)
+    context.selected = selection
+  }
+  if (mode.write && !selection.writable) {
+    throw new SealpostError('rejected', 'imap: the mailbox can only be read', { code: 'READ-ONLY' })
+  }
+  const known = context.validities.get(mailbox.name)
+  if (mode.anyValidity !== true && known !== undefined && known !== selection.validity) {
+    throw new SealpostError('stale', 'imap: the mailbox has a new UIDVALIDITY', { code: 'UIDVALIDITY' })
+  }
+  return selection
+}
+
+function readSelection(name: string, seen: readonly Untagged[], endCode: string | null): Selection {
+  let validity = ''
+  let next: number | null = null
+  let messages = 0
+  let modseq: string | null = null
+  let permanent: readonly string[] | null = null
+  let flags: readonly string[] = []
+  for (const response of seen) {
+    if (response.keyword === 'EXISTS') messages = response.number
+    else if (response.keyword === 'FLAGS') flags = flagList(response.text)
+    else {
+      const status = parseStatus(`OK ${response.text}`)
+      if (status?.code === 'UIDVALIDITY') validity = digits(status.codeText) ?? ''
+      else if (status?.code === 'UIDNEXT') next = Number(digits(status.codeText) ?? 0) || null
+      else if (status?.code === 'HIGHESTMODSEQ') modseq = digits(status.codeText)
+      else if (status?.code === 'PERMANENTFLAGS') permanent = flagList(status.codeText)
+    }
+  }
+  if (validity === '')
+    throw new SealpostError('transient', 'imap: a mailbox without UIDVALIDITY', { code: 'PROTOCOL' })
+  const kept = permanent ?? flags
+  return {
+    name,
+    writable: endCode !== 'READ-ONLY',
+    validity,
+    next,
+    messages,
+    modseq: modseq === '0' ? null : modseq,
+    permanentFlags: normalizeFlags(kept),
+    // Without PERMANENTFLAGS everything may be changed (RFC 9051 section 6.3.2).
+    anyKeyword: permanent === null || kept.includes('\\*'),
+  }
+}
+
+function flagList(text: string): readonly string[] {
+  const list = parseTokens(text)[0]
+  if (!Array.isArray(list)) return []
+  return list.map((token) => textOf(token)).filter((flag): flag is string => flag !== null)
+}
+
+function digits(text: string): string | null {
+  return /^\d{1,19}$/.test(text.trim()) ? text.trim() : null
+}
