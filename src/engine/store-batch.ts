@@ -1,7 +1,7 @@
 import type { Mailbox, NewMessage } from '../core/mail.ts'
 import { SYSTEM_FLAGS } from '../core/mail.ts'
 import type { Capabilities, DestinationSession, Outcome } from '../core/connector.ts'
-import { SealpostError } from '../core/errors.ts'
+import { isKind, SealpostError } from '../core/errors.ts'
 import type { Claim, Reason } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
@@ -112,8 +112,9 @@ async function appendBatch(
   try {
     outcomes = await session.append(destination, messages, signal)
   } catch (error) {
-    // The contract: an append that throws has stored nothing.
-    ledger.revert(ids)
+    // The contract: an append that throws has stored nothing. A fault of ours proves nothing.
+    if (isKind(error) && error.kind !== 'bug') ledger.revert(ids)
+    else ledger.doubt(ids)
     throw error
   }
   ledger.noteAppend(clock.monotonic() - begun)

@@ -1,0 +1,156 @@
+import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
+import { LoginGate } from '../core/login-gate.ts'
+import type { DestinationSession, SourceSession } from '../core/connector.ts'
+import type { Mailbox, Quota } from '../core/mail.ts'
+import type { Pair } from '../core/ledger.ts'
+import type { EngineContext } from './settings.ts'
+import type { MappingNote } from './mapping.ts'
+import { passes } from './list-mailbox.ts'
+import { mapPair } from './run-pair.ts'
+import { LaneSessions } from './sessions.ts'
+
+/** What will become of one source mailbox. */
+export interface PlannedMailbox {
+  readonly sourcePath: readonly string[]
+  readonly destinationPath: readonly string[]
+  readonly exists: boolean
+  readonly note: MappingNote | null
+  readonly messages: number
+  readonly bytes: number
+  /** Messages above what the destination takes; they will be skipped. */
+  readonly oversized: readonly { readonly key: string; readonly bytes: number }[]
+  /** Messages that the project's filters leave out. */
+  readonly filtered: number
+}
+
+/** What will become of one account. */
+export interface PlannedPair {
+  readonly pair: Pair
+  readonly mailboxes: readonly PlannedMailbox[]
+  readonly excluded: readonly (readonly string[])[]
+  readonly messages: number
+  readonly bytes: number
+  readonly maxMessageBytes: number | null
+  readonly quota: Quota | null
+  /** Bytes that will not fit; 0 where they will, null where the destination does not say. */
+  readonly shortfallBytes: number | null
+  /** Why the account could not be looked at, or null. */
+  readonly error: SealpostError | null
+}
+
+/** Oversized messages named for one mailbox; the others are counted in their bytes only by `run`. */
+const MAX_NAMED = 100
+
+/**
+ * Looks at both ends and says what a run would do, account by account. Reads only: no command that changes anything
+ * is sent, and nothing enters the ledger. An account that cannot be looked at does not hide the others.
+ */
+export async function planProject(
+  context: EngineContext,
+  pairs: readonly Pair[],
+  onPlanned: (planned: PlannedPair) => void,
+  signal: AbortSignal,
+): Promise<readonly PlannedPair[]> {
+  const gate = new LoginGate()
+  const plans: PlannedPair[] = []
+  for (const pair of pairs) {
+    const planned = await planOne(context, gate, pair, signal)
+    plans.push(planned)
+    onPlanned(planned)
+  }
+  return plans
+}
+
+async function planOne(
+  context: EngineContext,
+  gate: LoginGate,
+  pair: Pair,
+  signal: AbortSignal,
+): Promise<PlannedPair> {
+  const sessions = new LaneSessions(context, gate, pair)
+  try {
+    const source = await sessions.source(signal)
+    const destination = await sessions.destination(signal)
+    return await assess(context, pair, source, destination, signal)
+  } catch (error) {
+    if (isKind(error, 'cancelled') || signal.aborted) throw error
+    return {
+      pair,
+      mailboxes: [],
+      excluded: [],
+      messages: 0,
+      bytes: 0,
+      maxMessageBytes: null,
+      quota: null,
+      shortfallBytes: null,
+      error: toSealpostError(error, `planning ${pair.source}`),
+    }
+  } finally {
+    await sessions.close()
+  }
+}
+
+async function assess(
+  context: EngineContext,
+  pair: Pair,
+  source: SourceSession,
+  destination: DestinationSession,
+  signal: AbortSignal,
+): Promise<PlannedPair> {
+  const mapping = await mapPair(context, pair.id === 0 ? null : pair, source, destination, signal)
+  const { maxMessageBytes } = destination.capabilities
+  const mailboxes: PlannedMailbox[] = []
+  for (const entry of mapping.mapped) {
+    const counts = await count(context, source, entry.source, maxMessageBytes, signal)
+    mailboxes.push({
+      sourcePath: entry.source.path,
+      destinationPath: entry.destinationPath,
+      exists: entry.exists,
+      note: entry.note,
+      ...counts,
+    })
+  }
+  const bytes = mailboxes.reduce((sum, mailbox) => sum + mailbox.bytes, 0)
+  const quota = await destination.quota(signal)
+  const moved = context.ledger.totals({ pairId: pair.id }).landedBytes
+  const free = quota?.limitBytes == null ? null : quota.limitBytes - quota.usedBytes
+  return {
+    pair,
+    mailboxes,
+    excluded: mapping.excluded,
+    messages: mailboxes.reduce((sum, mailbox) => sum + mailbox.messages, 0),
+    bytes,
+    maxMessageBytes,
+    quota,
+    shortfallBytes: free === null ? null : Math.max(0, bytes - moved - free),
+    error: null,
+  }
+}
+
+async function count(
+  context: EngineContext,
+  source: SourceSession,
+  mailbox: Mailbox,
+  maxMessageBytes: number | null,
+  signal: AbortSignal,
+): Promise<Pick<PlannedMailbox, 'messages' | 'bytes' | 'oversized' | 'filtered'>> {
+  let messages = 0
+  let bytes = 0
+  let filtered = 0
+  const oversized: { key: string; bytes: number }[] = []
+  for await (const page of source.listMessages(mailbox, null, signal)) {
+    if (page.kind !== 'messages') continue
+    for (const listed of page.messages) {
+      if (!passes(listed, context.filters)) {
+        filtered++
+        continue
+      }
+      messages++
+      bytes += listed.bytes
+      if (maxMessageBytes !== null && listed.bytes > maxMessageBytes && oversized.length < MAX_NAMED) {
+        oversized.push({ key: listed.key, bytes: listed.bytes })
+      }
+    }
+  }
+  return { messages, bytes, oversized, filtered }
+}

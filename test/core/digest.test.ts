@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Digester, digestWhole } from '../../src/core/digest.ts'
+
+/** The canonical form, written as plainly as can be. */
+function canonical(body: Uint8Array): Buffer {
+  const text = Buffer.from(body).toString('latin1').replace(/\r*\n/g, '\r\n').replaceAll('\0', '\x80')
+  return Buffer.from(text, 'latin1')
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+/** Bytes in which line ends and NUL are as common as anything else. */
+const bodies = fc
+  .array(fc.constantFrom(0x0d, 0x0a, 0x00, 0x80, 0x41, 0x0d, 0x0a), { maxLength: 60 })
+  .map((bytes) => Buffer.from(bytes))
+const cuts = fc.array(fc.nat({ max: 8 }), { maxLength: 40 })
+
+describe('digests', () => {
+  it('are those of the bytes and of the canonical form, wherever the pieces are cut', () => {
+    fc.assert(
+      fc.property(bodies, cuts, (body, lengths) => {
+        const digester = new Digester()
+        let at = 0
+        for (const length of [...lengths, body.length]) {
+          digester.update(body.subarray(at, at + length))
+          at = Math.min(body.length, at + length)
+        }
+        const { digest, matchDigest, bytes, matchBytes, nul } = digester.finish()
+        expect(hexOf(digest)).toBe(sha256(body))
+        expect(hexOf(matchDigest)).toBe(sha256(canonical(body)))
+        expect(bytes).toBe(body.length)
+        expect(matchBytes).toBe(canonical(body).length)
+        expect(nul).toBe(body.includes(0))
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('match what a server makes of line ends and NUL, however often it does', () => {
+    fc.assert(
+      fc.property(bodies, (body) => {
+        const stored = digestWhole(canonical(body))
+        expect(hexOf(stored.matchDigest)).toBe(hexOf(digestWhole(body).matchDigest))
+        expect(hexOf(digestWhole(canonical(canonical(body))).matchDigest)).toBe(hexOf(stored.matchDigest))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('tell messages apart that differ in anything else', () => {
+    const a = digestWhole(Buffer.from('a\rb'))
+    const b = digestWhole(Buffer.from('ab'))
+    expect(hexOf(a.matchDigest)).not.toBe(hexOf(b.matchDigest))
+  })
+})

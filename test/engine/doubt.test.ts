@@ -1,0 +1,243 @@
+import { describe, expect, it } from 'vitest'
+import type { MemoryFault } from '../../connectors/memory/options.ts'
+import { SealpostError } from '../../src/core/errors.ts'
+import type { Ledger } from '../../src/core/ledger.ts'
+import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
+
+function filled(count = 40): Fixture {
+  const fixture = new Fixture()
+  for (let i = 0; i < count; i++) fixture.alice.add(['INBOX'], mail(i % 4 === 0 ? 'twin' : `m${i}`))
+  fixture.destinationOptions = { capabilities: { appendBatch: { messages: 10, bytes: 1 << 20 } } }
+  return fixture
+}
+
+/** Makes the n-th append go wrong. */
+function onAppend(fixture: Fixture, n: number, fault: MemoryFault): { readonly fired: () => boolean } {
+  let count = 0
+  fixture.destinationOptions = {
+    ...fixture.destinationOptions,
+    onStep: (step) => (step.op === 'append' && step.phase === 'before' && ++count === n ? fault : undefined),
+  }
+  return { fired: () => count >= n }
+}
+
+describe('an append whose reply is lost', () => {
+  it.each([
+    ['all stored', { fault: 'lose-reply' } as const],
+    ['some stored', { fault: 'lose-reply', stored: 3 } as const],
+    ['nothing stored', { fault: 'lose-reply', stored: 0 } as const],
+    ['stored 395 ms later', { fault: 'land-late', milliseconds: 395 } as const],
+    ['the connection died before', { fault: 'die' } as const],
+  ])('%s: exactly once all the same', async (_, fault) => {
+    for (const n of [1, 2, 4]) {
+      const fixture = filled()
+      const { fired } = onAppend(fixture, n, fault)
+      const { totals, pairs } = await fixture.run()
+      expect(fired()).toBe(true)
+      expect(pairs[0]?.error).toBeNull()
+      expect(nonZero(totals)).toEqual({ source: 40, landed: 40 })
+      expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+      expect(openFindings(await fixture.verify())).toEqual([])
+    }
+  })
+
+  it('says so when the server stores it after all, later than anybody waits', async () => {
+    const fixture = filled(12)
+    onAppend(fixture, 1, { fault: 'land-late', milliseconds: 3_600_000 })
+    await fixture.run()
+    await fixture.clock.sleep(3_600_000, new AbortController().signal)
+    const outcome = await fixture.verify()
+    const late = outcome.findings.filter((finding) => finding.check === 'late-landing')
+    expect(late.length).toBeGreaterThan(0)
+    expect(late.every((finding) => finding.class === 'open')).toBe(true)
+  })
+
+  it('finds the copy that a user has filed meanwhile', async () => {
+    const fixture = filled(5)
+    let lost = false
+    fixture.destinationOptions = {
+      ...fixture.destinationOptions,
+      onStep: (step) => {
+        if (step.op === 'append' && step.phase === 'before' && !lost) {
+          lost = true
+          return { fault: 'lose-reply' }
+        }
+        if (step.op === 'position' && lost && fixture.moved.mailbox(['INBOX']).messages.has(2)) {
+          fixture.moved.move(['INBOX'], '2', ['Filed'])
+        }
+        return undefined
+      },
+    }
+    await fixture.run()
+    const copies = [...fixture.moved.messages(['INBOX']), ...fixture.moved.messages(['Filed'])]
+    expect(copies).toHaveLength(5)
+  })
+})
+
+describe('messages that kill the connection', () => {
+  function poisoned(isPoison: (text: string) => boolean): Fixture {
+    const fixture = filled(60)
+    fixture.destinationOptions = {
+      ...fixture.destinationOptions,
+      onStep: (step) => {
+        if (step.op !== 'append' || step.phase !== 'before') return undefined
+        const hit = step.batch.some(
+          ({ body }) => body instanceof Uint8Array && isPoison(Buffer.from(body).toString()),
+        )
+        return hit ? { fault: 'die' } : undefined
+      },
+    }
+    return fixture
+  }
+
+  it('are quarantined and the others arrive', async () => {
+    const fixture = poisoned((text) => /m(7|23|41)\r\n$/.test(text))
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(nonZero(totals)).toEqual({ source: 60, landed: 57, quarantined: 3 })
+    const reasons = fixture.ledger.exceptions(null, 0, 10).map((row) => row.reason?.code)
+    expect(reasons).toEqual(['connection-died', 'connection-died', 'connection-died'])
+    fixture.destinationOptions = {}
+    expect(fixture.ledger.requeue(1, null)).toBe(3)
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 60, landed: 60 })
+  })
+
+  it('do not quarantine anything when the server is the one that is ill', async () => {
+    const fixture = poisoned(() => true)
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error?.kind).toBe('transient')
+    expect(totals.quarantined).toBe(0)
+    fixture.destinationOptions = {}
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 60, landed: 60 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+
+  it('are found at the source as well', async () => {
+    const fixture = filled(30)
+    fixture.sourceOptions = {
+      onStep: (step) =>
+        step.op === 'body' && step.phase === 'before' && step.keys.includes('12') ? { fault: 'die' } : undefined,
+    }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 30, landed: 29, quarantined: 1 })
+  })
+})
+
+/** `npm run test:crash` kills at every step; `npm test` at every seventh. */
+const STRIDE = process.env['CRASH_STEPS'] === 'all' ? 1 : 7
+
+/** Thrown where a process would have been killed: from then on nothing is written and nothing is sent. */
+class Kill extends Error {}
+
+/** Kills a run at the n-th step, counted over both connectors and the ledger, before and after each call. */
+class Killer {
+  readonly #at: number
+  #count = 0
+
+  constructor(at: number) {
+    this.#at = at
+  }
+
+  get killed(): boolean {
+    return this.#count >= this.#at
+  }
+
+  step(): undefined {
+    if (this.killed || ++this.#count >= this.#at) throw new Kill()
+    return undefined
+  }
+
+  wrap(ledger: Ledger): Ledger {
+    return new Proxy(ledger, {
+      get: (target, name: keyof Ledger) => {
+        const method = target[name] as (...args: readonly unknown[]) => unknown
+        return (...args: readonly unknown[]) => {
+          this.step()
+          const result = method.apply(target, [...args])
+          this.step()
+          return result
+        }
+      },
+    })
+  }
+}
+
+describe('killed at each step and started again', () => {
+  const scenarios: Record<string, () => Promise<Fixture>> = {
+    initial: async () => filled(12),
+    'no keys': async () => {
+      const fixture = filled(12)
+      fixture.destinationOptions = {
+        capabilities: { keyOnAppend: false, appendBatch: { messages: 5, bytes: 1 << 20 } },
+      }
+      return fixture
+    },
+    adoption: async () => {
+      const fixture = filled(12)
+      await fixture.run()
+      fixture.loseLedger()
+      fixture.alice.add(['INBOX'], mail('twin'))
+      return fixture
+    },
+    delta: async () => {
+      const fixture = filled(12)
+      await fixture.run()
+      fixture.alice.add(['INBOX'], mail('new'))
+      fixture.alice.add(['Other'], mail('new too'))
+      fixture.alice.setFlags(['INBOX'], '2', ['\\Flagged'])
+      return fixture
+    },
+    'new validity': async () => {
+      const fixture = filled(12)
+      await fixture.run()
+      fixture.alice.resetUidValidity(['INBOX'])
+      fixture.alice.add(['INBOX'], mail('new'))
+      return fixture
+    },
+    quarantine: async () => {
+      const fixture = filled(12)
+      fixture.destinationOptions = {
+        ...fixture.destinationOptions,
+        refuse: (_, body) =>
+          Buffer.from(body).toString().endsWith('m5\r\n') ? new SealpostError('rejected', 'no') : null,
+      }
+      return fixture
+    },
+    spool: async () => {
+      const fixture = filled(8)
+      fixture.sourceOptions = { largeMessageBytes: 50 }
+      return fixture
+    },
+  }
+
+  it.each(Object.keys(scenarios))('%s', async (name) => {
+    const prepare = scenarios[name]
+    if (prepare === undefined) throw new Error('no such scenario')
+    const clean = await prepare()
+    await clean.run()
+    const expected = clean.moved.snapshot()
+    const totals = nonZero(clean.ledger.totals({}))
+    for (let step = 1, done = false; !done && step < 2000; step += STRIDE) {
+      const fixture = await prepare()
+      const { destinationOptions, sourceOptions } = fixture
+      const killer = new Killer(step)
+      const onStep = (): undefined => killer.step()
+      fixture.destinationOptions = { ...destinationOptions, onStep }
+      fixture.sourceOptions = { ...sourceOptions, onStep }
+      await fixture
+        .run(fixture.pairs(), new AbortController().signal, killer.wrap(fixture.ledger))
+        .catch(() => null)
+      done = !killer.killed
+      fixture.destinationOptions = destinationOptions
+      fixture.sourceOptions = sourceOptions
+      fixture.reopenLedger()
+      const resumed = await fixture.run()
+      expect(resumed.pairs[0]?.error ?? null, `step ${step}`).toBeNull()
+      expect(fixture.moved.snapshot(), `step ${step}`).toEqual(expected)
+      expect(nonZero(resumed.totals), `step ${step}`).toEqual(totals)
+      const state = fixture.moved.state()
+      await fixture.run()
+      expect(fixture.moved.state(), `step ${step}, again`).toBe(state)
+    }
+  })
+})

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest'
+import { SealpostError } from '../../src/core/errors.ts'
+import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
+
+function filled(count = 30): Fixture {
+  const fixture = new Fixture()
+  fixture.alice.create(['Projects'])
+  for (let i = 0; i < count; i++) {
+    const flags = i % 3 === 0 ? ['\\Seen', '$Forwarded'] : i % 3 === 1 ? ['\\Flagged'] : []
+    const path = i % 2 === 0 ? ['INBOX'] : ['Projects', `P${i % 5}`]
+    fixture.alice.add(path, mail(`message ${i}`), { internalDate: 1_500_000_000_000 + i * 1000, flags })
+  }
+  return fixture
+}
+
+describe('a run', () => {
+  it('moves every message with bytes, date and flags, and a second run appends nothing', async () => {
+    const fixture = filled()
+    const before = fixture.alice.state()
+    const outcome = await fixture.run()
+    expect(outcome.pairs.map(({ error }) => error)).toEqual([null])
+    expect(nonZero(outcome.totals)).toEqual({ source: 30, landed: 30 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+    expect(fixture.alice.state()).toBe(before)
+    const after = fixture.moved.state()
+    await fixture.run()
+    expect(fixture.moved.state()).toBe(after)
+    expect(openFindings(await fixture.verify())).toEqual([])
+    expect(fixture.ledger.unverified(null)).toBe(0)
+  })
+
+  it('keeps twins two, in one mailbox and across mailboxes', async () => {
+    const fixture = new Fixture()
+    for (let i = 0; i < 4; i++) fixture.alice.add(['INBOX'], mail('twin'))
+    fixture.alice.add(['Copy'], mail('twin'))
+    await fixture.run()
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+
+  it('adopts by content when the ledger is lost', async () => {
+    const fixture = filled()
+    fixture.alice.add(['INBOX'], mail('no id', null))
+    fixture.alice.add(['INBOX'], mail('no id', null))
+    fixture.alice.add(['INBOX'], mail('same id, other body', 'same@example.com'))
+    fixture.alice.add(['INBOX'], mail('same id, this body', 'same@example.com'))
+    await fixture.run()
+    fixture.loseLedger()
+    const after = fixture.moved.state()
+    const outcome = await fixture.run()
+    expect(nonZero(outcome.totals)).toEqual({ source: 34, existing: 34 })
+    expect(fixture.moved.state()).toBe(after)
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
+  it('does not take mail with equal headers and another body for a copy', async () => {
+    const fixture = new Fixture()
+    fixture.alice.add(['INBOX'], mail('mine', 'x@example.com'))
+    fixture.moved.add(['INBOX'], mail('theirs', 'x@example.com'))
+    const outcome = await fixture.run()
+    expect(nonZero(outcome.totals)).toEqual({ source: 1, landed: 1 })
+    expect(fixture.moved.messages(['INBOX'])).toHaveLength(2)
+  })
+
+  it('adopts only as many as are there', async () => {
+    const fixture = new Fixture()
+    for (let i = 0; i < 3; i++) fixture.alice.add(['INBOX'], mail('twin'))
+    fixture.moved.add(['INBOX'], mail('twin'))
+    const outcome = await fixture.run()
+    expect(nonZero(outcome.totals)).toEqual({ source: 3, landed: 2, existing: 1 })
+    expect(fixture.moved.messages(['INBOX'])).toHaveLength(3)
+  })
+
+  it('sets \\Deleted last and never loses the message', async () => {
+    const fixture = new Fixture()
+    fixture.alice.add(['INBOX'], mail('a'), { flags: ['\\Deleted', '\\Seen'] })
+    const appended: (readonly string[])[] = []
+    fixture.destinationOptions = {
+      onStep: (step) => {
+        if (step.op === 'append' && step.phase === 'before') appended.push(...step.batch.map(({ flags }) => flags))
+      },
+    }
+    await fixture.run()
+    expect(appended).toEqual([['\\Seen']])
+    expect(fixture.moved.messages(['INBOX'])[0]?.flags).toEqual(['\\Deleted', '\\Seen'])
+  })
+
+  it('sends large bodies through the spool and leaves nothing there', async () => {
+    const fixture = new Fixture()
+    fixture.alice.add(['INBOX'], mail('x'.repeat(5000)))
+    fixture.sourceOptions = { largeMessageBytes: 1000 }
+    let spooled = 0
+    const write = fixture.spool.write.bind(fixture.spool)
+    fixture.spool.write = async (pieces) => {
+      spooled++
+      return write(pieces)
+    }
+    await fixture.run()
+    expect(spooled).toBe(1)
+    expect(fixture.spool.held.size).toBe(0)
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
+  it('skips what is too large with the reason, and the sums balance', async () => {
+    const fixture = new Fixture()
+    fixture.alice.add(['INBOX'], mail('x'.repeat(5000)))
+    fixture.alice.add(['INBOX'], mail('small'))
+    fixture.destinationOptions = { capabilities: { maxMessageBytes: 1000 } }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 2, landed: 1, skipped: 1 })
+    expect(fixture.ledger.exceptions(null, 0, 10)[0]?.reason?.code).toBe('too-large')
+  })
+
+  it('finds the one message that is refused, quarantines it, and tries it again when told to', async () => {
+    const fixture = filled(60)
+    let mended = false
+    fixture.destinationOptions = {
+      refuse: (_, body) =>
+        !mended && Buffer.from(body).includes('message 17\r\n')
+          ? new SealpostError('rejected', 'the server refused a message', { serverText: 'NO invalid header' })
+          : null,
+    }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 60, landed: 59, quarantined: 1 })
+    expect(fixture.ledger.exceptions(null, 0, 10)[0]?.reason).toMatchObject({
+      code: 'refused',
+      serverText: 'NO invalid header',
+    })
+    mended = true
+    expect(fixture.ledger.requeue(1, null)).toBe(1)
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 60, landed: 60 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+
+  it('never lets a keyword keep a message out', async () => {
+    const fixture = new Fixture()
+    fixture.alice.add(['INBOX'], mail('a'), { flags: ['\\Seen', 'odd[keyword'] })
+    fixture.alice.add(['INBOX'], mail('b'), { flags: ['fine'] })
+    fixture.destinationOptions = {
+      refuse: ({ flags }) =>
+        flags.includes('odd[keyword') ? new SealpostError('rejected', 'invalid keyword') : null,
+    }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 2, landed: 2 })
+  })
+
+  it('obeys the wait that a server asks for', async () => {
+    const fixture = filled()
+    let refusals = 2
+    fixture.destinationOptions = {
+      onStep: (step) => {
+        if (step.op === 'append' && step.phase === 'before' && refusals-- > 0) {
+          throw new SealpostError('throttled', 'throttled', { retryAfter: 178_755 })
+        }
+      },
+    }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 30, landed: 30 })
+    expect(fixture.clock.slept).toContain(178_755)
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+
+  it('works without keys on append, one lane a mailbox', async () => {
+    const fixture = filled(40)
+    for (let i = 0; i < 5; i++) fixture.alice.add(['INBOX'], mail('twin'))
+    fixture.destinationOptions = { capabilities: { keyOnAppend: false } }
+    await fixture.run()
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+    const rows = fixture.ledger.mailboxes(1).flatMap((mailbox) => fixture.ledger.delivered(mailbox.id, 0, 100))
+    expect(rows.every((row) => row.destinationKey !== null)).toBe(true)
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
+  it('stops in good order and goes on where it ended', async () => {
+    const fixture = filled(60)
+    const stop = new AbortController()
+    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 20 } }
+    fixture.destinationOptions = {
+      capabilities: { appendBatch: { messages: 5, bytes: 1 << 20 } },
+      onStep: (step) => {
+        if (step.op === 'append' && step.phase === 'after')
+          stop.abort(new SealpostError('cancelled', 'interrupted'))
+      },
+    }
+    const first = await fixture.run(fixture.pairs(), stop.signal)
+    expect(first.cancelled).toBe(true)
+    expect(first.totals.appending).toBe(0)
+    expect(first.totals.landed).toBeLessThan(60)
+    fixture.destinationOptions = {}
+    fixture.reopenLedger()
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 60, landed: 60 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+
+  it('tries a refused credential once, and other accounts go on', async () => {
+    const fixture = new Fixture()
+    for (const name of ['alice', 'bob', 'carol']) fixture.source.account(name).add(['INBOX'], mail(name))
+    const opened: string[] = []
+    fixture.sourceOptions = {
+      onStep: ({ op, account, phase }) => {
+        if (op !== 'open' || phase !== 'before') return
+        opened.push(account)
+        if (account === 'bob') throw new SealpostError('auth', 'refused')
+      },
+    }
+    const outcome = await fixture.run(fixture.pairs('alice', 'bob', 'carol'))
+    expect(outcome.pairs.map(({ error }) => error?.kind ?? null)).toEqual([null, 'auth', null])
+    expect(opened.filter((account) => account === 'bob')).toHaveLength(1)
+  })
+})
