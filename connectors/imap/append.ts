@@ -59,12 +59,12 @@ async function send(
     parts.push(` (${flagsOf(message).join(' ')}) ${formatInternalDate(message.internalDate)} `)
     parts.push({ literal: message.body, literal8: message.nul && features.binary })
   }
-  let handedOver = false
-  const options = { onHandingOver: (): void => void (handedOver = true) }
+  const sent = { lastByte: false }
+  const options = { onHandingOver: (): void => void (sent.lastByte = true) }
   try {
     return { kind: 'replied', reply: await connection.run(parts, options, signal) }
   } catch (error) {
-    if (!handedOver) throw error
+    if (!sent.lastByte) throw error
     const code = isKind(error) ? error.code : undefined
     return {
       kind: 'unknown',

@@ -5,7 +5,7 @@ import type { ImapEndConfig, Limits } from './config.ts'
 import type { Connection } from './connection.ts'
 import type { Features } from './context.ts'
 import { refusalOf } from './response-codes.ts'
-import { parseTokens, textOf, type Token, type Untagged } from './response.ts'
+import { listOf, parseTokens, textOf, type Token, type Untagged } from './response.ts'
 import { isBelowInbox, type Namespace } from './wire-name.ts'
 
 /**
@@ -76,10 +76,8 @@ export async function readNamespace(
 }
 
 function prefixes(token: Token | undefined): { prefix: string; delimiter: string | null }[] {
-  if (!Array.isArray(token)) return []
-  return (token as readonly Token[]).flatMap((entry) => {
-    if (!Array.isArray(entry)) return []
-    const [prefix, delimiter] = entry as readonly Token[]
+  return listOf(token).flatMap((entry) => {
+    const [prefix, delimiter] = listOf(entry)
     const text = textOf(prefix)
     return text === null ? [] : [{ prefix: text, delimiter: textOf(delimiter) }]
   })

@@ -1,12 +1,11 @@
 import type { Outcome } from '../../src/core/connector.ts'
-import { isKind, SealpostError } from '../../src/core/errors.ts'
+import { isKind, printable, SealpostError } from '../../src/core/errors.ts'
 import type { FlagChange, FlagRefusal, Mailbox, Quota } from '../../src/core/mail.ts'
-import { printable } from '../../src/core/errors.ts'
 import type { Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { isSystemFlag, sendableFlags } from './flag-names.ts'
 import { refusalOf } from './response-codes.ts'
-import { parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
+import { listOf, parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
 import { select, type Selection } from './selection.ts'
 import { expandUids, uidOf, uidSets, uidsOf } from './uid-set.ts'
 import { nameParts } from './wire-name.ts'
@@ -112,7 +111,9 @@ export async function move(
   const outcomes = new Map<number, Outcome>()
   for (const set of uidSets(wanted, 1000)) {
     const present = new Set<number>()
-    const onRow = ({ uid }: FetchRow): void => void (uid !== undefined && present.add(uid))
+    const onRow = ({ uid }: FetchRow): void => {
+      if (uid !== undefined) present.add(uid)
+    }
     const look = `UID FETCH ${set.text} (UID)`
     await context.connection.expectOk([look], { onRow }, 'imap: looking before moving', signal)
     const there = set.uids.filter((uid) => present.has(uid))
@@ -148,8 +149,8 @@ async function moveSet(
       if (status?.code === 'COPYUID') note(status.codeText)
     },
   }
-  let handedOver = false
-  const options = { take, onHandingOver: (): void => void (handedOver = true) }
+  const sent = { lastByte: false }
+  const options = { take, onHandingOver: (): void => void (sent.lastByte = true) }
   try {
     const reply = await context.connection.run([`UID MOVE ${set.text} `, ...nameParts(to.name)], options, signal)
     if (reply.status !== 'OK') {
@@ -159,7 +160,7 @@ async function moveSet(
     }
     if (reply.code === 'COPYUID') note(reply.codeText)
   } catch (cause) {
-    if (!handedOver || !isKind(cause)) throw cause
+    if (!sent.lastByte || !isKind(cause)) throw cause
     const error = new SealpostError('unknown-outcome', 'imap: the connection was lost while messages were moved', {
       cause,
     })
@@ -175,9 +176,7 @@ export async function readQuota(context: Context, signal: AbortSignal): Promise<
   let found: Quota | null = null
   const take = {
     QUOTA: (response: Untagged): void => {
-      const list = parseTokens(response.text, response.literals)[1]
-      if (!Array.isArray(list)) return
-      const words = list.map((token) => textOf(token) ?? '')
+      const words = listOf(parseTokens(response.text, response.literals)[1]).map((token) => textOf(token) ?? '')
       for (let at = 0; at + 2 < words.length; at += 3) {
         if (words[at]?.toUpperCase() !== 'STORAGE' || found !== null) continue
         found = { usedBytes: Number(words[at + 1]) * 1024, limitBytes: Number(words[at + 2]) * 1024 }

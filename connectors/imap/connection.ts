@@ -32,6 +32,7 @@ export class Connection {
   readonly #idleMs: number
   readonly #framer: Framer
   #running: CommandOptions | null = null
+  #tag = ''
   #lastReply: Reply | null = null
   #lost: SealpostError | null = null
   #lastProgress = 0
@@ -45,7 +46,9 @@ export class Connection {
       claims: (keyword) => this.#running?.take?.[keyword] !== undefined,
       untagged: (response) => this.#running?.take?.[response.keyword]?.(response),
       row: (row) => this.#running?.onRow?.(row),
-      tagged: (line) => (this.#lastReply = parseStatus(line.slice(line.indexOf(' ') + 1))),
+      tagged: (line) => {
+        if (line.startsWith(`${this.#tag} `)) this.#lastReply = parseStatus(line.slice(this.#tag.length + 1))
+      },
       forward: (bytes) => this.#forward(bytes),
     })
     flow.on('error', () => {
@@ -158,13 +161,14 @@ export class Connection {
       handingOver: options.onHandingOver ?? (() => undefined),
     }
     let writing: Promise<void> = Promise.resolve()
-    let failed: unknown = null
+    const failure: { error: SealpostError | null } = { error: null }
     const write = (tag: string): Promise<void> => {
+      this.#tag = tag
       writing = writeCommand(output, tag, parts, signal).catch((error: unknown) => {
         if (error === REFUSED_EARLY) return
-        failed = error
+        failure.error = isKind(error) ? error : (this.#lost ?? this.#lostError(error))
         // In the middle of a literal there is no going on: what came next would be taken for its bytes.
-        this.destroy(isKind(error) ? error : this.#lostError())
+        this.destroy(failure.error)
       })
       return writing
     }
@@ -172,12 +176,13 @@ export class Connection {
       const answer = await this.#flow.exec('RAW', undefined, { write, onPlusTag: async () => permit() })
       answer.next()
     } catch (error) {
-      if (this.#lastReply === null) throw failed ?? this.#lost ?? this.#lostError(error)
+      this.#lastReply ??= untaggedRefusal(error)
+      if (this.#lastReply === null) throw failure.error ?? this.#lost ?? this.#lostError(error)
     }
     refuse(REFUSED_EARLY)
     // A reply may come before the last literal has gone; the next command must not end up inside it.
     await writing
-    if (failed !== null) throw failed
+    if (failure.error !== null) throw failure.error
     if (this.#lastReply === null) throw this.#lost ?? this.#lostError()
     return this.#lastReply
   }
@@ -246,3 +251,11 @@ export class Connection {
 }
 
 const REFUSED_EARLY = new Error('refused before its literal was asked for')
+
+/** Some servers answer a command with a bare `BAD …`, which the library ties to the one that is running. */
+function untaggedRefusal(error: unknown): Reply | null {
+  const { code, responseStatus, responseText } = error as Record<string, unknown>
+  if (code !== 'MissingTag' || (responseStatus !== 'NO' && responseStatus !== 'BAD')) return null
+  const text = typeof responseText === 'string' ? responseText : ''
+  return { status: responseStatus, code: null, codeText: '', text }
+}

@@ -194,12 +194,13 @@ async function changesSince(
 ): Promise<{ readonly states: readonly FlagState[]; readonly vanished: readonly string[] | null }> {
   await select(context, mailbox, { write: false, fresh: false }, signal)
   const states: FlagState[] = []
-  let vanished: number[] | null = []
+  const seen: { vanished: number[] | null } = { vanished: [] }
   const take = {
     VANISHED: (response: Untagged): void => {
       const set = response.text.replace(/^\(EARLIER\)\s+/i, '').trim()
       const uids = expandUids(set, MAX_VANISHED)
-      vanished = uids === null || vanished === null ? null : vanished.concat(uids.filter((uid) => uid <= end))
+      if (uids === null || seen.vanished === null) seen.vanished = null
+      else for (const uid of uids) if (uid <= end) seen.vanished.push(uid)
     },
   }
   const onRow = (row: FetchRow): void => {
@@ -210,7 +211,7 @@ async function changesSince(
   const modifier = context.features.qresync ? `CHANGEDSINCE ${modseq} VANISHED` : `CHANGEDSINCE ${modseq}`
   const command = `UID FETCH 1:${end} (UID FLAGS) (${modifier})`
   await context.connection.expectOk([command], { take, onRow }, 'imap: listing changes', signal)
-  return { states, vanished: vanished === null ? null : (vanished as number[]).map(String) }
+  return { states, vanished: seen.vanished?.map(String) ?? null }
 }
 
 /** Some old servers do not say UIDNEXT; one above the largest UID is as good. */

@@ -42,7 +42,6 @@ async function connect(
   signal: AbortSignal,
 ): Promise<Connection> {
   throwIfAborted(signal)
-  const place = { host: config.host, port: config.port }
   const flow = createFlow(
     {
       host: config.host,
@@ -72,7 +71,6 @@ async function connect(
   }
   config.onEvent?.({ event: 'connected', account, ...tlsFacts(flow) })
   const connection = new Connection(flow, config.clock, limits.idleMs)
-  void place
   return connection
 }
 
@@ -134,7 +132,7 @@ function loginError(error: unknown, flow: Flow, config: ImapEndConfig): Sealpost
   }
   if (facts.authenticationFailed === true) {
     const text = [facts.responseText, facts.response].find((value) => typeof value === 'string') ?? ''
-    const reply = { code: facts.serverResponseCode?.toUpperCase() ?? null, text: text as string }
+    const reply = { code: facts.serverResponseCode?.toUpperCase() ?? null, text }
     const refusal = refusalOf(reply, `${where}: login`)
     if (['throttled', 'transient', 'config'].includes(refusal.kind)) return refusal
     return new SealpostError('auth', `${where}: the server refused the login`, {

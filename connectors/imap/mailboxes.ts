@@ -3,7 +3,7 @@ import type { Mailbox, MailboxNaming, SpecialUse } from '../../src/core/mail.ts'
 import { canonicalPath, checkName } from '../shared/mailbox-names.ts'
 import type { Context } from './context.ts'
 import { refusalOf } from './response-codes.ts'
-import { parseTokens, textOf, type Untagged } from './response.ts'
+import { listOf, parseTokens, textOf, type Untagged } from './response.ts'
 import { nameParts, pathOf, wireNameOf } from './wire-name.ts'
 
 const SPECIAL_USE: Readonly<Record<string, SpecialUse>> = {
@@ -62,10 +62,10 @@ async function list(
 function readRow(row: Untagged, context: Context, subscribed: ReadonlySet<string>): Mailbox | null {
   const [attributes, separator, rawName] = parseTokens(row.text, row.literals)
   const raw = textOf(rawName)
-  if (!Array.isArray(attributes) || raw === null || raw === '') return null
+  if (raw === null || raw === '') return null
   const name = inboxed(raw)
   if (context.namespace.foreign.some((prefix) => name.startsWith(prefix))) return null
-  const flags = attributes.map((token) => (textOf(token) ?? '').toLowerCase())
+  const flags = listOf(attributes).map((token) => (textOf(token) ?? '').toLowerCase())
   const delimiter = textOf(separator)
   const isInbox = name === 'INBOX'
   return {

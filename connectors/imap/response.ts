@@ -94,6 +94,11 @@ export function parseTokens(text: string, literals: readonly Literal[] = []): re
   return list(0)
 }
 
+/** The members of a list; none of what is no list. */
+export function listOf(token: Token | undefined): readonly Token[] {
+  return Array.isArray(token) ? (token as readonly Token[]) : []
+}
+
 /** The bytes of a string or an atom as latin1 text; null for NIL and lists. */
 export function textOf(token: Token | undefined): string | null {
   if (typeof token === 'string') return token

@@ -1,7 +1,7 @@
 import { SealpostError } from '../../src/core/errors.ts'
 import { normalizeFlags, type Mailbox } from '../../src/core/mail.ts'
 import type { Context } from './context.ts'
-import { parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
+import { listOf, parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
 import { nameParts } from './wire-name.ts'
 
 /** What SELECT or EXAMINE said about a mailbox. */
@@ -89,9 +89,9 @@ function readSelection(name: string, seen: readonly Untagged[], endCode: string 
 }
 
 function flagList(text: string): readonly string[] {
-  const list = parseTokens(text)[0]
-  if (!Array.isArray(list)) return []
-  return list.map((token) => textOf(token)).filter((flag): flag is string => flag !== null)
+  return listOf(parseTokens(text)[0])
+    .map((token) => textOf(token))
+    .filter((flag): flag is string => flag !== null)
 }
 
 function digits(text: string): string | null {

@@ -17,16 +17,16 @@ export function encodeUtf7(text: string): string {
  */
 export function decodeUtf7(raw: string): string | null {
   if (!/^[\x20-\x7e]*$/.test(raw)) return null
-  let valid = true
+  const state = { valid: true }
   const text = raw.replace(/&([^-]*)(-?)/g, (_run, base64: string, end: string) => {
-    if (end === '') valid = false
+    if (end === '') state.valid = false
     if (base64 === '') return '&'
-    if (!/^[A-Za-z0-9+,]+$/.test(base64)) valid = false
+    if (!/^[A-Za-z0-9+,]+$/.test(base64)) state.valid = false
     const bytes = Buffer.from(base64.replace(/,/g, '/'), 'base64')
-    if (bytes.length === 0 || bytes.length % 2 === 1) valid = false
-    return valid ? Buffer.from(bytes).swap16().toString('utf16le') : ''
+    if (bytes.length === 0 || bytes.length % 2 === 1) state.valid = false
+    return state.valid ? Buffer.from(bytes).swap16().toString('utf16le') : ''
   })
-  return valid && text.isWellFormed() && encodeUtf7(text) === raw ? text : null
+  return state.valid && text.isWellFormed() && encodeUtf7(text) === raw ? text : null
 }
 
 /**
