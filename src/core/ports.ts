@@ -21,7 +21,7 @@ export interface SpoolObject extends Body {
 /** Holds what is too large for memory, sealed, until it has landed. */
 export interface Spool {
   /** Returns when the object is whole and on the disk; leaves nothing behind when reading `pieces` fails. */
-  write(pieces: AsyncIterable<Uint8Array>): Promise<SpoolObject>
+  write: (pieces: AsyncIterable<Uint8Array>) => Promise<SpoolObject>
   /** Removes what an earlier process left; returns how many objects that were. */
   sweep(): Promise<number>
 }

@@ -142,7 +142,7 @@ class Killer {
     return this.#count >= this.#at
   }
 
-  step(): undefined {
+  step(this: Killer): undefined {
     if (this.killed || ++this.#count >= this.#at) throw new Kill()
     return undefined
   }

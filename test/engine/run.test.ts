@@ -89,8 +89,8 @@ describe('a run', () => {
     fixture.alice.add(['INBOX'], mail('x'.repeat(5000)))
     fixture.sourceOptions = { largeMessageBytes: 1000 }
     let spooled = 0
-    const write = fixture.spool.write.bind(fixture.spool)
-    fixture.spool.write = async (pieces) => {
+    const write = fixture.spool.write
+    fixture.spool.write = (pieces) => {
       spooled++
       return write(pieces)
     }
