@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, utimes, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { decodeModifiedUtf7, encodeModifiedUtf7 } from './modified-utf7.ts'
 
@@ -56,6 +56,14 @@ export async function writeMaildir(
   for (const [folder, known] of keywords) {
     if (known.length === 0) continue
     await writeFile(join(folder, KEYWORD_LIST), known.map((keyword, at) => `${at} ${keyword}\n`).join(''))
+  }
+}
+
+/** Gives a folder and all that is in it to another user, as a server that runs as that user needs it. Only root can. */
+export async function giveTo(owner: { readonly uid: number; readonly gid: number }, root: string): Promise<void> {
+  await chown(root, owner.uid, owner.gid)
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    await chown(join(entry.parentPath, entry.name), owner.uid, owner.gid)
   }
 }
 
