@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { compareStores } from '../sample/compare.ts'
 import { readMaildir, writeMaildir } from '../sample/maildir.ts'
 import { sampleMessages } from '../sample/messages.ts'
-import { DemoError, say, type Stage } from './stage.ts'
+import { compared } from './compared.ts'
+import { say, type Stage } from './stage.ts'
 
 const PROJECT = 'maildir-to-maildir'
 const ACCOUNTS = { source: 'erika', destination: 'erika.beispiel' }
@@ -39,13 +39,5 @@ mailboxes: mailboxes.csv
   say('\nOnce more: what has landed is not sent again.')
   await stage.type(PROJECT, ['run'])
 
-  const found = compareStores(messages, await readMaildir(join(project, 'new', ACCOUNTS.destination), 'maildir++'))
-  if (found.missing.length > 0 || found.extra.length > 0) {
-    throw new DemoError(['the Maildirs differ:', ...found.missing, ...found.extra].join('\n  '))
-  }
-  say(
-    `\nRead again from the files, without the program: ${found.equal} of ${messages.length} messages are there once, ` +
-      `with flags, keywords and dates; nothing else is. ${found.identical} are equal to the last byte, and ` +
-      `${found.equal - found.identical} but for the line ends that a Maildir end writes.`,
-  )
+  say(compared(messages, await readMaildir(join(project, 'new', ACCOUNTS.destination), 'maildir++')))
 }

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
@@ -29,6 +29,7 @@ export interface Typed {
 export class Stage {
   readonly folder: string
   #running: ChildProcess | null = null
+  readonly #endings: (() => Promise<void>)[] = []
 
   private constructor(folder: string) {
     this.folder = folder
@@ -46,11 +47,9 @@ export class Stage {
     return join(this.folder, 'passphrase')
   }
 
-  /** A folder within the stage. */
-  async makeFolder(name: string): Promise<string> {
-    const folder = join(this.folder, name)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    return folder
+  /** Has something ended when the stage closes, such as a server. */
+  onClose(ending: () => Promise<void>): void {
+    this.#endings.push(ending)
   }
 
   /** Writes a file of a project and shows it. */
@@ -88,10 +87,11 @@ export class Stage {
     return { ...Object.fromEntries(kept), SEALPOST_HOME: join(this.folder, 'workspace') }
   }
 
-  /** Ends a command that still runs, and removes the folder. Twice is safe. */
+  /** Ends a command that still runs and what `onClose` was given, and removes the folder. Twice is safe. */
   async close(): Promise<void> {
     this.#running?.kill('SIGTERM')
     if (this.#running !== null) await once(this.#running, 'exit')
+    for (const ending of this.#endings.splice(0)) await ending()
     await rm(this.folder, { recursive: true, force: true })
   }
 }
