@@ -1,7 +1,7 @@
-import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs'
+import { chmodSync, closeSync, constants, fsyncSync, lstatSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { SealpostError, toSealpostError } from '../core/errors.ts'
+import { SealpostError } from '../core/errors.ts'
 import { toDatabaseError } from './database-error.ts'
 import { migrate } from './migrate.ts'
 
@@ -47,7 +47,14 @@ const CIPHER_FACTS: readonly { readonly name: string; readonly expected: string 
  */
 export function openDatabase(path: string, key: Buffer, options: OpenOptions): EncryptedDatabase {
   if (key.length !== KEY_BYTES) throw new SealpostError('bug', `${path}: a database key has ${KEY_BYTES} bytes`)
-  prepareFile(path)
+  if (prepareFile(path)) {
+    connect(path, key, options).close()
+    expectEncrypted(path)
+  }
+  return connect(path, key, options)
+}
+
+function connect(path: string, key: Buffer, options: OpenOptions): EncryptedDatabase {
   let db: EncryptedDatabase | undefined
   try {
     db = new Database(path, { timeout: 0 })
@@ -57,36 +64,36 @@ export function openDatabase(path: string, key: Buffer, options: OpenOptions): E
       expectPragma(db, path, name, expected)
     }
     migrate(db, path, options.migrations)
-    expectEncrypted(path)
     return db
   } catch (error) {
     db?.close()
-    throw error instanceof SealpostError ? error : toOpenError(error, path)
+    throw toOpenError(error, path)
   }
 }
 
-/** Creates the file with its mode before SQLite can; what is there already must look like one of ours. */
-function prepareFile(path: string): void {
-  let descriptor: number
+/**
+ * Creates the file with its mode before SQLite can, or mends its mode; returns whether it is new or still empty.
+ * An existing one is looked at by name alone: closing any descriptor of it would drop the locks that a connection of
+ * this process holds on it (POSIX, close(2) and fcntl(2)).
+ */
+function prepareFile(path: string): boolean {
   try {
-    descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    const stats = lstatSync(path, { throwIfNoEntry: false })
+    if (stats === undefined) {
+      closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600))
+      syncFolder(path)
+      return true
+    }
+    if (!stats.isFile()) throw new SealpostError('config', `${path}: not a plain file`)
+    if ((stats.mode & 0o777) !== 0o600) chmodSync(path, 0o600)
+    return stats.size === 0
   } catch (error) {
+    if (error instanceof SealpostError) throw error
     throw new SealpostError('config', `${path}: the file cannot be opened for writing`, {
       ...codeOf(error),
       cause: error,
       hint: 'check its folder, owner and permissions',
     })
-  }
-  try {
-    fchmodSync(descriptor, 0o600)
-    const { size } = fstatSync(descriptor)
-    if (size > 0 && isPlain(descriptor)) throw new SealpostError('corrupt', `${path}: the file is not encrypted`)
-    if (size > 0 && size < PAGE_BYTES) throw new SealpostError('corrupt', `${path}: the file is cut short`)
-    if (size === 0) syncFolder(path)
-  } catch (error) {
-    throw toSealpostError(error, path)
-  } finally {
-    closeSync(descriptor)
   }
 }
 
@@ -136,27 +143,36 @@ function expectPragma(db: EncryptedDatabase, path: string, name: string, expecte
   }
 }
 
-/** The last word has the file itself. By now its first page has been written. */
+/** The last word on a new file has the file itself. No connection may be open: see `prepareFile`. */
 function expectEncrypted(path: string): void {
+  if (startOf(path).length === PAGE_BYTES && !isPlain(path)) return
+  throw new SealpostError('bug', `${path}: the file was not encrypted`)
+}
+
+function isPlain(path: string): boolean {
+  return startOf(path).subarray(0, PLAIN_HEADER.length).equals(PLAIN_HEADER)
+}
+
+/** The first page, or as much of it as there is. */
+function startOf(path: string): Buffer {
   const descriptor = openSync(path, constants.O_RDONLY)
   try {
-    const plain = isPlain(descriptor) || fstatSync(descriptor).size < PAGE_BYTES
-    if (plain) throw new SealpostError('bug', `${path}: the file was not encrypted`)
+    const page = Buffer.alloc(PAGE_BYTES)
+    return page.subarray(0, readSync(descriptor, page, 0, page.length, 0))
   } finally {
     closeSync(descriptor)
   }
 }
 
-function isPlain(descriptor: number): boolean {
-  const head = Buffer.alloc(PLAIN_HEADER.length)
-  readSync(descriptor, head, 0, head.length, 0)
-  return head.equals(PLAIN_HEADER)
-}
-
-/** Until the first page has been authenticated, nothing tells a wrong key from a damaged first page. */
+/**
+ * Says why the first page was not accepted. The connection is closed, and there is no other one: it would have had the
+ * lock. Nothing tells a wrong key from a first page that was changed.
+ */
 function toOpenError(error: unknown, path: string): SealpostError {
   const mapped = toDatabaseError(error, path)
   if (mapped.code !== 'SQLITE_NOTADB') return mapped
+  if (isPlain(path)) return new SealpostError('corrupt', `${path}: the file is not encrypted`)
+  if (startOf(path).length < PAGE_BYTES) return new SealpostError('corrupt', `${path}: the file is cut short`)
   return new SealpostError('locked', `${path}: this key does not open the file`, { code: 'SQLITE_NOTADB' })
 }
 
