@@ -53,7 +53,7 @@ export function adoptionMethods(store: Store): Methods {
   )
   const setDigest = store.prepare('UPDATE candidate SET match_digest = ? WHERE destination_id = ? AND key = ?')
   const adopt = store.prepare(
-    `UPDATE message SET state = 'existing', bytes = ?, digest = ?, match_digest = ?, match_bytes = ?, nul = ?,
+    `UPDATE message SET bytes = ?, digest = ?, match_digest = ?, match_bytes = ?, nul = ?,
        message_id = ?, applied_flags = ?
      WHERE id = ? AND destination_id = ? AND state = 'discovered' AND waiting = 0`,
   )
@@ -79,7 +79,7 @@ export function adoptionMethods(store: Store): Methods {
       destinationId,
     )
     if (changes === 1) {
-      writeClaim('adopt', row, key, validity)
+      writeClaim('adopt', row, 'existing', { key, validity })
       return
     }
     const same =

@@ -6,8 +6,13 @@ import type { Store } from './store.ts'
 
 type Methods = Pick<Ledger, 'unclaimed' | 'claimant' | 'setValidity' | 'staleClaims' | 'reclaim'>
 
-/** Writes a row's place at the destination. Throws `bug` when another row holds the key. */
-export type WriteClaim = (what: string, row: PlacedRow, key: string | null, validity: string | null) => void
+/** Writes a row's state and its place at the destination. Throws `bug` when another row holds the key. */
+export type WriteClaim = (
+  what: string,
+  row: PlacedRow,
+  state: 'landed' | 'existing',
+  place: { readonly key: string | null; readonly validity: string | null },
+) => void
 
 /**
  * A key without a validity would escape the unique index, so it gets the one that the destination has, or the one
@@ -15,11 +20,11 @@ export type WriteClaim = (what: string, row: PlacedRow, key: string | null, vali
  */
 export function claimWriter(store: Store): WriteClaim {
   const update = store.prepare(
-    `UPDATE message SET destination_key = @key, destination_validity = @validity, stale = @stale,
+    `UPDATE message SET state = @state, destination_key = @key, destination_validity = @validity, stale = @stale,
        position_validity = iif(@key IS NULL, position_validity, NULL), position_next = iif(@key IS NULL, position_next, NULL)
      WHERE id = @id`,
   )
-  return (what, row, key, validity) => {
+  return (what, row, state, { key, validity }) => {
     const kept = validity ?? (key === null ? null : (row.present_validity ?? row.position_validity))
     if (key !== null && kept === null) {
       throw new SealpostError('bug', `ledger: ${what}: row ${row.id}: a key without a validity`)
@@ -27,7 +32,7 @@ export function claimWriter(store: Store): WriteClaim {
     const landedUnder = kept ?? row.position_validity
     const stale = row.present_validity !== null && landedUnder !== null && landedUnder !== row.present_validity
     try {
-      update.run({ id: row.id, key, validity: kept, stale: stale ? 1 : 0 })
+      update.run({ id: row.id, state, key, validity: kept, stale: stale ? 1 : 0 })
     } catch (error) {
       if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_CONSTRAINT_UNIQUE') throw error
       throw new SealpostError(
@@ -64,7 +69,7 @@ export function claimMethods(store: Store): Methods {
   const reclaimOne = ({ id, key, validity }: Claim): void => {
     const row = readRow('reclaim', id)
     if (row.state !== 'landed' && row.state !== 'existing') throw wrongState('reclaim', row)
-    writeClaim('reclaim', row, key, validity ?? row.present_validity)
+    writeClaim('reclaim', row, row.state, { key, validity: validity ?? row.present_validity })
   }
 
   return {

@@ -33,7 +33,8 @@ export function moveMethods(store: Store): Methods {
       if (from.state !== 'landed' && from.state !== 'existing') throw wrongState('inheritMove', from)
       if (from.gone === 0) throw new SealpostError('bug', `ledger: inheritMove: row ${fromId} has not moved`)
       heritage.takeOver(row, { ...from, destination_key: null, destination_validity: null }, digests)
-      writeClaim('inheritMove', { ...row, position_validity: null }, claim.key, claim.validity)
+      const validity = claim.validity ?? row.present_validity
+      writeClaim('inheritMove', row, from.state, { key: claim.key, validity })
       // The copy has another place now, and nobody has looked at it there.
       unverify.run(id)
     }),

@@ -22,7 +22,6 @@ export function transferMethods(store: Store): Methods {
        match_bytes = ?, nul = ?, message_id = ?, applied_flags = ?, position_validity = ?, position_next = ?
      WHERE id = ? AND state = 'discovered' AND waiting = 0`,
   )
-  const land = store.prepare(`UPDATE message SET state = 'landed' WHERE id = ? AND state = 'appending'`)
   const revert = store.prepare(
     `UPDATE message SET state = ?, gone = ?, ${NOT_IN_FLIGHT} WHERE id = ? AND state = 'appending'`,
   )
@@ -72,17 +71,17 @@ export function transferMethods(store: Store): Methods {
     if (!same) throw wrongState('intend', row)
   }
 
-  const landOne = ({ id, key, validity }: Claim): void => {
+  const landOne = (claim: Claim): void => {
+    const { id, key } = claim
     const row = readRow('land', id)
     if (row.state === 'appending') {
-      land.run(id)
-      writeClaim('land', row, key, validity)
+      writeClaim('land', row, 'landed', claim)
       return
     }
     if (row.state !== 'landed') throw wrongState('land', row)
     if (key === null || key === row.destination_key) return
     if (row.destination_key === null) {
-      writeClaim('land', row, key, validity)
+      writeClaim('land', row, 'landed', claim)
       return
     }
     throw new SealpostError('bug', `ledger: land: row ${id} has landed with another key`)
