@@ -142,18 +142,19 @@ class Killer {
     return this.#count >= this.#at
   }
 
-  step(this: Killer): undefined {
+  step(): undefined {
     if (this.killed || ++this.#count >= this.#at) throw new Kill()
     return undefined
   }
 
   wrap(ledger: Ledger): Ledger {
     return new Proxy(ledger, {
-      get: (target, name: keyof Ledger) => {
-        const method = target[name] as (...args: readonly unknown[]) => unknown
-        return (...args: readonly unknown[]) => {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name)
+        if (typeof method !== 'function') return method
+        return (...args: readonly unknown[]): unknown => {
           this.step()
-          const result = method.apply(target, [...args])
+          const result: unknown = Reflect.apply(method, target, args)
           this.step()
           return result
         }
