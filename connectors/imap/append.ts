@@ -28,6 +28,9 @@ export async function append(
   if (batch.length === 0) return []
   if (batch.length > 1 && !context.features.multiAppend)
     throw new SealpostError('bug', 'imap: a batch without MULTIAPPEND')
+  if (batch.some(({ flags }) => flags.some((flag) => flag.toLowerCase() === '\\deleted'))) {
+    throw new SealpostError('bug', 'imap: \\Deleted is set last, not by an append')
+  }
   const oversized = batch.map((message) => tooLarge(message, maxMessageBytes))
   if (oversized.some((error) => error !== null)) {
     const others = new SealpostError('rejected', 'imap: another message of the batch is too large', {
@@ -79,7 +82,7 @@ async function send(
 /** The keys from APPENDUID (RFC 4315 section 3), in the order of the batch; null keys where it does not fit. */
 function landed(context: Context, mailbox: Mailbox, reply: Reply, count: number): readonly Outcome[] {
   const [validity, set] = reply.code === 'APPENDUID' ? reply.codeText.trim().split(/\s+/) : []
-  const uids = set === undefined ? null : expandUids(set, count)
+  const uids = set === undefined || !context.features.uidPlus ? null : expandUids(set, count)
   if (validity === undefined || !/^\d{1,10}$/.test(validity) || uids?.length !== count) {
     context.positions.delete(mailbox.name)
     return Array.from({ length: count }, () => ({ kind: 'landed', key: null, validity: null }))

@@ -1,4 +1,3 @@
-import { SealpostError } from '../../src/core/errors.ts'
 import type { Fetched, Mailbox } from '../../src/core/mail.ts'
 import type { Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
@@ -69,18 +68,15 @@ async function* fetchSet(
     if (suspects.size > 0) await unmask(context, suspects, signal)
     for (const [uid, body] of suspects) queue.push({ kind: 'whole', key: String(uid), body }, body.length)
   }
-  let ended = false
   const running = run().then(
     () => queue.end(),
     (error: unknown) => queue.fail(error),
   )
   try {
     yield* queue.items()
-    ended = true
   } finally {
-    // Left early: the rest of the answer is in the way, and may be long.
-    if (!ended)
-      connection.destroy(new SealpostError('transient', 'imap: reading was ended early', { code: 'ENDED' }))
+    // Left early: the rest of the answer is read and thrown away, so that the session can go on.
+    queue.discard()
     await running
     release()
   }

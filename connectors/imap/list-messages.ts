@@ -1,4 +1,3 @@
-import { SealpostError } from '../../src/core/errors.ts'
 import type { Cursor, Page } from '../../src/core/connector.ts'
 import type { FlagState, Listed, Mailbox } from '../../src/core/mail.ts'
 import type { Context } from './context.ts'
@@ -38,7 +37,7 @@ export async function* listMessages(
   )
   context.validities.set(mailbox.name, now.validity)
   const before = since === null ? null : parseCursor(since)
-  if (before !== null && before.uidValidity !== now.validity) {
+  if (since !== null && before?.uidValidity !== now.validity) {
     yield { kind: 'stale' }
     return
   }
@@ -225,7 +224,8 @@ function formatCursor(resume: Resume): Cursor {
   return JSON.stringify(resume)
 }
 
-function parseCursor(cursor: Cursor): Resume {
+/** Null for what this connector did not make. */
+function parseCursor(cursor: Cursor): Resume | null {
   try {
     const { uidValidity, uidNext, modseq, messages } = JSON.parse(cursor) as Partial<Record<keyof Resume, unknown>>
     const digits = (value: unknown): value is string => typeof value === 'string' && /^\d{1,19}$/.test(value)
@@ -234,7 +234,7 @@ function parseCursor(cursor: Cursor): Resume {
       return { uidValidity, uidNext, modseq, messages }
     }
   } catch {
-    // falls through to the one error
+    // no JSON: none of ours
   }
-  throw new SealpostError('bug', 'imap: a cursor that this connector did not make')
+  return null
 }

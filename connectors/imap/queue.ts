@@ -13,6 +13,7 @@ export class Queue<T> {
   #bytes = 0
   #stopped = false
   #ended = false
+  #discarding = false
   #failed: { readonly error: unknown } | null = null
   #wake: (() => void) | null = null
 
@@ -22,6 +23,7 @@ export class Queue<T> {
   }
 
   push(item: T, bytes: number): void {
+    if (this.#discarding) return
     this.#items.push({ item, bytes })
     this.#bytes += bytes
     if (this.#bytes > this.#limit && !this.#stopped) {
@@ -29,6 +31,14 @@ export class Queue<T> {
       this.#pressure.full()
     }
     this.#notify()
+  }
+
+  /** Throws away what is there and what comes. Twice is safe. */
+  discard(): void {
+    this.#discarding = true
+    this.#items = []
+    if (this.#stopped) this.#pressure.room()
+    this.#stopped = false
   }
 
   end(): void {

@@ -1,5 +1,5 @@
 import type { Capabilities, DestinationSession, SourceSession } from '../../src/core/connector.ts'
-import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
+import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { Fetched, FlagState, Mailbox, MailboxNaming, Quota } from '../../src/core/mail.ts'
 import { append } from './append.ts'
 import { move, readQuota, setFlags } from './change-flags.ts'
@@ -15,14 +15,16 @@ function reading(context: Context, capabilities: Capabilities, naming: MailboxNa
     capabilities,
     naming,
     async *listMailboxes(signal: AbortSignal): AsyncGenerator<Mailbox> {
-      yield* await guarded('listing mailboxes', () => context.turns.take(() => listMailboxes(context, signal)))
+      yield* await guarded('listing mailboxes', signal, () =>
+        context.turns.take(() => listMailboxes(context, signal)),
+      )
     },
     fetch: (mailbox: Mailbox, keys: readonly string[], signal: AbortSignal): AsyncIterable<Fetched> =>
-      guardedItems('reading messages', fetchBodies(context, mailbox, keys, signal)),
+      guardedItems('reading messages', signal, fetchBodies(context, mailbox, keys, signal)),
     flags: (mailbox: Mailbox, keys: readonly string[], signal: AbortSignal): AsyncIterable<FlagState> =>
-      guardedItems('reading flags', readFlags(context, mailbox, keys, signal)),
+      guardedItems('reading flags', signal, readFlags(context, mailbox, keys, signal)),
     quota: (signal: AbortSignal): Promise<Quota | null> =>
-      guarded('reading the quota', () => context.turns.take(() => readQuota(context, signal))),
+      guarded('reading the quota', signal, () => context.turns.take(() => readQuota(context, signal))),
     close: (): Promise<void> => context.connection.close(),
   }
 }
@@ -35,7 +37,7 @@ export function sourceSession(context: Context, capabilities: Capabilities, nami
       return context.connection.alive
     },
     listMessages: (mailbox, since, signal) =>
-      guardedItems('listing messages', listMessages(context, mailbox, since, signal)),
+      guardedItems('listing messages', signal, listMessages(context, mailbox, since, signal)),
   }
 }
 
@@ -46,40 +48,48 @@ export function destinationSession(
   naming: MailboxNaming,
 ): DestinationSession {
   const { turns } = context
-  const take = <T>(what: string, operation: () => Promise<T>): Promise<T> =>
-    guarded(what, () => turns.take(operation))
+  const take = <T>(what: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> =>
+    guarded(what, signal, () => turns.take(operation))
   return {
     ...reading(context, capabilities, naming),
     get alive(): boolean {
       return context.connection.alive
     },
     ensureMailbox: (path, use, signal) =>
-      take('making a mailbox', () => ensureMailbox(context, naming, path, use, signal)),
-    subscribe: (mailbox, signal) => take('subscribing', () => subscribe(context, mailbox, signal)),
-    position: (mailbox, signal) => take('reading the position', () => position(context, mailbox, signal)),
+      take('making a mailbox', signal, () => ensureMailbox(context, naming, path, use, signal)),
+    subscribe: (mailbox, signal) => take('subscribing', signal, () => subscribe(context, mailbox, signal)),
+    position: (mailbox, signal) => take('reading the position', signal, () => position(context, mailbox, signal)),
     append: (mailbox, batch, signal) =>
-      take('storing messages', () => append(context, mailbox, batch, capabilities.maxMessageBytes, signal)),
-    find: (mailbox, since, signal) => guardedItems('looking for messages', find(context, mailbox, since, signal)),
+      take('storing messages', signal, () =>
+        append(context, mailbox, batch, capabilities.maxMessageBytes, signal),
+      ),
+    find: (mailbox, since, signal) =>
+      guardedItems('looking for messages', signal, find(context, mailbox, since, signal)),
     setFlags: (mailbox, changes, signal) =>
-      take('changing flags', () => setFlags(context, mailbox, changes, signal)),
-    move: (from, keys, to, signal) => take('moving messages', () => move(context, from, keys, to, signal)),
+      take('changing flags', signal, () => setFlags(context, mailbox, changes, signal)),
+    move: (from, keys, to, signal) => take('moving messages', signal, () => move(context, from, keys, to, signal)),
     addToMailbox: async () => {
       throw new SealpostError('bug', 'imap: a message lies in one mailbox')
     },
   }
 }
 
-async function guarded<T>(what: string, operation: () => Promise<T>): Promise<T> {
+async function guarded<T>(what: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
   try {
+    throwIfAborted(signal)
     return await operation()
   } catch (error) {
     throw toSealpostError(error, `imap: ${what}`)
   }
 }
 
-async function* guardedItems<T>(what: string, items: AsyncGenerator<T>): AsyncGenerator<T> {
+async function* guardedItems<T>(what: string, signal: AbortSignal, items: AsyncGenerator<T>): AsyncGenerator<T> {
   try {
-    yield* items
+    throwIfAborted(signal)
+    for await (const item of items) {
+      throwIfAborted(signal)
+      yield item
+    }
   } catch (error) {
     throw toSealpostError(error, `imap: ${what}`)
   }

@@ -41,8 +41,14 @@ export interface Dovecot {
   readonly masterPassword: string
   /** The Maildir of a user. */
   mailFolder(user: string): string
-  doveadm(...args: readonly string[]): Promise<string>
+  readonly doveadm: Doveadm
   stop(): Promise<void>
+}
+
+/** Runs the administrator's tool and returns what it printed; rejects when it fails. */
+export interface Doveadm {
+  (...args: readonly string[]): Promise<string>
+  withInput(input: Uint8Array, ...args: readonly string[]): Promise<string>
 }
 
 /** Why Dovecot suites cannot run here, or null when they can. */
@@ -98,10 +104,18 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     masterUser: 'admin',
     masterPassword,
     mailFolder: (user) => join(folder, 'mail', user, 'Maildir'),
-    doveadm: async (...args) =>
-      (await run('/usr/bin/doveadm', ['-c', file, ...args], { maxBuffer: 1 << 30 })).stdout,
+    doveadm: doveadmOf(file),
     stop,
   }
+}
+
+function doveadmOf(file: string): Doveadm {
+  const withInput = async (input: Uint8Array | null, ...args: readonly string[]): Promise<string> => {
+    const running = run('/usr/bin/doveadm', ['-c', file, ...args], { maxBuffer: 1 << 30 })
+    running.child.stdin?.end(input ?? undefined)
+    return (await running).stdout
+  }
+  return Object.assign((...args: readonly string[]) => withInput(null, ...args), { withInput })
 }
 
 function mailOwner(): { readonly name: string; readonly uid: number; readonly gid: number } {
