@@ -44,8 +44,12 @@ export async function ensurePrivateFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
   } catch (error) {
-    // A file or a link to nowhere in its place: the check below says which.
-    if (codeOf(error) !== 'EEXIST') throw fileError(error, 'create', path)
+    // A file or a link to nowhere stands in its place: the check below says which.
+    const taken = await lstat(path).then(
+      () => true,
+      () => false,
+    )
+    if (!taken) throw fileError(error, 'create', path)
   }
   await assertPrivateFolder(path)
 }

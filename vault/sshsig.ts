@@ -42,12 +42,12 @@ export function verifySshsig(armored: string, namespace: string, bytes: Uint8Arr
   if (!blob.subarray(0, head.length).equals(head)) return null
   const parts = readStrings(blob.subarray(head.length), 5)
   if (parts === null) return null
-  const [keyBlob, foundNamespace, , hash, signatureBlob] = parts
+  const [keyBlob, foundNamespace, reserved, hash, signatureBlob] = parts
   const key = keyBlob === undefined ? null : readStrings(keyBlob, 2)
   const signature = signatureBlob === undefined ? null : readStrings(signatureBlob, 2)
   if (key?.[0]?.toString('latin1') !== TYPE || signature?.[0]?.toString('latin1') !== TYPE) return null
   if (foundNamespace?.toString('utf8') !== namespace || namespace === '') return null
-  if (hash?.toString('latin1') !== HASH) return null
+  if (reserved?.length !== 0 || hash?.toString('latin1') !== HASH) return null
   const [publicKey, raw] = [key[1], signature[1]]
   if (publicKey === undefined || raw === undefined) return null
   return verifySignature(publicKey, messageToSign(namespace, bytes), raw) ? publicKey : null

@@ -135,6 +135,10 @@ function openHeader(inputKey: Uint8Array, context: Uint8Array, header: Buffer): 
 
 /** HKDF-Expand (RFC 5869, 2.3) with the input key as PRK: 76 bytes, so two blocks of SHA-512. */
 function deriveObjectKeys(inputKey: Uint8Array, salt: Uint8Array, context: Uint8Array): ObjectKeys {
+  if (inputKey.length !== KEY_BYTES) throw new SealpostError('bug', 'a sealed object needs a key of 32 bytes')
+  // A wiped key would go on working, and anybody could open what it sealed.
+  if (inputKey.every((byte) => byte === 0))
+    throw new SealpostError('locked', 'the project is locked: its keys were wiped')
   const info = Buffer.concat([
     Buffer.from('c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0', 'ascii'),
     salt,

@@ -1,0 +1,39 @@
+import { mkdtempSync, cpSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { systemClock } from '../../src/core/clock.ts'
+import { createWorkspace } from '../../vault/keystore.ts'
+import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
+import { Secret } from '../../vault/secret.ts'
+
+export const PASSPHRASE = 'correct horse battery staple'
+
+export function secretOf(text: string): Secret {
+  return Secret.fromBytes(Buffer.from(text, 'utf8'))
+}
+
+export function unlockAda(root: string): Promise<UnlockedOperator> {
+  return unlockOperator(root, { operator: 'ada', systemUser: 'nobody', passphrase: secretOf(PASSPHRASE) })
+}
+
+/** Makes one workspace for a file of tests; each call gives a copy to spoil. */
+export function useWorkspace(): () => string {
+  let original = ''
+  beforeAll(async () => {
+    original = mkdtempSync(join(tmpdir(), 'sealpost-workspace-'))
+    await createWorkspace(original, {
+      operator: 'ada',
+      passphrase: secretOf(PASSPHRASE),
+      kdf: 'interactive',
+      clock: systemClock,
+    })
+  })
+  afterAll(() => rmSync(original, { recursive: true, force: true }))
+  return () => {
+    const copy = mkdtempSync(join(tmpdir(), 'sealpost-workspace-'))
+    onTestFinished(() => rmSync(copy, { recursive: true, force: true }))
+    cpSync(original, copy, { recursive: true })
+    return copy
+  }
+}
