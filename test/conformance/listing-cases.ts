@@ -15,7 +15,8 @@ export const listingCases: readonly Case[] = [
       const inboxes = mailboxes.filter(({ path }) => path.length === 1 && path[0] === 'INBOX')
       expect(inboxes).toHaveLength(1)
       expect(inboxes[0]).toMatchObject({ selectable: true, specialUse: 'inbox' })
-      expect(await collect((await bench.destination()).listMailboxes(quiet))).toEqual(mailboxes)
+      const again = await collect((await bench.destination()).listMailboxes(quiet))
+      expect(again.map(({ path }) => path)).toEqual(mailboxes.map(({ path }) => path))
     },
   },
   {

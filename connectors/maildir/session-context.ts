@@ -1,0 +1,97 @@
+import type { Clock } from '../../src/core/clock.ts'
+import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
+import type { Mailbox, MailboxNaming } from '../../src/core/mail.ts'
+import { toFileError } from './file-errors.ts'
+import { within, type Folder } from './folder.ts'
+import { INBOX_NAME } from './folder-names.ts'
+import { LookUp } from './look-up.ts'
+import type { UniqueNames } from './unique-name.ts'
+
+/** What a session stands on. */
+export interface SessionFacts {
+  readonly end: 'source' | 'destination'
+  readonly account: string
+  /** The Maildir, links resolved. */
+  readonly root: Buffer
+  readonly naming: MailboxNaming
+  readonly largeMessageBytes: number
+  readonly clock: Clock
+  readonly names: UniqueNames
+  /** Whose the files are to be, where we may give them away; null where they are ours anyway. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null
+}
+
+/** One session: its facts, what it has learnt of each folder, and whether it is still open. */
+export class SessionContext {
+  readonly facts: SessionFacts
+  readonly #lookUps = new Map<string, LookUp>()
+  readonly #floors = new Map<string, number>()
+  #alive = true
+
+  constructor(facts: SessionFacts) {
+    this.facts = facts
+  }
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  close(): void {
+    this.#alive = false
+    this.#lookUps.clear()
+  }
+
+  /** The folder that a mailbox stands for. Throws `not-found` for a handle that none can have. */
+  folder(mailbox: Mailbox): Folder {
+    const { name } = mailbox
+    if (name === INBOX_NAME) return { directory: this.facts.root }
+    if (!/^\.[^/\0]+$/.test(name) || name === '..') {
+      throw new SealpostError('not-found', 'no such mailbox', { code: 'NONEXISTENT' })
+    }
+    return { directory: within(this.facts.root, name) }
+  }
+
+  /** What finds the file of a key in this mailbox. */
+  lookUp(mailbox: Mailbox): LookUp {
+    const known = this.#lookUps.get(mailbox.name)
+    if (known !== undefined) return known
+    const made = new LookUp(this.facts.clock, this.folder(mailbox))
+    this.#lookUps.set(mailbox.name, made)
+    return made
+  }
+
+  /** The highest stamp of ours in a mailbox when it was first asked for; `read` finds it out. */
+  async floor(mailbox: Mailbox, read: () => Promise<number>): Promise<number> {
+    const floor = this.#floors.get(mailbox.name) ?? (await read())
+    this.#floors.set(mailbox.name, floor)
+    return floor
+  }
+
+  /** Runs one operation: refused when the session has ended or the signal is aborted; errors become ours. */
+  async run<Result>(what: string, signal: AbortSignal | null, operation: () => Promise<Result>): Promise<Result> {
+    this.#check(signal)
+    try {
+      return await operation()
+    } catch (error) {
+      throw toFileError(error, what)
+    }
+  }
+
+  /** As `run`, for what is handed out piece by piece; the signal is looked at before each piece. */
+  async *stream<Item>(what: string, signal: AbortSignal, items: () => AsyncIterable<Item>): AsyncGenerator<Item> {
+    this.#check(signal)
+    try {
+      for await (const item of items()) {
+        yield item
+        this.#check(signal)
+      }
+    } catch (error) {
+      throw toFileError(error, what)
+    }
+  }
+
+  #check(signal: AbortSignal | null): void {
+    if (signal !== null) throwIfAborted(signal)
+    if (!this.#alive) throw new SealpostError('transient', 'the session has ended', { code: 'ECONNRESET' })
+  }
+}
