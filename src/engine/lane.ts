@@ -56,6 +56,7 @@ async function move(
   before: InFlight | null,
 ): Promise<InFlight | null> {
   const { work, rows } = task
+  lane.sessions.warm(lane.stop)
   const fetched = await fetchRows(lane, work, rows).catch((error: unknown): Trouble => ({
     rows,
     refused: [],
@@ -93,18 +94,25 @@ async function perform(lane: LaneContext, board: Board, task: Exclude<Task, { ki
   }
 }
 
+/** Makes the destination ready and lists the source at the same time; rows are handed out once the former is done. */
 async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Promise<void> {
   const { context, sessions, stop } = lane
-  await again(lane, async () => {
-    await prepareDestination(context, await sessions.destination(stop), work, stop)
-  })
   work.listing = true
-  work.phase = 'moving'
-  board.notify()
-  await again(lane, async () => {
+  const listing = again(lane, async () => {
     const { maxMessageBytes } = (await sessions.destination(stop)).capabilities
     await listMailbox(context, await sessions.source(stop), work, maxMessageBytes, () => board.notify(), stop)
   })
+  const ready = again(lane, async () => {
+    await prepareDestination(context, await sessions.destination(stop), work, stop)
+  }).then(() => {
+    work.phase = 'moving'
+    board.notify()
+  })
+  try {
+    await Promise.all([listing, ready])
+  } finally {
+    await Promise.allSettled([listing, ready])
+  }
   work.listing = false
 }
 

@@ -33,6 +33,7 @@ export async function runPair(
   const first = new LaneSessions(context, gate, pair)
   const state = new PairState(context, pair.id)
   try {
+    first.warm(stop)
     const source = await first.source(stop)
     const destination = await first.destination(stop)
     const mapping = await mapPair(context, pair, source, destination, stop)
@@ -51,7 +52,7 @@ export async function runPair(
       const before = context.ledger.totals({ pairId: pair.id })
       const listAllFirst = before.landed + before.existing > 0
       const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive })
-      await runLanes(board, lanes)
+      await runLanes(board, lanes, !listAllFirst)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isBalanced(after) || after.discovered === before.discovered) break
       for (const work of works) Object.assign(work, { phase: 'new', afterId: 0, exhausted: false })
@@ -60,13 +61,15 @@ export async function runPair(
     await first.close()
   }
 
-  async function runLanes(board: Board, lanes: number): Promise<void> {
+  async function runLanes(board: Board, lanes: number, isFirstPass: boolean): Promise<void> {
     // One lane that fails ends the others of the pair in good order.
     const failed = new AbortController()
     const laneStop = AbortSignal.any([stop, failed.signal])
     laneStop.addEventListener('abort', () => board.notify(), { once: true })
     const runOne = async (index: number): Promise<void> => {
       const sessions = index === 0 ? first : new LaneSessions(context, gate, pair)
+      // On a first pass there is work for every lane; later there may be none, and a login costs more than it saves.
+      if (isFirstPass) sessions.warm(laneStop)
       try {
         await runLane({ context, sessions, pair: state, stop: laneStop, hard }, board)
       } catch (error) {

@@ -1,68 +1,109 @@
-import type { DestinationSession, SourceSession } from '../core/connector.ts'
+import type { DestinationSession, Session, SourceSession } from '../core/connector.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import type { EngineContext } from './settings.ts'
 import { retry } from '../core/retry.ts'
 
 /** The two sessions of one lane, opened when first needed and again when one has died. */
 export class LaneSessions {
-  readonly #context: EngineContext
-  readonly #gate: LoginGate
-  readonly #pair: { readonly id: number; readonly source: string; readonly destination: string }
-  #source: SourceSession | null = null
-  #destination: DestinationSession | null = null
+  readonly #source: End<SourceSession>
+  readonly #destination: End<DestinationSession>
 
   constructor(
     context: EngineContext,
     gate: LoginGate,
     pair: { readonly id: number; readonly source: string; readonly destination: string },
   ) {
-    this.#context = context
-    this.#gate = gate
-    this.#pair = pair
+    const { source, destination } = context
+    this.#source = new End(
+      context,
+      gate,
+      pair.id,
+      'source',
+      source.credentialOf?.(pair.source) ?? pair.source,
+      (signal) => source.openSource(pair.source, signal),
+    )
+    this.#destination = new End(
+      context,
+      gate,
+      pair.id,
+      'destination',
+      destination.credentialOf?.(pair.destination) ?? pair.destination,
+      (signal) => destination.openDestination(pair.destination, signal),
+    )
   }
 
   /** A living session at the source. Throws `auth`, `config`, or the last `transient` after bounded attempts. */
-  async source(signal: AbortSignal): Promise<SourceSession> {
-    if (this.#source?.alive === true) return this.#source
-    const wasOpen = this.#source !== null
-    await this.#source?.close()
-    const { source } = this.#context
-    const account = this.#pair.source
-    const credential = `source\u0000${source.credentialOf?.(account) ?? account}`
-    this.#source = await this.#open(
-      () => this.#gate.enter(credential, () => source.openSource(account, signal)),
-      signal,
-    )
-    if (wasOpen) this.#context.events({ event: 'reconnected', pair: this.#pair.id, end: 'source' })
-    return this.#source
+  source(signal: AbortSignal): Promise<SourceSession> {
+    return this.#source.session(signal)
   }
 
   /** A living session at the destination; throws as `source` does. */
-  async destination(signal: AbortSignal): Promise<DestinationSession> {
-    if (this.#destination?.alive === true) return this.#destination
-    const wasOpen = this.#destination !== null
-    await this.#destination?.close()
-    const { destination } = this.#context
-    const account = this.#pair.destination
-    const credential = `destination\u0000${destination.credentialOf?.(account) ?? account}`
-    this.#destination = await this.#open(
-      () => this.#gate.enter(credential, () => destination.openDestination(account, signal)),
-      signal,
-    )
-    if (wasOpen) this.#context.events({ event: 'reconnected', pair: this.#pair.id, end: 'destination' })
-    return this.#destination
+  destination(signal: AbortSignal): Promise<DestinationSession> {
+    return this.#destination.session(signal)
+  }
+
+  /** Begins to open both, so that they are there when they are needed; whoever needs one hears of its trouble. */
+  warm(signal: AbortSignal): void {
+    for (const opening of [this.source(signal), this.destination(signal)]) opening.catch(() => undefined)
   }
 
   /** Closes both. Twice is safe. */
   async close(): Promise<void> {
-    await Promise.all([this.#source?.close(), this.#destination?.close()])
-    this.#source = null
-    this.#destination = null
+    await Promise.all([this.#source.close(), this.#destination.close()])
+  }
+}
+
+/** One end of a lane. Asked for by two at once, it is opened once. */
+class End<S extends Session> {
+  readonly #context: EngineContext
+  readonly #gate: LoginGate
+  readonly #pairId: number
+  readonly #end: 'source' | 'destination'
+  readonly #credential: string
+  readonly #open: (signal: AbortSignal) => Promise<S>
+  #session: S | null = null
+  #opening: Promise<S> | null = null
+
+  constructor(
+    context: EngineContext,
+    gate: LoginGate,
+    pairId: number,
+    end: 'source' | 'destination',
+    credential: string,
+    open: (signal: AbortSignal) => Promise<S>,
+  ) {
+    this.#context = context
+    this.#gate = gate
+    this.#pairId = pairId
+    this.#end = end
+    this.#credential = `${end}\u0000${credential}`
+    this.#open = open
   }
 
-  #open<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  session(signal: AbortSignal): Promise<S> {
+    if (this.#session?.alive === true) return Promise.resolve(this.#session)
+    this.#opening ??= this.#reopen(signal).finally(() => {
+      this.#opening = null
+    })
+    return this.#opening
+  }
+
+  async close(): Promise<void> {
+    await this.#opening?.catch(() => undefined)
+    await this.#session?.close()
+    this.#session = null
+  }
+
+  async #reopen(signal: AbortSignal): Promise<S> {
+    const { clock, events } = this.#context
+    const before = this.#session
+    await before?.close()
     const onWait = (reason: string, milliseconds: number): void =>
-      this.#context.events({ event: 'waiting', pair: this.#pair.id, reason, milliseconds })
-    return retry(this.#context.clock, onWait, operation, signal)
+      events({ event: 'waiting', pair: this.#pairId, reason, milliseconds })
+    const login = (): Promise<S> => this.#gate.enter(this.#credential, () => this.#open(signal))
+    const session = await retry(clock, onWait, login, signal)
+    this.#session = session
+    if (before !== null) events({ event: 'reconnected', pair: this.#pairId, end: this.#end })
+    return session
   }
 }
