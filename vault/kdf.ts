@@ -55,11 +55,13 @@ export async function stretchPassphrase(
   const input = passphrase.use((bytes) => Buffer.concat([Buffer.from(`${request}\n`), bytes]))
   const chunks: Buffer[] = []
   try {
-    const code = await runChild(input, chunks)
+    const end = await runChild(input, chunks)
     const output = Buffer.concat(chunks)
-    if (code === 0 && output.length === STRETCHED_BYTES) return output
+    if (end === 0 && output.length === STRETCHED_BYTES) return output
     wipe(output)
-    if (code === NO_MEMORY) {
+    if (end === 'SIGINT' || end === 'SIGTERM') throw new SealpostError('cancelled', 'unlocking was interrupted')
+    // A system that runs out of memory kills without a word.
+    if (end === NO_MEMORY || end === 'SIGKILL') {
       throw new SealpostError(
         'config',
         `unlocking needs ${parameters.memoryMebibytes} MiB of memory for a moment`,
@@ -68,13 +70,14 @@ export async function stretchPassphrase(
         },
       )
     }
-    throw new SealpostError('bug', `the key derivation ended early (${code ?? 'killed'})`)
+    throw new SealpostError('bug', `the key derivation ended early (${end ?? 'without a reason'})`)
   } finally {
     wipe(input, ...chunks)
   }
 }
 
-function runChild(input: Buffer, chunks: Buffer[]): Promise<number | null> {
+/** Resolves with the exit code of the child, or the signal that ended it. */
+function runChild(input: Buffer, chunks: Buffer[]): Promise<number | NodeJS.Signals | null> {
   const here = fileURLToPath(import.meta.url)
   const folder = dirname(here)
   // From sources the child needs the loader that the tests and the demo have; a release has plain JavaScript.
@@ -90,7 +93,7 @@ function runChild(input: Buffer, chunks: Buffer[]): Promise<number | null> {
     child.on('error', (cause) =>
       reject(new SealpostError('bug', 'the key derivation could not be started', { cause })),
     )
-    child.on('close', (code) => resolve(code))
+    child.on('close', (code, signal) => resolve(code ?? signal))
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
     // The child may end before it has read everything; its exit code tells the story.
     child.stdin.on('error', () => undefined)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { link, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../src/core/clock.ts'
-import { isKind, SealpostError } from '../src/core/errors.ts'
+import { SealpostError } from '../src/core/errors.ts'
 import { codeOf, createPrivateFile, fileError, readPrivateFile } from './files.ts'
 
 const PATIENCE_MS = 10_000
@@ -47,14 +47,25 @@ async function tryLock(path: string): Promise<boolean> {
   }
 }
 
+/**
+ * Removes a lock whose process is gone. Only one process at a time may look and remove: otherwise a second one that saw
+ * the same dead lock would remove the living one that the first has put in its place.
+ */
 async function removeAbandoned(path: string): Promise<void> {
-  const text = await readPrivateFile(path, 64).catch((error: unknown) => {
-    if (isKind(error, 'config')) return null
-    throw error
-  })
+  if (!(await isAbandoned(path))) return
+  const takeover = `${path}.takeover`
+  if (!(await tryLock(takeover))) return
+  try {
+    if (await isAbandoned(path)) await unlink(path)
+  } finally {
+    await unlink(takeover).catch(() => undefined)
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  const text = await readPrivateFile(path, 64)
   const pid = Number(text?.toString('utf8').trim())
-  if (text === null || !Number.isSafeInteger(pid) || isRunning(pid)) return
-  await unlink(path).catch(() => undefined)
+  return text !== null && Number.isSafeInteger(pid) && !isRunning(pid)
 }
 
 function isRunning(pid: number): boolean {

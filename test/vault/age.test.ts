@@ -104,11 +104,11 @@ describe('age', () => {
   test('an endless header and an endless line end in an error, not in memory', async () => {
     async function* endless(start: string, piece: string): AsyncGenerator<Uint8Array> {
       yield Buffer.from(start)
-      for (let i = 0; i < 100_000; i++) yield Buffer.from(piece)
+      for (let i = 0; i < 20_000; i++) yield Buffer.from(piece)
     }
     for (const [start, piece] of [
       ['age-encryption.org/v1\n', '-> X25519 aaaa\nbbbb\n'],
-      ['age-encryption.org/v1\n', 'x'],
+      ['age-encryption.org/v1\n', 'xxxxxxxx'],
       ['-----BEGIN AGE ENCRYPTED FILE-----\n', 'A'],
       ['', '\n'],
     ] as const) {

@@ -53,7 +53,7 @@ describe('createWorkspace', () => {
   })
 
   test('will not touch a workspace that is there', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     const before = readFileSync(join(root, 'keystore', 'operators.json'))
     const again = createWorkspace(root, { ...NEW, passphrase: secretOf('other') })
     await expect(again).rejects.toMatchObject({ kind: 'config' })
@@ -112,7 +112,7 @@ describe('createWorkspace', () => {
   })
 
   test('no file holds the passphrase', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     for (const name of readdirSync(root, { recursive: true }) as string[]) {
       if (statSync(join(root, name)).isFile()) {
         expect(readFileSync(join(root, name), 'latin1')).not.toContain(PASSPHRASE)
@@ -123,7 +123,7 @@ describe('createWorkspace', () => {
 
 describe('unlockOperator', () => {
   test('gives an operator that opens and signs until it is wiped', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     const operator = await unlockAda(root)
     expect([operator.name, operator.role]).toEqual(['ada', 'lead'])
     const { current } = await readOperatorChain(join(root, 'keystore'), operator.firstLead)
@@ -142,14 +142,14 @@ describe('unlockOperator', () => {
   })
 
   test('a wrong passphrase is one clear line, without the passphrase', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     const request = { operator: null, systemUser: 'x', passphrase: secretOf('canary-wrong') }
     const error: unknown = await unlockOperator(root, request).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ kind: 'locked', message: 'wrong passphrase for operator ada' })
   })
 
   test('takes the only operator there is, and says who there is otherwise', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     const passphrase = secretOf(PASSPHRASE)
     expect((await unlockOperator(root, { operator: null, systemUser: 'someone', passphrase })).name).toBe('ada')
     const named = unlockOperator(root, { operator: 'bob', systemUser: 'ada', passphrase })
@@ -160,8 +160,8 @@ describe('unlockOperator', () => {
   })
 
   test('opens the records key that the list names', async () => {
-    const root = workspace()
-    const operator = await unlockAda(root)
+    const root = workspace.copy()
+    const operator = workspace.operator()
     const records = await openRecordsKeys(root, operator)
     const sealed = await sealToKey(records.publicKey, ['record'], Buffer.from('a name'))
     expect((await openSealedBox(records, ['record'], sealed)).toString()).toBe('a name')
@@ -184,7 +184,7 @@ describe('unlockOperator', () => {
     })
     await expect(unlock(randomBytes(64))).rejects.toMatchObject({ kind: 'locked' })
     expect(await unlock(keyFile)).toMatchObject({ name: 'ada' })
-    const plain = workspace()
+    const plain = workspace.copy()
     await expect(
       unlockOperator(plain, { operator: null, systemUser: '', passphrase: secretOf(PASSPHRASE), keyFile }),
     ).rejects.toMatchObject({ kind: 'config' })
@@ -219,7 +219,7 @@ describe('what was changed in the keystore', () => {
         text.replace(/("sealed":")(.)/, (_all, head: string, c: string) => head + (c === 'A' ? 'B' : 'A')),
     ],
   ])('key file: %s', async (_name, change) => {
-    const root = workspace()
+    const root = workspace.copy()
     edit(keyPath(root), change)
     await expect(unlockAda(root)).rejects.toMatchObject({
       kind: expect.stringMatching(/^(locked|corrupt)$/) as string,
@@ -242,14 +242,14 @@ describe('what was changed in the keystore', () => {
     ['half of the file', (text: string) => text.slice(0, text.length / 2), 'corrupt'],
     ['nothing in it', () => '', 'corrupt'],
   ])('key file: %s', async (_name, change, kind) => {
-    const root = workspace()
+    const root = workspace.copy()
     edit(keyPath(root), change)
     await expect(unlockAda(root)).rejects.toMatchObject({ kind })
   })
 
   test('every flipped bit of the list is found', async () => {
-    const root = workspace()
-    const operator = await unlockAda(root)
+    const root = workspace.copy()
+    const operator = workspace.operator()
     const original = readFileSync(listPath(root))
     for (let at = 0; at < original.length - 1; at++) {
       const changed = Buffer.from(original)
@@ -264,13 +264,13 @@ describe('what was changed in the keystore', () => {
   })
 
   test('an operator who adds himself is found at the next unlock', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     edit(listPath(root), (text) => text.replace('\\"role\\":\\"lead\\"', '\\"role\\":\\"auditor\\"'))
     await expect(unlockAda(root)).rejects.toMatchObject({ kind: 'corrupt' })
   })
 
   test('a whole list of somebody else is found by the fingerprint inside the key file', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     const foreign = join(temporaryFolder(), 'w')
     await createWorkspace(foreign, { ...NEW, passphrase: secretOf('mallory') })
     writeFileSync(listPath(root), readFileSync(listPath(foreign)))
@@ -282,8 +282,8 @@ describe('what was changed in the keystore', () => {
   })
 
   test("a swapped copy of a shared key is found, and a missing one is nobody's", async () => {
-    const root = workspace()
-    const operator = await unlockAda(root)
+    const root = workspace.copy()
+    const operator = workspace.operator()
     const { current } = await readOperatorChain(join(root, 'keystore'), operator.firstLead)
     const boxKey = current.operators[0]?.boxKey ?? Buffer.alloc(0)
     for (const [kind, open] of [
@@ -300,7 +300,7 @@ describe('what was changed in the keystore', () => {
   })
 
   test('folders and files that are open to others, or symbolic links, are refused', async () => {
-    const root = workspace()
+    const root = workspace.copy()
     chmodSync(keyPath(root), 0o644)
     await expect(unlockAda(root)).rejects.toMatchObject({ kind: 'policy', hint: `chmod 600 ${keyPath(root)}` })
     chmodSync(keyPath(root), 0o600)
@@ -319,7 +319,7 @@ describe('what was changed in the keystore', () => {
     const nothing = temporaryFolder()
     await expect(unlockAda(nothing)).rejects.toMatchObject({ kind: 'config' })
     await expect(listOperators(nothing)).rejects.toMatchObject({ kind: 'config' })
-    const root = workspace()
+    const root = workspace.copy()
     rmSync(keyPath(root))
     await expect(unlockAda(root)).rejects.toMatchObject({ kind: 'corrupt' })
     expect(existsSync(keyPath(root))).toBe(false)

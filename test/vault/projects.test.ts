@@ -29,9 +29,9 @@ function flip(path: string, bit: number): void {
   writeFileSync(path, bytes)
 }
 
-beforeEach(async () => {
-  root = workspace()
-  ada = await unlockAda(root)
+beforeEach(() => {
+  root = workspace.copy()
+  ada = workspace.operator()
 })
 
 describe('project keys', () => {

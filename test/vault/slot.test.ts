@@ -29,7 +29,7 @@ describe('anti-forensic splitting', () => {
         changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
         expect(mergeKey(changed).equals(key)).toBe(false)
       }),
-      { numRuns: 150 },
+      { numRuns: 40 },
     )
   })
 

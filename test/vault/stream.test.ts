@@ -95,7 +95,7 @@ describe.skipIf(!hasPython)('a decoder in another language (skipped without pyth
   const decode = (sealed: Buffer, key = KEY, context = CONTEXT): { status: number | null; stdout: Buffer } =>
     spawnSync('python3', [DECODER, key.toString('hex'), context.toString('hex')], { input: sealed })
 
-  test.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 33])('agrees on %i bytes', async (bytes) => {
+  test.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 33])('agrees on %i bytes', async (bytes) => {
     const plain = randomBytes(bytes)
     const { status, stdout } = decode(await seal(plain))
     expect(status).toBe(0)

@@ -17,9 +17,17 @@ export function unlockAda(root: string): Promise<UnlockedOperator> {
   return unlockOperator(root, { operator: 'ada', systemUser: 'nobody', passphrase: secretOf(PASSPHRASE) })
 }
 
-/** Makes one workspace for a file of tests; each call gives a copy to spoil. */
-export function useWorkspace(): () => string {
+export interface TestWorkspace {
+  /** A copy of the workspace, to spoil. */
+  copy(): string
+  /** Opens every copy; must not be wiped. */
+  operator(): UnlockedOperator
+}
+
+/** Makes one workspace for a file of tests. */
+export function useWorkspace(): TestWorkspace {
   let original = ''
+  let ada: UnlockedOperator | null = null
   beforeAll(async () => {
     original = mkdtempSync(join(tmpdir(), 'sealpost-workspace-'))
     await createWorkspace(original, {
@@ -28,12 +36,19 @@ export function useWorkspace(): () => string {
       kdf: 'interactive',
       clock: systemClock,
     })
+    ada = await unlockAda(original)
   })
   afterAll(() => rmSync(original, { recursive: true, force: true }))
-  return () => {
-    const copy = mkdtempSync(join(tmpdir(), 'sealpost-workspace-'))
-    onTestFinished(() => rmSync(copy, { recursive: true, force: true }))
-    cpSync(original, copy, { recursive: true })
-    return copy
+  return {
+    copy: () => {
+      const copy = mkdtempSync(join(tmpdir(), 'sealpost-workspace-'))
+      onTestFinished(() => rmSync(copy, { recursive: true, force: true }))
+      cpSync(original, copy, { recursive: true })
+      return copy
+    },
+    operator: () => {
+      if (ada === null) throw new Error('the workspace is not made yet')
+      return ada
+    },
   }
 }
