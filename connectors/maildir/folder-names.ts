@@ -25,7 +25,23 @@ export function pathOfFolder(name: string): readonly string[] {
   const levels = name.slice(1).split(DELIMITER).map(decodeLevel)
   const isPlain = levels.every((level) => level !== null && level !== '' && !/\p{Cc}/u.test(level))
   if (!isPlain || (levels.length === 1 && levels[0]?.toUpperCase() === 'INBOX')) return [asText(name)]
-  return canonicalLevels(levels.filter((level) => level !== null))
+  return levels.filter((level) => level !== null)
+}
+
+/**
+ * The paths of folders, each its own: where two names read as one path (modified UTF-7 and UTF-8 for the same text),
+ * the later one in order stands for itself.
+ */
+export function pathsOfFolders(names: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const taken = new Set<string>()
+  const paths = new Map<string, readonly string[]>()
+  for (const name of [...names].sort()) {
+    let path = pathOfFolder(name)
+    for (let count = 1; taken.has(path.join('\0')); count++) path = [`${asText(name)}${'~'.repeat(count - 1)}`]
+    taken.add(path.join('\0'))
+    paths.set(name, path)
+  }
+  return paths
 }
 
 /** The folder's name for a path, or `INBOX`. Throws `rejected` for what cannot be stored. */
@@ -45,10 +61,6 @@ function decodeLevel(level: string): string | null {
   const bytes = Buffer.from(level, 'latin1')
   const text = bytes.toString('utf8')
   return Buffer.from(text, 'utf8').equals(bytes) ? text : null
-}
-
-function canonicalLevels(levels: readonly string[]): readonly string[] {
-  return levels[0]?.toUpperCase() === 'INBOX' ? ['INBOX', ...levels.slice(1)] : levels
 }
 
 /** A raw name as text: what is not UTF-8 is taken as latin1; control characters stay, the mapper replaces them. */

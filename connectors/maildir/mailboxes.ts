@@ -3,7 +3,7 @@ import { SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox } from '../../src/core/mail.ts'
 import { systemCode } from './file-errors.ts'
 import { flushDirectory, isDirectory, within } from './folder.ts'
-import { folderOfPath, INBOX_NAME, pathOfFolder } from './folder-names.ts'
+import { folderOfPath, INBOX_NAME, pathOfFolder, pathsOfFolders } from './folder-names.ts'
 import { giveAway, makeDirectory, makeParts } from './ownership.ts'
 import type { SessionContext } from './session-context.ts'
 import { addSubscription, readSubscriptions } from './subscriptions.ts'
@@ -23,8 +23,8 @@ export async function* listMailboxes(context: SessionContext): AsyncGenerator<Ma
     if (await isMailbox(directory)) names.push(entry.name)
     else if (await isLinkToMailbox(directory)) throw linkError()
   }
-  for (const name of [INBOX_NAME, ...names.sort()]) {
-    yield describe(name, subscribed === null ? end === 'source' : subscribed.has(name))
+  for (const [name, path] of pathsOfFolders([INBOX_NAME, ...names])) {
+    yield describe(name, path, subscribed === null ? end === 'source' : subscribed.has(name))
   }
 }
 
@@ -40,7 +40,7 @@ export async function ensureMailbox(context: SessionContext, path: readonly stri
     await flushDirectory(facts.root)
   }
   const subscribed = await readSubscriptions(facts.root)
-  return describe(name, subscribed?.has(name) ?? false)
+  return describe(name, pathOfFolder(name), subscribed?.has(name) ?? false)
 }
 
 /** `DestinationSession.subscribe`. */
@@ -81,9 +81,9 @@ async function isLinkToMailbox(path: Buffer): Promise<boolean> {
   }
 }
 
-function describe(name: string, subscribed: boolean): Mailbox {
+function describe(name: string, path: readonly string[], subscribed: boolean): Mailbox {
   return {
-    path: pathOfFolder(name),
+    path,
     name,
     specialUse: name === INBOX_NAME ? 'inbox' : null,
     selectable: true,

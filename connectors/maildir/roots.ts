@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { SealpostError } from '../../src/core/errors.ts'
 import { isMissing } from './file-errors.ts'
 import { flushDirectory, isDirectory, within } from './folder.ts'
-import { makeParts } from './ownership.ts'
+import { makeDirectory, makeParts } from './ownership.ts'
 import type { SessionFacts } from './session-context.ts'
 
 /** The Maildir of a source account, links resolved. Throws `config` when there is none. */
@@ -34,14 +34,22 @@ export async function openDestinationRoot(
   for (const other of apartFrom) {
     if (overlaps(real, await realpathOfFuture(other))) throw refusal(account, 'is, holds or lies in the source')
   }
-  await mkdir(real, { recursive: true, mode: 0o700 })
   const root = Buffer.from(real, 'utf8')
+  await makeRoot(real, root)
   const isMaildir = await isDirectory(within(root, 'cur'))
   const rest = (await readdir(root)).filter((name) => !['tmp', 'new', 'cur'].includes(name))
   if (!isMaildir && rest.length > 0) throw refusal(account, 'is a folder with other things in it')
   await makeParts(await ownerOf(root), root)
   await flushDirectory(root)
   return root
+}
+
+/** Makes the folder for the owner of the one that it lies in. Twice is safe. */
+async function makeRoot(real: string, root: Buffer): Promise<void> {
+  if (await isDirectory(root)) return
+  const parent = dirname(real)
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  await makeDirectory(await ownerOf(Buffer.from(parent, 'utf8')), root)
 }
 
 /** Whom the files in a Maildir belong to, when that is not us and we may give files away; else null. */
