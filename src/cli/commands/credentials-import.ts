@@ -1,0 +1,134 @@
+import { open, realpath } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Command } from 'commander'
+import { SealpostError } from '../../core/errors.ts'
+import { fileError, readPrivateFile } from '../../../vault/files.ts'
+import { problemsError } from '../config/problems.ts'
+import { readCredentials } from '../config/credentials-csv.ts'
+import type { CommandContext, Start } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import type { KeyedProject } from '../open-project.ts'
+import { descriptorOption, lifeOption } from '../options.ts'
+import { isPathWithin } from '../path-within.ts'
+
+interface ImportOptions {
+  readonly fd?: number
+  readonly plaintextFile?: string
+  readonly expires?: number
+}
+
+const MAX_FILE_BYTES = 16 * 1024 * 1024
+
+/** `credentials import`: many at once, all or none. */
+export function addImport(group: Command, start: Start): void {
+  group
+    .command('import')
+    .description('keep many credentials from lines of side,account,secret[,username]; all or none')
+    .argument('[file]', 'an age file sealed to the intake recipient of the project')
+    .addOption(descriptorOption('--fd <n>', 'read the lines from an open descriptor'))
+    .option('--plaintext-file <file>', 'read the lines from a file (mode 0600) outside of project and workspace')
+    .addOption(lifeOption())
+    .action((file: string | undefined, options: ImportOptions) =>
+      start((context) => importAll(file ?? null, options, context)),
+    )
+}
+
+async function importAll(file: string | null, options: ImportOptions, context: CommandContext): Promise<ExitCode> {
+  const given = [file !== null, options.fd !== undefined, options.plaintextFile !== undefined].filter(Boolean)
+  if (given.length !== 1) {
+    throw new SealpostError('config', 'one place to read credentials from is needed', {
+      hint: 'give one of FILE.age, --fd N and --plaintext-file FILE',
+    })
+  }
+  const { openKeys } = await import('../open-project.ts')
+  const project = await openKeys(context, 'beside others')
+  try {
+    const { name, content } = await readSource(file, options, project, context)
+    const { credentials, problems } = readContent(name, content)
+    try {
+      if (problems.length > 0) throw problemsError(problems)
+      if (credentials.length === 0) throw new SealpostError('config', `${name} holds no credential`)
+      const expiresAt = options.expires === undefined ? null : context.clock.now() + options.expires
+      await project.credentials.setAll(
+        credentials.map((credential) => ({ ...credential, kind: 'password' as const, expiresAt })),
+      )
+    } finally {
+      for (const credential of credentials) credential.secret.wipe()
+    }
+    context.output.line(`Kept ${credentials.length} credential${credentials.length === 1 ? '' : 's'}`)
+    if (options.plaintextFile !== undefined) {
+      context.output.warn(`${options.plaintextFile} still holds the secrets in the clear; destroy it now`)
+    }
+    context.output.document({ imported: credentials.map((credential) => credential.name) })
+    return EXIT.complete
+  } finally {
+    await project.close()
+  }
+}
+
+function readContent(name: string, content: Buffer): ReturnType<typeof readCredentials> {
+  try {
+    return readCredentials(name, content)
+  } finally {
+    content.fill(0)
+  }
+}
+
+async function readSource(
+  file: string | null,
+  options: ImportOptions,
+  project: KeyedProject,
+  context: CommandContext,
+): Promise<{ readonly name: string; readonly content: Buffer }> {
+  if (options.fd !== undefined) {
+    const { readDescriptorWhole } = await import('../secret-input.ts')
+    const content = await readDescriptorWhole(options.fd, 'the credentials', context.stop)
+    return { name: `descriptor ${options.fd}`, content }
+  }
+  if (options.plaintextFile !== undefined) return readPlaintext(options.plaintextFile, project, context.home)
+  return { name: basename(file ?? ''), content: await readSealed(file ?? '', project) }
+}
+
+/** Inside project or workspace a plaintext file would be copied along with them. */
+async function readPlaintext(
+  file: string,
+  project: KeyedProject,
+  home: string,
+): Promise<{ readonly name: string; readonly content: Buffer }> {
+  const path = await realpath(file).catch((error: unknown) => {
+    throw fileError(error, 'read', file)
+  })
+  const workspace = await realpath(home)
+  if (isPathWithin(path, project.folder.path) || isPathWithin(path, workspace)) {
+    throw new SealpostError('policy', 'a plaintext file of secrets must not lie in the project or the workspace', {
+      hint: 'move it to a place that is not backed up, or use --fd N',
+      code: 'PLAINTEXT_INSIDE',
+    })
+  }
+  const content = await readPrivateFile(path, MAX_FILE_BYTES)
+  if (content === null) throw new SealpostError('config', `there is no file ${path}`)
+  return { name: basename(path), content }
+}
+
+async function readSealed(file: string, project: KeyedProject): Promise<Buffer> {
+  const { openAge } = await import('../../../vault/age.ts')
+  const handle = await open(file).catch((error: unknown) => {
+    throw fileError(error, 'read', file)
+  })
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const piece of openAge(
+      project.keys.intakeIdentity,
+      handle.createReadStream({ autoClose: false }),
+    )) {
+      bytes += piece.length
+      if (bytes > MAX_FILE_BYTES) throw new SealpostError('config', `${file} is too large`)
+      pieces.push(piece)
+    }
+    return Buffer.concat(pieces)
+  } finally {
+    for (const piece of pieces) piece.fill(0)
+    await handle.close()
+  }
+}

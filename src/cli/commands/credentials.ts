@@ -1,0 +1,139 @@
+import type { Command } from 'commander'
+import { formatInstant } from '../../core/clock.ts'
+import { SealpostError } from '../../core/errors.ts'
+import type { Secret } from '../../../vault/secret.ts'
+import { PER_ACCOUNT } from '../config/project-types.ts'
+import { didYouMean } from '../config/did-you-mean.ts'
+import type { CommandContext, Start } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { descriptorOption, lifeOption } from '../options.ts'
+import { table } from '../table.ts'
+import { addImport } from './credentials-import.ts'
+
+interface SetOptions {
+  readonly username?: string
+  readonly secretFile?: string
+  readonly secretFd?: number
+  readonly expires?: number
+}
+
+/** `credentials set|import|list|remove`. */
+export function addCredentials(program: Command, start: Start): void {
+  const group = program.command('credentials').description('what opens the accounts, kept sealed in the project')
+  group
+    .command('set')
+    .description('keep one credential; its secret is asked for, or read from a file or descriptor')
+    .argument('<name>', 'name of the credential, as project.yaml names it')
+    .option('--username <name>', 'login name of an admin, for {admin}, or of an account')
+    .option('--secret-file <file>', 'read the secret from the first line of a file (mode 0600)')
+    .addOption(descriptorOption('--secret-fd <n>', 'read the secret from the first line of an open descriptor'))
+    .addOption(lifeOption())
+    .action((name: string, options: SetOptions) => start((context) => setOne(name, options, context)))
+  addImport(group, start)
+  group
+    .command('list')
+    .description('names, kinds and dates; never what is kept')
+    .action(() => start(list))
+  group
+    .command('remove')
+    .description('forget one credential')
+    .argument('<name>', 'name of the credential')
+    .action((name: string) => start((context) => remove(name, context)))
+}
+
+async function setOne(name: string, options: SetOptions, context: CommandContext): Promise<ExitCode> {
+  if (name === PER_ACCOUNT) {
+    throw new SealpostError('config', `"${PER_ACCOUNT}" stands for the credentials of the accounts`, {
+      hint: 'for one account the name is source/ACCOUNT or destination/ACCOUNT',
+    })
+  }
+  if (options.secretFd !== undefined && options.secretFile !== undefined) {
+    throw new SealpostError('config', 'both --secret-fd and --secret-file were given', { hint: 'give one' })
+  }
+  const { openKeys } = await import('../open-project.ts')
+  const project = await openKeys(context, 'beside others')
+  try {
+    const secret = await readSecret(name, options, context)
+    try {
+      const replaced = await project.credentials.has(name)
+      const expiresAt = options.expires === undefined ? null : context.clock.now() + options.expires
+      const username = options.username ?? null
+      await project.credentials.set({ name, kind: 'password', username, secret, expiresAt })
+      const kept = (await project.credentials.list()).find((credential) => credential.name === name)
+      const expires = kept === undefined ? null : formatInstant(kept.expiresAt)
+      context.output.line(
+        `${replaced ? 'Replaced' : 'Kept'} credential "${name}"${expires === null ? '' : `, good until ${expires}`}`,
+      )
+      context.output.document({ credential: { name, replaced, expires } })
+      return EXIT.complete
+    } finally {
+      secret.wipe()
+    }
+  } finally {
+    await project.close()
+  }
+}
+
+async function readSecret(name: string, options: SetOptions, context: CommandContext): Promise<Secret> {
+  const { readSecretFile, readSecretLine } = await import('../secret-input.ts')
+  const { canPrompt, promptSecret } = await import('../terminal-prompt.ts')
+  if (options.secretFd !== undefined) return readSecretLine(options.secretFd, 'the secret', context.stop)
+  if (options.secretFile !== undefined) return readSecretFile(options.secretFile, 'the secret')
+  if (!canPrompt()) {
+    throw new SealpostError('config', 'the secret is needed and there is no terminal to ask on', {
+      hint: 'use --secret-fd N or --secret-file FILE',
+      code: 'NO_SECRET',
+    })
+  }
+  return promptSecret(`Secret of "${name}"`, (text) => context.output.prompt(text), context.stop)
+}
+
+async function list(context: CommandContext): Promise<ExitCode> {
+  const { openKeys } = await import('../open-project.ts')
+  const project = await openKeys(context, 'beside others')
+  try {
+    const credentials = await project.credentials.list()
+    if (credentials.length === 0) context.output.line('No credentials are kept.')
+    else {
+      const rows = credentials.map(({ name, kind, createdAt, expiresAt, expired }) => [
+        name,
+        kind,
+        formatInstant(createdAt),
+        `${formatInstant(expiresAt)}${expired ? ' (expired)' : ''}`,
+      ])
+      for (const line of table(['name', 'kind', 'set', 'good until'], rows)) context.output.line(line)
+    }
+    context.output.document({
+      credentials: credentials.map(({ name, kind, createdAt, expiresAt, expired }) => ({
+        name,
+        kind,
+        created: formatInstant(createdAt),
+        expires: formatInstant(expiresAt),
+        expired,
+      })),
+    })
+    return EXIT.complete
+  } finally {
+    await project.close()
+  }
+}
+
+async function remove(name: string, context: CommandContext): Promise<ExitCode> {
+  const { openKeys } = await import('../open-project.ts')
+  const project = await openKeys(context, 'beside others')
+  try {
+    if (!(await project.credentials.remove(name))) {
+      const known = (await project.credentials.list()).map((credential) => credential.name)
+      const meant = didYouMean(name, known)
+      throw new SealpostError('config', `there is no credential "${name}"`, {
+        hint: meant === null ? 'sealpost credentials list shows the names' : `did you mean "${meant}"?`,
+        code: 'NO_CREDENTIAL',
+      })
+    }
+    context.output.line(`Removed credential "${name}"`)
+    context.output.document({ removed: name })
+    return EXIT.complete
+  } finally {
+    await project.close()
+  }
+}

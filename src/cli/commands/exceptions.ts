@@ -1,0 +1,86 @@
+import type { Command } from 'commander'
+import { formatInstant } from '../../core/clock.ts'
+import type { Ledger, MessageRecord, Pair } from '../../core/ledger.ts'
+import { formatPath } from '../../core/mailbox-path.ts'
+import { chooseAccounts } from '../choose-accounts.ts'
+import { formatSize } from '../config/units.ts'
+import type { CommandContext, Start } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { findingDocument, findingLine } from '../findings.ts'
+import { accountOption } from '../options.ts'
+import { isOpen } from '../outcome.ts'
+import { formatCount } from '../progress-text.ts'
+
+const PAGE = 500
+
+/** `exceptions`: what did not go, and why. */
+export function addExceptions(program: Command, start: Start): void {
+  program
+    .command('exceptions')
+    .description('list what was quarantined or skipped and why, and open findings; makes no connection')
+    .addOption(accountOption())
+    .action((options: { readonly mailbox?: readonly string[] }) =>
+      start((context) => exceptions(options.mailbox, context)),
+    )
+}
+
+async function exceptions(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
+  const { knownPairs, openLedgered } = await import('../open-project.ts')
+  const { output } = context
+  const project = await openLedgered(context, 'beside others')
+  try {
+    const { ledger } = project
+    const pairs = knownPairs(project, chooseAccounts(project.accounts, named)).filter((pair) => pair.id !== 0)
+    const documents: object[] = []
+    let count = 0
+    for (const pair of pairs) {
+      for (const message of exceptionsOf(pair, ledger)) {
+        count++
+        output.line(exceptionLine(pair, message, ledger))
+        if (output.json) documents.push(exceptionDocument(pair, message, ledger))
+      }
+    }
+    const findings = pairs.flatMap((pair) => ledger.findings(pair.id)).filter(isOpen)
+    for (const finding of findings) output.line(findingLine(finding, ledger))
+    output.line(`${formatCount(count)} messages did not go, ${formatCount(findings.length)} open findings`)
+    output.document({
+      exceptions: documents,
+      findings: findings.map((finding) => findingDocument(finding, ledger)),
+    })
+    return EXIT.complete
+  } finally {
+    await project.close()
+  }
+}
+
+function* exceptionsOf(pair: Pair, ledger: Ledger): Generator<MessageRecord> {
+  let after = 0
+  for (;;) {
+    const page = ledger.exceptions(pair.id, after, PAGE)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined || page.length < PAGE) return
+    after = last.id
+  }
+}
+
+function exceptionLine(pair: Pair, message: MessageRecord, ledger: Ledger): string {
+  const mailbox = formatPath(ledger.mailbox(message.mailboxId).sourcePath)
+  const server = message.reason?.serverText == null ? '' : ` (server: ${message.reason.serverText})`
+  const what = `${message.state}: ${pair.source} ${mailbox} message ${message.key}, ${formatSize(message.bytes)}`
+  return `${what}: ${message.reason?.text ?? 'no reason noted'}${server}`
+}
+
+function exceptionDocument(pair: Pair, message: MessageRecord, ledger: Ledger): object {
+  return {
+    state: message.state,
+    source: pair.source,
+    destination: pair.destination,
+    mailbox: formatPath(ledger.mailbox(message.mailboxId).sourcePath),
+    uid: message.key,
+    bytes: message.bytes,
+    date: formatInstant(message.internalDate),
+    messageId: message.messageId,
+    reason: message.reason,
+  }
+}

@@ -1,0 +1,148 @@
+import type { Command } from 'commander'
+import type { Pair } from '../../core/ledger.ts'
+import type { Totals } from '../../core/states.ts'
+import type { RunOutcome } from '../../engine/run-project.ts'
+import { chooseAccounts } from '../choose-accounts.ts'
+import { formatDuration, formatSize } from '../config/units.ts'
+import type { CommandContext, Start } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import type { OpenProject } from '../open-project.ts'
+import { accountOption } from '../options.ts'
+import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
+import { errorDocument, sentences } from '../output.ts'
+import { formatCount } from '../progress-text.ts'
+import { showPlan } from './plan.ts'
+
+interface RunOptions {
+  readonly mailbox?: readonly string[]
+  readonly dryRun?: boolean
+}
+
+/** `run`: moves the mail. */
+export function addRun(program: Command, start: Start): void {
+  program
+    .command('run')
+    .description('move the mail; again: go on where it stopped, then what is new or changed')
+    .addOption(accountOption())
+    .option('--dry-run', 'only say what would be done, as plan does; nothing is changed anywhere')
+    .action((options: RunOptions) =>
+      start((context) => (options.dryRun === true ? showPlan(options, context) : run(options, context))),
+    )
+}
+
+/** `retry`: tries the quarantined again. */
+export function addRetry(program: Command, start: Start): void {
+  program
+    .command('retry')
+    .description('try the quarantined messages again, and go on with the rest')
+    .addOption(accountOption())
+    .action((options: RunOptions) =>
+      start((context) =>
+        run(options, context, (project, pairs) => {
+          const requeued = pairs.reduce((sum, pair) => sum + project.ledger.requeue(pair.id, null), 0)
+          context.output.line(
+            `${formatCount(requeued)} quarantined message${requeued === 1 ? '' : 's'} to be tried again`,
+          )
+        }),
+      ),
+    )
+}
+
+async function run(
+  options: RunOptions,
+  context: CommandContext,
+  prepare: (project: OpenProject, pairs: readonly Pair[]) => void = () => undefined,
+): Promise<ExitCode> {
+  const { enterPairs, openProject } = await import('../open-project.ts')
+  const { runProject } = await import('../../engine/run-project.ts')
+  const { showProgress } = await import('../progress.ts')
+  const project = await openProject(context, 'alone')
+  try {
+    const { ledger, config, spool, source, destination } = project
+    const { output, clock } = context
+    const pairs = enterPairs(project, chooseAccounts(project.accounts, options.mailbox))
+    prepare(project, pairs)
+    const before = ledger.totals({})
+    const progress = showProgress(output, clock, pairs, ledger)
+    let outcome: RunOutcome
+    try {
+      const { mapping, filters, limits } = config
+      const events = progress.sink
+      outcome = await runProject(
+        { source, destination, ledger, spool, clock, events, mapping, filters, limits },
+        pairs,
+        context.stop,
+        context.hard,
+      )
+    } finally {
+      progress.stop()
+    }
+    return report(outcome, pairs, before, project, context)
+  } finally {
+    await project.close()
+  }
+}
+
+function report(
+  outcome: RunOutcome,
+  pairs: readonly Pair[],
+  before: Totals,
+  project: OpenProject,
+  { output }: CommandContext,
+): ExitCode {
+  const { totals, seconds } = outcome
+  const failures = outcome.pairs.flatMap(({ pair, error }) => (error === null ? [] : [{ pair, error }]))
+  const bytes = totals.landedBytes - before.landedBytes
+  for (const { pair, error } of failures) output.warn(`${pair.source}: ${sentences(error.message, error.hint)}`)
+  const landed = totals.landed - before.landed
+  const adopted = totals.existing - before.existing
+  output.line(
+    `${formatCount(landed)} message${landed === 1 ? '' : 's'} landed in this run (${formatSize(bytes)}, ${formatDuration(seconds * 1000)})` +
+      (adopted > 0 ? `, ${formatCount(adopted)} found there already` : ''),
+  )
+  for (const line of totalLines(totals)) output.line(line)
+  const code = outcome.cancelled
+    ? EXIT.interrupted
+    : (failureCode(failures.map(({ error }) => error)) ?? ledgerCode(project.ledger, pairs))
+  output.line(output.paint(code === EXIT.complete ? 'green' : 'yellow', nextStep(code, failures.length)))
+  output.event({
+    event: 'run-finished',
+    messages: messageCounts(totals),
+    thisRun: growth(before, totals),
+    bytes,
+    seconds: Math.round(seconds * 1000) / 1000,
+    interrupted: outcome.cancelled,
+    failures: failures.map(({ pair, error }) => ({
+      source: pair.source,
+      destination: pair.destination,
+      error: errorDocument(error),
+    })),
+  })
+  return code
+}
+
+/** The project's totals, which balance when all is done (invariant 8). */
+export function totalLines(totals: Totals): readonly string[] {
+  const waiting = totals.discovered + totals.appending
+  const rows: readonly (readonly [string, number])[] = [
+    ['at the source', totals.source],
+    ['landed', totals.landed],
+    ['there before', totals.existing],
+    ['skipped', totals.skipped],
+    ['quarantined', totals.quarantined],
+    ['gone before they landed', totals.expunged],
+    ['to be moved', waiting],
+  ]
+  return rows
+    .filter(([, count], index) => count > 0 || index < 2)
+    .map(([name, count]) => `  ${name.padEnd(24)} ${formatCount(count).padStart(12)}`)
+}
+
+function nextStep(code: ExitCode, failed: number): string {
+  if (code === EXIT.complete) return 'Everything has landed. Next: sealpost verify'
+  if (code === EXIT.interrupted) return 'Interrupted. Go on with: sealpost run'
+  if (code === EXIT.exceptions) return 'Finished with exceptions. See: sealpost exceptions'
+  if (failed > 0)
+    return `${formatCount(failed)} account${failed === 1 ? '' : 's'} could not be finished. Go on with: sealpost run`
+  return 'Some messages have not ended yet. Go on with: sealpost run'
+}

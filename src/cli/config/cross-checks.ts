@@ -1,0 +1,70 @@
+import { isLoopback } from '../../../connectors/shared/tls.ts'
+import { DEFAULT_LIMITS } from '../../engine/settings.ts'
+import { formatPath, parsePath } from '../../core/mailbox-path.ts'
+import type { Problem } from './problems.ts'
+import { parseInstant, parseSize } from './units.ts'
+import { valueAt, type YamlSource } from './yaml-source.ts'
+
+/**
+ * What is wrong between keys that are each good alone. Reads the plain data, so that it can be told in the same pass as
+ * what is wrong with single keys; what is not of its type is passed over here.
+ */
+export function crossChecks(source: YamlSource): readonly Problem[] {
+  return [
+    ...plaintextChecks('source', source),
+    ...plaintextChecks('destination', source),
+    ...filterChecks(source),
+    ...limitChecks(source),
+    ...ruleChecks(source),
+  ]
+}
+
+function plaintextChecks(side: 'source' | 'destination', source: YamlSource): readonly Problem[] {
+  const host = valueAt(source.data, [side, 'host'])
+  if (typeof host !== 'string' || valueAt(source.data, [side, 'tls', 'mode']) !== 'none') return []
+  if (!isLoopback(host)) {
+    const message = 'mode: none would send passwords and mail in the clear; it is for this machine only'
+    return [source.at([side, 'tls', 'mode'], message, 'use implicit or starttls')]
+  }
+  const unused = ['ca', 'pin'].filter((key) => valueAt(source.data, [side, 'tls', key]) !== undefined)
+  return unused.map((key) => source.at([side, 'tls', key], `${key} means nothing with mode: none`))
+}
+
+function filterChecks(source: YamlSource): readonly Problem[] {
+  const after = parsed(source, ['filters', 'after'], parseInstant)
+  const before = parsed(source, ['filters', 'before'], parseInstant)
+  if (after === null || before === null || after < before) return []
+  return [source.at(['filters', 'before'], 'before is not later than after: no message would be moved')]
+}
+
+function limitChecks(source: YamlSource): readonly Problem[] {
+  const threshold = parsed(source, ['limits', 'spool_threshold'], parseSize)
+  const memory = parsed(source, ['limits', 'memory'], parseSize) ?? DEFAULT_LIMITS.memoryBytes
+  if (threshold === null || threshold <= memory) return []
+  const hint = `lower it, or raise limits.memory (${memory} bytes)`
+  return [source.at(['limits', 'spool_threshold'], 'spool_threshold is larger than memory', hint)]
+}
+
+function ruleChecks(source: YamlSource): readonly Problem[] {
+  const rules = valueAt(source.data, ['mapping', 'rules'])
+  if (!Array.isArray(rules)) return []
+  const seen = new Set<string>()
+  return rules.flatMap((_, index) => {
+    const path = ['mapping', 'rules', index, 'from']
+    const from = valueAt(source.data, path)
+    if (typeof from !== 'string') return []
+    const mailbox = formatPath(parsePath(from))
+    if (seen.has(mailbox)) return [source.at(path, `a second rule for "${mailbox}"`)]
+    seen.add(mailbox)
+    return []
+  })
+}
+
+function parsed(
+  source: YamlSource,
+  path: readonly PropertyKey[],
+  parse: (text: string) => number | null,
+): number | null {
+  const value = valueAt(source.data, path)
+  return typeof value === 'string' || typeof value === 'number' ? parse(String(value)) : null
+}

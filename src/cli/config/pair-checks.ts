@@ -1,0 +1,104 @@
+import { isAbsolute, resolve } from 'node:path'
+import type { AccountPair } from './mailboxes-csv.ts'
+import type { Problem } from './problems.ts'
+import { PER_ACCOUNT, type EndConfig, type ProjectConfig } from './project-types.ts'
+import { fillTemplate, hasPlaceholder, pathPartProblem } from './templates.ts'
+
+type Side = 'source' | 'destination'
+
+/**
+ * What is wrong between the rows of mailboxes.csv, and between them and the ends they are meant for. `config` is null
+ * when project.yaml could not be read; then only the rows are compared.
+ */
+export function pairProblems(
+  file: string,
+  pairs: readonly AccountPair[],
+  config: ProjectConfig | null,
+  projectFolder: string,
+): readonly Problem[] {
+  const at = (pair: AccountPair, message: string, hint: string | null = null): Problem => ({
+    file,
+    line: pair.line,
+    column: null,
+    message,
+    hint,
+  })
+  return [...duplicates(), ...(config === null ? [] : againstEnds(config))]
+
+  /** One mailbox read twice, or written by two, would hold copies that nobody can tell apart afterwards. */
+  function duplicates(): readonly Problem[] {
+    return (['source', 'destination'] as const).flatMap((side) => {
+      const lines = new Map<string, number>()
+      return pairs.flatMap((pair) => {
+        const name = config?.[side].kind === 'maildir' ? pair[side] : pair[side].toLowerCase()
+        const first = lines.get(name)
+        if (first === undefined) {
+          lines.set(name, pair.line)
+          return []
+        }
+        const what = side === 'source' ? 'this source' : 'this destination'
+        return [at(pair, `${pair[side]}: line ${first} has ${what} already`)]
+      })
+    })
+  }
+
+  function againstEnds({ source, destination }: ProjectConfig): readonly Problem[] {
+    const problems: Problem[] = []
+    for (const pair of pairs) {
+      for (const [side, end] of [
+        ['source', source],
+        ['destination', destination],
+      ] as const) {
+        const message =
+          end.kind === 'maildir' && hasPlaceholder(end.path, 'account') ? pathPartProblem(pair[side]) : null
+        if (message !== null) problems.push(at(pair, `${side} ${message}`))
+        if (end.kind === 'maildir' && credentialOf(pair, side) !== null) {
+          problems.push(at(pair, `${side}_credential means nothing: this end is a Maildir`))
+        }
+      }
+      if (isSameMailbox(pair, source, destination)) {
+        problems.push(at(pair, `${pair.source}: source and destination are the same mailbox`))
+      }
+    }
+    if (pairs.length > 1) {
+      for (const [side, end] of [
+        ['source', source],
+        ['destination', destination],
+      ] as const) {
+        const shared = pairs.find((pair) => !tellsAccountsApart(end, credentialOf(pair, side)))
+        if (shared === undefined) continue
+        const where = end.kind === 'maildir' ? `${side}.path` : `${side}.auth.username`
+        problems.push(
+          at(shared, `every account would open the same ${side} mailbox`, `put {account} into ${where}`),
+        )
+      }
+    }
+    return problems
+  }
+
+  function isSameMailbox(pair: AccountPair, source: EndConfig, destination: EndConfig): boolean {
+    if (source.kind === 'maildir' && destination.kind === 'maildir') {
+      return folderOf(source.path, pair.source) === folderOf(destination.path, pair.destination)
+    }
+    if (source.kind !== 'imap' || destination.kind !== 'imap') return false
+    if (source.host !== destination.host || source.port !== destination.port) return false
+    return pair.source.toLowerCase() === pair.destination.toLowerCase()
+  }
+
+  function folderOf(template: string, account: string): string {
+    const path = fillTemplate(template, { account, admin: '' })
+    return isAbsolute(path) ? resolve(path) : resolve(projectFolder, path)
+  }
+}
+
+function credentialOf(pair: AccountPair, side: Side): string | null {
+  return side === 'source' ? pair.sourceCredential : pair.destinationCredential
+}
+
+/** True when the login or the folder depends on the account. */
+function tellsAccountsApart(end: EndConfig, ownCredential: string | null): boolean {
+  if (end.kind === 'maildir') return hasPlaceholder(end.path, 'account')
+  const { username, authorize, credential } = end.auth
+  if (username === null || ownCredential !== null || credential === PER_ACCOUNT) return true
+  return hasPlaceholder(username, 'account') || (authorize !== null && hasPlaceholder(authorize, 'account'))
+}

@@ -1,0 +1,60 @@
+/** The project.yaml that `init` writes: complete, with every key that may be set. */
+export function projectTemplate(client: string): string {
+  return `# One migration. Nothing in this file is secret: passwords go in with \`sealpost credentials\`.
+version: 1
+client: ${JSON.stringify(client)}
+
+# Where the mail is. Nothing at the source is ever changed.
+source:
+  kind: imap
+  host: imap.old.example.com
+  port: 993
+  tls:
+    mode: implicit            # implicit (993) or starttls (143); the certificate is always verified
+    # ca: old-ca.pem          # trust this authority instead of the public ones
+    # pin: <SHA-256>          # of the server's certificate or public key, checked as well
+  auth:
+    mode: password
+    credential: per-account   # one for each account (source/ACCOUNT), or the name of one for all
+    # username: "{account}"   # with one for all: "{account}*{admin}" and the like; {admin} is the credential's username
+    # authorize: "{account}"  # SASL authorization identity, where an admin signs in for others
+
+# Where it goes. Nothing there is ever deleted.
+destination:
+  kind: imap
+  host: imap.new.example.com
+  port: 993
+  tls:
+    mode: implicit
+  auth:
+    mode: password
+    credential: per-account
+
+# A Maildir end instead:
+#   kind: maildir
+#   path: "mail/{account}"
+
+# The accounts: source,destination and, where needed, source_credential,destination_credential.
+mailboxes: mailboxes.csv
+
+mapping:
+  special_use: true           # Sent goes to Sent, whatever either side calls it
+  # rules:                    # a mailbox and all below it; / between levels, \\/ for a slash in a name
+  #   - { from: "Old/Projects", to: "Projects" }
+  # include: ["INBOX", "Projects/**"]   # when there are any, only these; * within a level, ** across levels
+  # exclude: ["Trash", "Junk"]
+
+filters:
+  # after: 2015-01-01         # received at or after; a date (midnight UTC) or an instant
+  # before: 2030-01-01T00:00:00Z
+  # max_bytes: 50MiB
+  # skip_deleted: true        # leave out what is marked \\Deleted
+
+limits:
+  # accounts: 4               # accounts at once
+  # lanes: 4                  # lanes an account, each with a connection at both ends
+  # connections: 4            # connections an account stands at an IMAP end
+  # memory: 64MiB             # bytes in flight over all lanes
+  # spool_threshold: 16MiB    # larger messages go through the encrypted spool
+`
+}

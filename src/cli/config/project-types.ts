@@ -1,0 +1,56 @@
+import type { Filters, Limits } from '../../engine/settings.ts'
+import type { MappingRules } from '../../engine/mapping.ts'
+
+/** An IMAP server, as project.yaml describes it. */
+export interface ImapEnd {
+  readonly kind: 'imap'
+  readonly host: string
+  readonly port: number
+  readonly tls: {
+    readonly mode: 'implicit' | 'starttls' | 'none'
+    /** File with the certificates to trust, relative to the project folder. */
+    readonly ca: string | null
+    readonly pin: string | null
+  }
+  readonly auth: {
+    readonly mode: 'password'
+    /** Name of a credential, or `per-account`: each account has one of its own. */
+    readonly credential: string
+    /** Template of the login name; null: see `loginName`. */
+    readonly username: string | null
+    /** Template of the SASL authorization identity. */
+    readonly authorize: string | null
+  }
+}
+
+/** Maildir++ folders, one an account. */
+export interface MaildirEnd {
+  readonly kind: 'maildir'
+  /** Template of the folder, relative to the project folder. */
+  readonly path: string
+}
+
+export type EndConfig = ImapEnd | MaildirEnd
+
+/** The limits of a project: the engine's, and those of its connections and spool. */
+export interface ProjectLimits extends Limits {
+  /** Sessions at once an account stands at an IMAP end. */
+  readonly connections: number
+  /** Bodies above this many bytes go through the spool. */
+  readonly spoolThresholdBytes: number
+}
+
+/** project.yaml, checked. */
+export interface ProjectConfig {
+  readonly client: string
+  readonly source: EndConfig
+  readonly destination: EndConfig
+  /** The list of accounts, relative to the project folder. */
+  readonly mailboxes: string
+  readonly mapping: MappingRules
+  readonly filters: Filters
+  readonly limits: ProjectLimits
+}
+
+/** The word that stands for one credential an account. */
+export const PER_ACCOUNT = 'per-account'

@@ -1,0 +1,167 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { assertTransportAllowed } from '../../../connectors/shared/tls.ts'
+import { parsePath } from '../../core/mailbox-path.ts'
+import { SealpostError } from '../../core/errors.ts'
+import { templateProblem, type Placeholder } from './templates.ts'
+import { parseInstant, parseSize } from './units.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** A key left without a value, as when all below it is commented out, means its default. */
+function optionalPart<T extends z.ZodType>(part: T): z.ZodPreprocess<z.ZodOptional<T>> {
+  return z.preprocess((value) => value ?? undefined, part.optional())
+}
+
+/** A value read from text by `parse`, which says what is wrong by throwing the message as text. */
+function value<T>(parse: (raw: string, fail: (message: string) => never) => T): z.ZodType<T> {
+  return z.unknown().transform((raw, context): T => {
+    const fail = (message: string): never => {
+      throw new SealpostError('config', message)
+    }
+    try {
+      if (typeof raw === 'string') return parse(raw.trim(), fail)
+      if (typeof raw === 'number') return parse(String(raw), fail)
+      return fail(raw === undefined ? 'is missing' : raw === null ? 'has no value' : 'must be text')
+    } catch (error) {
+      if (!(error instanceof SealpostError)) throw error
+      context.issues.push({ code: 'custom', message: error.message, input: raw })
+      return z.NEVER
+    }
+  })
+}
+
+const text = value((raw, fail) => {
+  if (raw === '') return fail('must not be empty')
+  return /\p{Cc}/u.test(raw) ? fail('must not hold control characters') : raw
+})
+
+function template(allowed: readonly Placeholder[]): z.ZodType<string> {
+  return value((raw, fail) => {
+    if (raw === '') return fail('must not be empty')
+    if (/\p{Cc}/u.test(raw)) return fail('must not hold control characters')
+    const problem = templateProblem(raw, allowed)
+    return problem === null ? raw : fail(problem)
+  })
+}
+
+function size(least: number): z.ZodType<number> {
+  return value((raw, fail) => {
+    const bytes = parseSize(raw)
+    if (bytes === null) return fail(`"${raw}" is not a size, such as 64MiB or 4096`)
+    return bytes < least ? fail(`${raw} is too small: at least ${least} bytes`) : bytes
+  })
+}
+
+function count(most: number): z.ZodType<number> {
+  return value((raw, fail) => {
+    const number = /^\d{1,6}$/.test(raw) ? Number(raw) : 0
+    return number < 1 || number > most ? fail(`must be a whole number from 1 to ${most}`) : number
+  })
+}
+
+const instant = value((raw, fail) => {
+  return parseInstant(raw) ?? fail(`"${raw}" is not a date (2024-01-31) or an instant (2024-01-31T12:00:00Z)`)
+})
+
+const host = value((raw, fail) => {
+  const bare = raw.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(bare) !== 0) return bare
+  if (/^[a-z]+:\/\//i.test(raw)) return fail('must be a host name, not an address with ://')
+  if (/^[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?\.?$/i.test(raw)) return raw.toLowerCase()
+  return fail(
+    /:\d+$/.test(raw) ? 'must be a host name without a port; port is a key of its own' : 'is not a host name',
+  )
+})
+
+const pin = value((raw, fail) => {
+  try {
+    assertTransportAllowed({ mode: 'implicit', pin: raw }, 'localhost')
+    return raw
+  } catch {
+    return fail('is not a SHA-256 in hex (64 digits) or base64')
+  }
+})
+
+const authMode = value((raw, fail) => {
+  if (raw === 'password') return 'password' as const
+  if (raw === 'oauth') return fail('oauth is not supported in this version; use mode: password')
+  return fail(`"${raw}" is not a way to sign in; only password is`)
+})
+
+/** A mailbox named in a rule; it stands for what lies below it too, so that globs have no place here. */
+const mailboxPath = value((raw, fail) => {
+  if (/[*?]/.test(raw.replace(/\\./g, ''))) {
+    return fail('a rule names one mailbox and covers what lies below it; write \\* for a star in a name')
+  }
+  const path = parsePath(raw)
+  return path.some((level) => level === '') ? fail('has an empty level; write \\/ for a slash in a name') : path
+})
+
+const glob = value((raw, fail) => (raw === '' ? fail('must not be empty') : raw))
+
+const tlsShape = { mode: z.enum(['implicit', 'starttls', 'none']), ca: text.optional(), pin: pin.optional() }
+const authShape = {
+  mode: authMode,
+  credential: text,
+  username: template(['account', 'admin']).optional(),
+  authorize: template(['account', 'admin']).optional(),
+}
+const imapShape = {
+  kind: z.literal('imap'),
+  host,
+  port: count(65_535).optional(),
+  tls: z.strictObject(tlsShape),
+  auth: z.strictObject(authShape),
+}
+const maildirShape = { kind: z.literal('maildir'), path: template(['account']) }
+const ruleShape = { from: mailboxPath, to: mailboxPath }
+const mappingShape = {
+  special_use: z.boolean().optional(),
+  rules: optionalPart(z.array(z.strictObject(ruleShape))),
+  include: optionalPart(z.array(glob)),
+  exclude: optionalPart(z.array(glob)),
+}
+const filtersShape = {
+  after: instant.optional(),
+  before: instant.optional(),
+  max_bytes: size(1).optional(),
+  skip_deleted: z.boolean().optional(),
+}
+const limitsShape = {
+  accounts: count(64).optional(),
+  lanes: count(32).optional(),
+  connections: count(64).optional(),
+  memory: size(4 * MIB).optional(),
+  spool_threshold: size(64 * KIB).optional(),
+}
+const end = z.discriminatedUnion('kind', [z.strictObject(imapShape), z.strictObject(maildirShape)])
+const projectShape = {
+  version: z.literal(1),
+  client: text,
+  source: end,
+  destination: end,
+  mailboxes: text.optional(),
+  mapping: optionalPart(z.strictObject(mappingShape)),
+  filters: optionalPart(z.strictObject(filtersShape)),
+  limits: optionalPart(z.strictObject(limitsShape)),
+}
+
+/** project.yaml as it is written. */
+export const projectSchema = z.strictObject(projectShape)
+export type RawProject = z.infer<typeof projectSchema>
+export type RawEnd = RawProject['source']
+
+/** The keys that may stand at a path of the file; `kind` is that of the end the path lies in. */
+export function knownKeys(path: readonly PropertyKey[], kind: unknown): readonly string[] {
+  const [first, second] = path
+  if (first === undefined) return Object.keys(projectShape)
+  if (first === 'source' || first === 'destination') {
+    if (second === 'tls') return Object.keys(tlsShape)
+    if (second === 'auth') return Object.keys(authShape)
+    return Object.keys(kind === 'maildir' ? maildirShape : imapShape)
+  }
+  if (first === 'mapping') return Object.keys(second === 'rules' ? ruleShape : mappingShape)
+  return Object.keys(first === 'filters' ? filtersShape : first === 'limits' ? limitsShape : {})
+}

@@ -1,0 +1,28 @@
+import type { Clock } from '../core/clock.ts'
+import type { ExitCode } from './exit-codes.ts'
+import type { Output } from './output.ts'
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly project: string
+  readonly passphraseFd: number | null
+  readonly passphraseFile: string | null
+  readonly operator: string | null
+}
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly options: GlobalOptions
+  readonly output: Output
+  readonly clock: Clock
+  /** The workspace folder. */
+  readonly home: string
+  readonly systemUser: string
+  /** Asks for a clean stop. */
+  readonly stop: AbortSignal
+  /** Aborted when a clean stop takes too long. */
+  readonly hard: AbortSignal
+}
+
+/** Runs a command's work with its context; its exit code becomes the process's. */
+export type Start = (work: (context: CommandContext) => Promise<ExitCode>) => Promise<void>

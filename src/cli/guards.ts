@@ -1,0 +1,74 @@
+import { SealpostError } from '../core/errors.ts'
+
+/** What the process was started with. */
+export interface Start {
+  readonly argv: readonly string[]
+  readonly execArgv: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+const SECRET_OPTION = /^--?(?:.*-)?(?:password|passwd|passphrase|pass|pw|secret|token|api-?key)$/i
+
+/** Runtime options that would show memory, keys or the environment, or weaken TLS. */
+const REFUSED_RUNTIME = /^--(?:inspect|debug|heapsnapshot|heap-prof|tls-keylog|trace-tls|report|tls-min-v1\.[01])/
+
+/**
+ * Refuses to work in an unsafe start: secrets in the command line or the environment, a debugger or dump that would
+ * show them, TLS verification switched off. Throws `config`, naming the thing and never its value.
+ */
+export function guardStart(start: Start): void {
+  guardArguments(start.argv)
+  guardEnvironment(start.environment)
+  guardRuntime(start)
+}
+
+function guardArguments(argv: readonly string[]): void {
+  for (const argument of argv) {
+    if (argument === '--') return
+    const name = argument.split('=', 1)[0] ?? ''
+    if (!SECRET_OPTION.test(name)) continue
+    throw new SealpostError('config', `${name} is refused: every user of this machine can read a command line`, {
+      hint: 'give secrets at the prompt, or with --secret-fd, --secret-file, --passphrase-fd or --passphrase-file; a secret that was typed here is in the shell history and should be changed',
+      code: 'SECRET_IN_ARGUMENTS',
+    })
+  }
+}
+
+function guardEnvironment(environment: Start['environment']): void {
+  for (const name of Object.keys(environment)) {
+    if (!/^SEALPOST_/i.test(name) || name === 'SEALPOST_HOME') continue
+    const secret = /PASS|SECRET|TOKEN|KEY|CREDENTIAL|PW/i.test(name)
+    throw new SealpostError(
+      'config',
+      secret
+        ? `${name} is set in the environment, and secrets are never taken from there`
+        : `${name} is set in the environment, and sealpost reads nothing but SEALPOST_HOME from there`,
+      {
+        hint: secret ? 'unset it, and use --passphrase-fd N, --passphrase-file F or --secret-fd N' : 'unset it',
+        code: secret ? 'SECRET_IN_ENVIRONMENT' : 'UNKNOWN_ENVIRONMENT',
+      },
+    )
+  }
+  if (environment['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    throw new SealpostError(
+      'config',
+      'NODE_TLS_REJECT_UNAUTHORIZED=0 switches the verification of certificates off',
+      {
+        hint: 'unset it, and name the certificate authority in project.yaml (tls: {ca: FILE}) or pin the certificate',
+        code: 'TLS_NOT_VERIFIED',
+      },
+    )
+  }
+}
+
+function guardRuntime(start: Start): void {
+  const fromOptions = (start.environment['NODE_OPTIONS'] ?? '').split(/[\s"']+/)
+  for (const option of [...start.execArgv, ...fromOptions]) {
+    const name = (option.split('=', 1)[0] ?? '').replaceAll('_', '-')
+    if (!REFUSED_RUNTIME.test(name)) continue
+    throw new SealpostError('config', `Node was started with ${name}, which can show keys or weaken TLS`, {
+      hint: 'start sealpost without it, and without it in NODE_OPTIONS',
+      code: 'UNSAFE_RUNTIME',
+    })
+  }
+}

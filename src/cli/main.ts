@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+import { userInfo } from 'node:os'
+import { CommanderError } from 'commander'
+import { systemClock } from '../core/clock.ts'
+import { toSealpostError } from '../core/errors.ts'
+import type { CommandContext } from './context.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { guardStart } from './guards.ts'
+import { workspaceHome } from './home.ts'
+import { installSignals } from './interrupt.ts'
+import { Output } from './output.ts'
+import { buildProgram, globalOptions, usageError } from './program.ts'
+import { readVersion } from './version.ts'
+
+process.umask(0o077)
+
+const argv = process.argv.slice(2)
+const endOfOptions = argv.indexOf('--')
+const output = new Output(process, {
+  json: (endOfOptions === -1 ? argv : argv.slice(0, endOfOptions)).includes('--json'),
+  noColour: (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb',
+})
+process.stdout.on('error', () => output.stdoutClosed())
+
+const { stop, hard } = installSignals(systemClock, () =>
+  output.warn('stopping; what is under way is finished first. Once more to leave at once'),
+)
+process.on('uncaughtException', leave)
+process.on('unhandledRejection', leave)
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  let code: number = EXIT.complete
+  try {
+    guardStart({ argv, execArgv: process.execArgv, environment: process.env })
+    const program = buildProgram(readVersion(), output, async (work) => {
+      const context: CommandContext = {
+        options: globalOptions(program),
+        output,
+        clock: systemClock,
+        home: workspaceHome(process.env),
+        systemUser: userInfo().username,
+        stop,
+        hard,
+      }
+      code = await work(context)
+    })
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    const failure = error instanceof CommanderError ? usageError(error) : toSealpostError(error, 'sealpost')
+    if (failure === null) return EXIT.complete
+    output.error(failure)
+    return exitCodeOf(failure.kind)
+  }
+}
+
+/** A fault that nobody caught: nothing can be trusted any more, and the ledger knows all that matters. */
+function leave(error: unknown): void {
+  output.error(toSealpostError(error, 'sealpost'))
+  process.exit(EXIT.failed)
+}

@@ -1,0 +1,32 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from './config/units.ts'
+
+const MAX_LIFE_MS = 3650 * 86_400_000
+
+/** An option that takes the number of an open descriptor. */
+export function descriptorOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string) => {
+    if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('it must be the number of an open descriptor')
+    return Number(text)
+  })
+}
+
+/** `--expires 90d`: how long a credential is good. */
+export function lifeOption(): Option {
+  return new Option('--expires <time>', 'forget it after this time, such as 30d or 12h (default: 90d)').argParser(
+    (text: string) => {
+      const life = parseDuration(text)
+      if (life === null || life === 0) throw new InvalidArgumentError('it must be a time such as 90d or 12h')
+      if (life > MAX_LIFE_MS) throw new InvalidArgumentError('ten years are the most')
+      return life
+    },
+  )
+}
+
+/** `--mailbox ACCOUNT`, as often as wanted. */
+export function accountOption(): Option {
+  return new Option(
+    '--mailbox <account>',
+    'only this account (source or destination name); may be repeated',
+  ).argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text])
+}

@@ -1,0 +1,43 @@
+import type { SealpostError } from '../core/errors.ts'
+import type { Finding, Ledger, Pair } from '../core/ledger.ts'
+import { isBalanced, type Totals } from '../core/states.ts'
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+
+/** The exit code of several failures: theirs when they agree, else that of a plain failure; null when there is none. */
+export function failureCode(errors: readonly SealpostError[]): ExitCode | null {
+  const codes = new Set(errors.map((error) => exitCodeOf(error.kind)))
+  const [only] = codes
+  return only === undefined ? null : codes.size === 1 ? only : EXIT.failed
+}
+
+/** The exit code of work that ended by itself, by what stands in the ledger for these pairs. */
+export function ledgerCode(ledger: Ledger, pairs: readonly Pair[]): ExitCode {
+  const totals = pairs.map((pair) => ledger.totals({ pairId: pair.id }))
+  if (!totals.every(isBalanced)) return EXIT.failed
+  const open = pairs.some((pair) => ledger.findings(pair.id).some(isOpen))
+  const exceptions = totals.some(({ quarantined, skipped }) => quarantined + skipped > 0)
+  return open || exceptions ? EXIT.exceptions : EXIT.complete
+}
+
+export function isOpen(finding: Finding): boolean {
+  return finding.class === 'open'
+}
+
+/** Messages by their end, as documents name them. */
+export function messageCounts(totals: Totals): object {
+  const { source, landed, existing, skipped, quarantined, expunged } = totals
+  return { source, landed, existing, skipped, quarantined, expunged }
+}
+
+/** What one run added to each count; never below zero, since a message may change its state. */
+export function growth(before: Totals, after: Totals): object {
+  const grown = (key: keyof Totals): number => Math.max(0, after[key] - before[key])
+  return {
+    source: grown('source'),
+    landed: grown('landed'),
+    existing: grown('existing'),
+    skipped: grown('skipped'),
+    quarantined: grown('quarantined'),
+    expunged: grown('expunged'),
+  }
+}

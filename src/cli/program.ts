@@ -1,0 +1,101 @@
+import { Command, Option, type CommanderError } from 'commander'
+import { SealpostError } from '../core/errors.ts'
+import { addCredentials } from './commands/credentials.ts'
+import { addExceptions } from './commands/exceptions.ts'
+import { addInit } from './commands/init.ts'
+import { addPlan } from './commands/plan.ts'
+import { addRetry, addRun } from './commands/run.ts'
+import { addStatus } from './commands/status.ts'
+import { addVerify } from './commands/verify.ts'
+import type { GlobalOptions, Start } from './context.ts'
+import { descriptorOption } from './options.ts'
+import type { Output } from './output.ts'
+
+/** What commander leaves of the global options. */
+interface RawOptions {
+  readonly project?: string
+  readonly passphraseFd?: number
+  readonly passphraseFile?: string
+  readonly operator?: string
+}
+
+/** The whole command line. Parsing throws `CommanderError`, for `usageError` to translate. */
+export function buildProgram(version: string, output: Output, start: Start): Command {
+  const program = new Command('sealpost')
+    .description("Moves a company's mailboxes between mail platforms and proves that every message arrived.")
+    .version(version, '-V, --version', 'print the version')
+    .addOption(new Option('--json', 'print JSON: one document, or one event a line for long work'))
+    .addOption(new Option('--project <dir>', 'the project folder').default('.', 'the current folder'))
+    .addOption(
+      descriptorOption('--passphrase-fd <n>', 'read the passphrase from the first line of an open descriptor'),
+    )
+    .addOption(
+      new Option('--passphrase-file <file>', 'read the passphrase from the first line of a file (mode 0600)'),
+    )
+    .addOption(new Option('--operator <name>', 'who opens the keys (default: the only one there is, else you)'))
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => output.text(text),
+      // Help after wrong usage comes this way too; messages are told once, by whoever catches them.
+      writeErr: (text) => {
+        if (!text.startsWith('error:')) output.usage(text)
+      },
+      outputError: () => undefined,
+    })
+    .exitOverride()
+  addInit(program, start)
+  addCredentials(program, start)
+  addPlan(program, start)
+  addRun(program, start)
+  addStatus(program, start)
+  addExceptions(program, start)
+  addRetry(program, start)
+  addVerify(program, start)
+  for (const command of allOf(program)) command.copyInheritedSettings(program)
+  return program
+}
+
+/** The options that stand for every command. */
+export function globalOptions(program: Command): GlobalOptions {
+  const { project, passphraseFd, passphraseFile, operator } = program.opts<RawOptions>()
+  return {
+    project: project ?? '.',
+    passphraseFd: passphraseFd ?? null,
+    passphraseFile: passphraseFile ?? null,
+    operator: operator ?? null,
+  }
+}
+
+/**
+ * What was wrong with the command line, as one of ours; null when the program only printed help or its version. Values
+ * that were typed are not repeated: one may be a secret in the wrong place.
+ */
+export function usageError(error: CommanderError): SealpostError | null {
+  if (error.exitCode === 0) return null
+  if (error.code === 'commander.help') {
+    return new SealpostError('config', 'a command is needed', {
+      hint: 'sealpost --help lists them',
+      code: 'USAGE',
+    })
+  }
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = /Did you mean (?:one of )?(.+)\?\)/.exec(rest.join(' '))?.[1]
+  const message = first
+    .replace(/^(unknown option '--?[^'=]*)=.*'$/s, "$1'")
+    .replace(/ argument '.*' is invalid\. /s, ' is invalid: ')
+    .replace(/\.$/, '')
+  const secretHint =
+    'a secret never goes on the command line; one that was typed is in the shell history and should be changed'
+  const hint =
+    suggestion !== undefined
+      ? `did you mean ${suggestion}?`
+      : error.code === 'commander.excessArguments' && /'(set|import)'/.test(message)
+        ? secretHint
+        : 'sealpost --help shows what there is'
+  return new SealpostError('config', message, { hint, code: 'USAGE' })
+}
+
+function allOf(command: Command): readonly Command[] {
+  return command.commands.flatMap((child) => [child, ...allOf(child)])
+}
