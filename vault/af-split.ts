@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
  */
 export const STRIPES = 4000
 const KEY_BYTES = 32
+/** The length of a split key: 128,000 bytes. */
 export const SLOT_BYTES = STRIPES * KEY_BYTES
 
 /** Splits a key into 128,000 bytes that look random. The caller wipes them. */

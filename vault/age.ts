@@ -36,11 +36,14 @@ export async function* openAge(
   } catch {
     throw new SealpostError('config', 'that is not an age identity')
   }
-  const source = ReadableStream.from(guardHeader(removeArmor(pieces)))
+  const binary = guardHeader(removeArmor(pieces))
   try {
-    yield* await decrypter.decrypt(source)
+    yield* await decrypter.decrypt(ReadableStream.from(binary))
   } catch (error) {
     throw openingError(error)
+  } finally {
+    // The library leaves its source open when the header is refused.
+    void binary.return().catch(() => undefined)
   }
 }
 
@@ -57,7 +60,9 @@ function addRecipient(encrypter: Encrypter, recipient: string): void {
   try {
     encrypter.addRecipient(recipient)
   } catch {
-    throw new SealpostError('config', `"${recipient.slice(0, 80)}" is not an age recipient`, {
+    // Somebody may have given the private key instead: only what begins as a public one is shown.
+    const shown = recipient.startsWith('age1') ? `"${recipient.slice(0, 80)}"` : 'that'
+    throw new SealpostError('config', `${shown} is not an age recipient`, {
       hint: 'recipients are public keys that begin with age1',
     })
   }

@@ -25,6 +25,7 @@ export interface CredentialIndex {
   readonly records: readonly CredentialRecord[]
 }
 
+/** The fields of a record that are sealed, each by itself. */
 export type SealedField = 'username' | 'secret'
 
 const FORMAT = 'sealpost-credentials'

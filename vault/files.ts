@@ -162,7 +162,12 @@ function assertPrivate(stats: Stats, path: string, mode: string): void {
   if ((stats.mode & LOOSE_BITS) !== 0) {
     const found = (stats.mode & 0o777).toString(8)
     throw new SealpostError('policy', `${path} is open to other users (mode ${found})`, {
-      hint: `chmod ${mode} ${path}`,
+      hint: `chmod ${mode} ${quote(path)}`,
     })
   }
+}
+
+/** The path as a shell takes it. */
+function quote(path: string): string {
+  return /^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }

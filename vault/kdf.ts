@@ -13,6 +13,7 @@ export interface PassphraseKeys {
   readonly check: Buffer
 }
 
+/** The length of the salt in a key file's header. */
 export const KDF_SALT_BYTES = 16
 const STRETCHED_BYTES = 32
 const KEY_BYTES = 32

@@ -6,10 +6,12 @@ import { readSignedText, verifyText, writeSignedText, type SignedText } from './
 
 /** The keys that a project's key wraps. */
 export const WRAPPED_KINDS = ['ledger', 'credential', 'spool', 'intake'] as const
+/** One of them. */
 export type WrappedKind = (typeof WRAPPED_KINDS)[number]
 
 /** Every key that is committed to when a project is made. */
 export const COMMITTED_KINDS = ['grant', 'shred', 'project', ...WRAPPED_KINDS] as const
+/** One of them. */
 export type CommittedKind = (typeof COMMITTED_KINDS)[number]
 
 /** What the keystore says of a project: who was granted it, its wrapped keys, and what each key must hash to. */
@@ -30,6 +32,7 @@ export interface ProjectDocument {
 }
 
 const FORMAT = 'sealpost-project'
+/** What a lead's signature under a project's document is for. */
 export const PROJECT_PURPOSE = 'sealpost/v1/project-document'
 const MEMBERS = [
   'project',

@@ -143,7 +143,7 @@ export async function openProject(
     const [ledgerKey, credentialKey, spoolKey] = [unwrap('ledger'), unwrap('credential'), unwrap('spool')]
     const intakeIdentity = Secret.fromBytes(unwrap('intake'))
     wipe(grantKey, shredKey, projectKey)
-    return {
+    return hideKeys({
       ledgerKey,
       credentialKey,
       spoolKey,
@@ -154,11 +154,18 @@ export async function openProject(
         wipe(ledgerKey, credentialKey, spoolKey)
         intakeIdentity.wipe()
       },
-    }
+    })
   } catch (error) {
     wipe(...opened)
     throw error
   }
+}
+
+/** Keeps the keys out of `console.log`, `JSON.stringify` and copies by spreading; they are read by name only. */
+function hideKeys(keys: ProjectKeys): ProjectKeys {
+  for (const name of ['ledgerKey', 'credentialKey', 'spoolKey'])
+    Object.defineProperty(keys, name, { enumerable: false })
+  return keys
 }
 
 function deriveProjectKey(projectId: string, grantKey: Buffer, shredKey: Buffer, salt: Buffer): Buffer {

@@ -9,6 +9,7 @@ import { SealpostError } from '../../src/core/errors.ts'
 import { ageRecipientOf, generateAgeKeys, type AgeKeys } from '../../vault/age-key.ts'
 import { createRecipientSealer, openAge } from '../../vault/age.ts'
 import { removeArmor } from '../../vault/age-armor.ts'
+import { lacking } from '../packages.ts'
 import { temporaryFolder } from './folder.ts'
 import { secretOf } from './workspace.ts'
 
@@ -99,6 +100,7 @@ describe('age', () => {
       expect(() => createRecipientSealer([recipient])).toThrow(SealpostError)
     }
     expect(() => createRecipientSealer([])).toThrow('no recipient')
+    expect(() => createRecipientSealer([keys.identity.text()])).toThrow('that is not an age recipient')
   })
 
   test('an endless header and an endless line end in an error, not in memory', async () => {
@@ -143,6 +145,8 @@ describe('age', () => {
     for await (const piece of sealer.seal(source(false))) if (piece.length > 0) break
     // The library's streams hand the news on by themselves, a moment later.
     await expect.poll(() => closed).toBe(2)
+    await expect(collect(openAge(keys.identity, source(false)))).rejects.toMatchObject({ kind: 'corrupt' })
+    await expect.poll(() => closed).toBe(3)
     const failing = (async function* () {
       yield (await seal(randomBytes(200_000), keys.recipient)).subarray(0, 100_000)
       throw new SealpostError('transient', 'read failed')
@@ -183,9 +187,9 @@ describe('armor', () => {
   })
 })
 
-const hasAge = spawnSync('age', ['--version']).status === 0
+const noAge = lacking('age')
 
-describe.skipIf(!hasAge)("Debian's age (skipped where it is not installed)", () => {
+describe.skipIf(noAge !== null)(`Debian's age (skipped: ${noAge ?? 'never'})`, () => {
   const age = (args: readonly string[], input: Buffer): { status: number | null; stdout: Buffer } =>
     spawnSync('age', args, { input, maxBuffer: 64 * 1024 * 1024 })
 

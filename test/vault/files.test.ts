@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import type { SealpostError } from '../../src/core/errors.ts'
 import { describe, expect, test } from 'vitest'
 import {
   assertPrivateFolder,
@@ -48,6 +49,15 @@ describe('private files', () => {
       expect((await readPrivateFile(path))?.toString()).toBe('x')
     },
   )
+
+  test('the command in the hint can be pasted', async () => {
+    const path = join(temporaryFolder(), "it's a file")
+    writeFileSync(path, 'x')
+    chmodSync(path, 0o644)
+    const error: unknown = await readPrivateFile(path).catch((thrown: unknown) => thrown)
+    expect(spawnSync('sh', ['-c', (error as SealpostError).hint ?? 'false']).status).toBe(0)
+    expect(modeOf(path)).toBe(0o600)
+  })
 
   test.each([0o750, 0o701, 0o777])('a folder of mode %o is refused', async (mode) => {
     const folder = join(temporaryFolder(), 'd')

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { encodeLabels } from '../../vault/aes.ts'
 import { ageRecipientOf } from '../../vault/age-key.ts'
@@ -81,6 +82,17 @@ describe('project keys', () => {
       'spool',
       'intake',
     ])
+  })
+
+  test('are not printed by any sink', async () => {
+    await createProject(root, ada, { projectId: ID })
+    const keys = await openProject(root, ada, ID)
+    const shown = [inspect(keys, { depth: 9 }), JSON.stringify(keys), JSON.stringify({ ...keys })].join('\n')
+    expect(shown).toContain(keys.intakeRecipient)
+    expect(shown).not.toMatch(/<Buffer|"data":|AGE-SECRET/)
+    const operator = [inspect(ada, { depth: 9 }), JSON.stringify(ada)].join('\n')
+    expect(operator).toContain('ada')
+    expect(operator).not.toMatch(/privateKey|seed/)
   })
 
   test('are wiped; twice is safe', async () => {

@@ -8,6 +8,7 @@ import { generateSeed, publicKeyOf, signerOf, verifySignature } from '../../vaul
 import { minisignKey, minisignKeyFile, signMinisign, verifyMinisign } from '../../vault/minisign.ts'
 import { allowedSignersLine, sshFingerprint, sshKeyLine } from '../../vault/ssh-key.ts'
 import { signSshsig, verifySshsig } from '../../vault/sshsig.ts'
+import { lacking } from '../packages.ts'
 import { temporaryFolder } from './folder.ts'
 
 const NAMESPACE = 'certificate@sealpost'
@@ -15,9 +16,8 @@ const seed = generateSeed()
 const signer = signerOf(seed)
 const MESSAGE = Buffer.from('{"certificate":"öffentlich"}\n')
 
-function installed(tool: string, ...args: readonly string[]): boolean {
-  return spawnSync(tool, args).error === undefined
-}
+const noSshKeygen = lacking('openssh-client')
+const noMinisign = lacking('minisign')
 
 function changeAt(bytes: Uint8Array, at: number, bit = 0): Buffer {
   const changed = Buffer.from(bytes)
@@ -78,7 +78,7 @@ describe('SSHSIG', () => {
   })
 })
 
-describe.skipIf(!installed('ssh-keygen', '-?'))('ssh-keygen (skipped where it is not installed)', () => {
+describe.skipIf(noSshKeygen !== null)(`ssh-keygen (skipped: ${noSshKeygen ?? 'never'})`, () => {
   const verify = (folder: string, message: Uint8Array, namespace = NAMESPACE): number | null => {
     const files = ['-f', join(folder, 'allowed_signers'), '-s', join(folder, 'm.sig')]
     return spawnSync('ssh-keygen', ['-Y', 'verify', ...files, '-I', 'sealpost', '-n', namespace], {
@@ -146,7 +146,7 @@ describe('minisign format', () => {
   })
 })
 
-describe.skipIf(!installed('minisign', '-v'))('minisign (skipped where it is not installed)', () => {
+describe.skipIf(noMinisign !== null)(`minisign (skipped: ${noMinisign ?? 'never'})`, () => {
   test('verifies what we sign, by key and by key file, and refuses every changed byte', async () => {
     const folder = temporaryFolder()
     const file = join(folder, 'm')

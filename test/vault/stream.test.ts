@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SealpostError } from '../../src/core/errors.ts'
+import { lacking } from '../packages.ts'
 import { createSealer, nonceAt, openStream, sealStream } from '../../vault/stream.ts'
 
 interface Vectors {
@@ -89,9 +90,9 @@ describe('known answers', () => {
   })
 })
 
-const hasPython = spawnSync('python3', ['--version']).status === 0
+const noPython = lacking('python3')
 
-describe.skipIf(!hasPython)('a decoder in another language (skipped without python3)', () => {
+describe.skipIf(noPython !== null)(`a decoder in another language (skipped: ${noPython ?? 'never'})`, () => {
   const decode = (sealed: Buffer, key = KEY, context = CONTEXT): { status: number | null; stdout: Buffer } =>
     spawnSync('python3', [DECODER, key.toString('hex'), context.toString('hex')], { input: sealed })
 
