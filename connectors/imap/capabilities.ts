@@ -38,6 +38,7 @@ export async function enableFeatures(
       multiAppend: connection.has('MULTIAPPEND'),
       uidPlus: connection.has('UIDPLUS'),
       move: connection.has('MOVE'),
+      messageLimit: connection.numberOf('MESSAGELIMIT') ?? Infinity,
     },
   }
 }
@@ -60,9 +61,7 @@ export async function readNamespace(
     const [personal, others, shared] = parseTokens(text)
     const own = prefixes(personal)[0]
     if (own !== undefined) {
-      const foreign = [...prefixes(others), ...prefixes(shared)]
-        .map((each) => each.prefix)
-        .filter((name) => name !== '')
+      const foreign = [...prefixes(others), ...prefixes(shared)].map((each) => each.prefix)
       return { ...own, utf8, foreign }
     }
   }

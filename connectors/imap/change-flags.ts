@@ -1,7 +1,7 @@
 import type { Outcome } from '../../src/core/connector.ts'
 import { isKind, printable, SealpostError } from '../../src/core/errors.ts'
 import type { FlagChange, FlagRefusal, Mailbox, Quota } from '../../src/core/mail.ts'
-import type { Context } from './context.ts'
+import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { isSystemFlag, sendableFlags } from './flag-names.ts'
 import { refusalOf } from './response-codes.ts'
@@ -30,7 +30,7 @@ export async function setFlags(
   const refusals: FlagRefusal[] = []
   const selection = await select(context, mailbox, { write: true, fresh: false }, signal)
   for (const store of group(changes, selection, refusals)) {
-    for (const set of uidSets(store.uids, 2000)) {
+    for (const set of uidSets(store.uids, perCommand(context, 2000))) {
       const reason = await storeFlags(context, set.text, store.sign, store.flags, signal)
       if (reason === null) continue
       for (const flag of store.flags) {
@@ -109,7 +109,7 @@ export async function move(
   const wanted = uidsOf(keys)
   await select(context, from, { write: true, fresh: false }, signal)
   const outcomes = new Map<number, Outcome>()
-  for (const set of uidSets(wanted, 1000)) {
+  for (const set of uidSets(wanted, perCommand(context, 1000))) {
     const present = new Set<number>()
     const onRow = ({ uid }: FetchRow): void => {
       if (uid !== undefined) present.add(uid)

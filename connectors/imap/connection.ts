@@ -78,7 +78,12 @@ export class Connection {
   /** The number behind a capability such as `APPENDLIMIT=n`, or null. */
   numberOf(capability: string): number | null {
     const value = this.#flow.capabilities.get(capability)
-    return typeof value === 'number' ? value : null
+    if (typeof value === 'number') return value
+    for (const name of this.#flow.capabilities.keys()) {
+      const digits = name.startsWith(`${capability}=`) ? name.slice(capability.length + 1) : ''
+      if (/^\d{1,15}$/.test(digits)) return Number(digits)
+    }
+    return null
   }
 
   /**

@@ -41,6 +41,13 @@ export interface Features {
   readonly multiAppend: boolean
   readonly uidPlus: boolean
   readonly move: boolean
+  /** How many messages a command may name (RFC 9738); what goes beyond it is left out of the answer. */
+  readonly messageLimit: number
+}
+
+/** How many messages a command is given, of those that are wanted. */
+export function perCommand(context: Context, wanted: number): number {
+  return Math.min(wanted, context.features.messageLimit)
 }
 
 /**

@@ -74,9 +74,12 @@ function readNumber(reader: Reader): number {
   return /^\d{1,15}$/.test(word) ? Number(word) : fail()
 }
 
+/** A date that is none must not make a whole mailbox unreadable: it reads as 1970. */
 function readDate(reader: Reader): number {
-  const quoted = match(reader, QUOTED) ?? fail()
-  return parseInternalDate(quoted.slice(1, -1)) ?? fail()
+  const quoted = match(reader, QUOTED)
+  if (quoted !== null) return parseInternalDate(quoted.slice(1, -1)) ?? 0
+  skipValue(reader)
+  return 0
 }
 
 function readFlags(reader: Reader): readonly string[] {

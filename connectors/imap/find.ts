@@ -2,7 +2,7 @@ import { SealpostError } from '../../src/core/errors.ts'
 import type { Position } from '../../src/core/connector.ts'
 import { messageIdOf } from '../../src/core/header.ts'
 import type { Candidate, FlagState, Mailbox } from '../../src/core/mail.ts'
-import type { Context } from './context.ts'
+import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Untagged } from './response.ts'
 import { searchUids } from './search.ts'
@@ -36,7 +36,7 @@ export async function* find(
     const found = await searchUids(context, low === 1 ? 'ALL' : `UID ${low}:*`, signal)
     return found.filter((uid) => uid >= low)
   })
-  for (const set of uidSets(uids, WINDOW)) {
+  for (const set of uidSets(uids, perCommand(context, WINDOW))) {
     yield* await context.turns.take(() => readCandidates(context, mailbox, set.text, signal))
   }
 }
@@ -66,7 +66,7 @@ export async function* readFlags(
   keys: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<FlagState> {
-  for (const set of uidSets(uidsOf(keys), WINDOW)) {
+  for (const set of uidSets(uidsOf(keys), perCommand(context, WINDOW))) {
     const asked = new Set(set.uids)
     yield* await context.turns.take(async () => {
       await select(context, mailbox, { write: false, fresh: false }, signal)

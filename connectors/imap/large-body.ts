@@ -1,12 +1,11 @@
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Body, Mailbox } from '../../src/core/mail.ts'
 import type { Context } from './context.ts'
-import { isUnmasked } from './fetch-bodies.ts'
+import { isUnmasked, MASKED_NUL } from './binary-form.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { refusalOf } from './response-codes.ts'
 import { searchUids } from './search.ts'
 import { select } from './selection.ts'
-import { uidSets } from './uid-set.ts'
 
 /** The largest size that a message can have on any server: what bounds the search for the real one. */
 const MAX_BYTES = 2 ** 40
@@ -142,7 +141,7 @@ async function readRange(
       if (row.uid !== uid || row.body === undefined) return
       found = Buffer.isBuffer(row.body) ? row.body : null
     }
-    const command = `UID FETCH ${uidSets([uid], 1)[0]?.text ?? ''} (UID ${item}[]<${from}.${length}>)`
+    const command = `UID FETCH ${uid} (UID ${item}[]<${from}.${length}>)`
     const reply = await context.connection.run([command], { onRow, literalLimit: length }, signal)
     if (reply.status !== 'OK') throw refusalOf(reply, 'imap: reading a range')
     return found
@@ -150,7 +149,7 @@ async function readRange(
   const first = await ask('BODY.PEEK')
   if (first === undefined) return null
   if (first === null) return (await stillThere(context, uid, signal)) ? Buffer.alloc(0) : null
-  if (!context.features.binary || !first.includes(0x80)) return first
+  if (!context.features.binary || !first.includes(MASKED_NUL)) return first
   const second = await ask('BINARY.PEEK').catch((error: unknown) => {
     if (error instanceof SealpostError && error.kind === 'rejected') return undefined
     throw error

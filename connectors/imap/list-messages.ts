@@ -1,6 +1,6 @@
 import type { Cursor, Page } from '../../src/core/connector.ts'
 import type { FlagState, Listed, Mailbox } from '../../src/core/mail.ts'
-import type { Context } from './context.ts'
+import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Untagged } from './response.ts'
 import { searchUids } from './search.ts'
@@ -35,12 +35,13 @@ export async function* listMessages(
   const now = await context.turns.take(() =>
     select(context, mailbox, { write: false, fresh: true, anyValidity: true }, signal),
   )
-  context.validities.set(mailbox.name, now.validity)
   const before = since === null ? null : parseCursor(since)
   if (since !== null && before?.uidValidity !== now.validity) {
     yield { kind: 'stale' }
     return
   }
+  // Not before: keys that were given out under the former validity are refused until this listing has begun.
+  context.validities.set(mailbox.name, now.validity)
   const next = now.next ?? (await context.turns.take(() => uidNextBySearch(context, mailbox, signal)))
   const cursor = formatCursor({
     uidValidity: now.validity,
@@ -70,21 +71,23 @@ async function* listChanges(
   next: number,
   signal: AbortSignal,
 ): AsyncGenerator<Page, boolean> {
+  const { modseq } = before
   const oldEnd = before.uidNext - 1
-  let added = 0
-  if (before.modseq === null || now.modseq === null) {
-    if (oldEnd >= 1) yield* listFlagsAgain(context, mailbox, oldEnd, signal)
-    yield* listRange(context, mailbox, before.uidNext, next - 1, now.messages, signal)
-    return true
-  }
   let vanished: readonly string[] | null = []
-  if (oldEnd >= 1 && before.modseq !== now.modseq) {
-    const changes = await context.turns.take(() =>
-      changesSince(context, mailbox, oldEnd, before.modseq ?? '1', signal),
-    )
+  if (oldEnd >= 1 && (modseq === null || modseq !== now.modseq)) {
+    const changes =
+      modseq === null || now.modseq === null
+        ? null
+        : await context.turns.take(() => changesSince(context, mailbox, oldEnd, modseq, signal))
+    if (changes === null) {
+      yield* listFlagsAgain(context, mailbox, oldEnd, signal)
+      yield* listRange(context, mailbox, before.uidNext, next - 1, now.messages, signal)
+      return true
+    }
     if (changes.states.length > 0) yield { kind: 'flags', states: changes.states }
     vanished = changes.vanished
   }
+  let added = 0
   for await (const page of listRange(context, mailbox, before.uidNext, next - 1, now.messages, signal)) {
     if (page.kind === 'messages') added += page.messages.length
     yield page
@@ -139,14 +142,15 @@ async function windowsOf(
   messages: number,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  if (messages <= WINDOW || high - low < WINDOW) return [`${low}:${high}`]
+  const window = perCommand(context, WINDOW)
+  if (messages <= window || high - low < window) return [`${low}:${high}`]
   const uids = await context.turns.take(async () => {
     await select(context, mailbox, { write: false, fresh: false }, signal)
     return searchUids(context, low === 1 ? 'ALL' : `UID ${low}:${high}`, signal)
   })
   return uidSets(
     uids.filter((uid) => uid >= low && uid <= high),
-    WINDOW,
+    window,
   ).map((set) => set.text)
 }
 
@@ -184,13 +188,14 @@ async function* listFlagsAgain(
   }
 }
 
+/** Null when the server left some out (RFC 9738). */
 async function changesSince(
   context: Context,
   mailbox: Mailbox,
   end: number,
   modseq: string,
   signal: AbortSignal,
-): Promise<{ readonly states: readonly FlagState[]; readonly vanished: readonly string[] | null }> {
+): Promise<{ readonly states: readonly FlagState[]; readonly vanished: readonly string[] | null } | null> {
   await select(context, mailbox, { write: false, fresh: false }, signal)
   const states: FlagState[] = []
   const seen: { vanished: number[] | null } = { vanished: [] }
@@ -209,7 +214,8 @@ async function changesSince(
   }
   const modifier = context.features.qresync ? `CHANGEDSINCE ${modseq} VANISHED` : `CHANGEDSINCE ${modseq}`
   const command = `UID FETCH 1:${end} (UID FLAGS) (${modifier})`
-  await context.connection.expectOk([command], { take, onRow }, 'imap: listing changes', signal)
+  const reply = await context.connection.expectOk([command], { take, onRow }, 'imap: listing changes', signal)
+  if (reply.code === 'MESSAGELIMIT') return null
   return { states, vanished: seen.vanished?.map(String) ?? null }
 }
 

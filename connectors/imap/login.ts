@@ -60,18 +60,23 @@ async function connect(
   })
   const onAbort = (): void => flow.close()
   signal.addEventListener('abort', onAbort, { once: true })
+  const late = { isLate: false }
+  const stop = config.clock.after(limits.connectMs * 3, () => {
+    late.isLate = true
+    flow.close()
+  })
   try {
     await flow.connect()
   } catch (error) {
     flow.close()
     throwIfAborted(signal)
-    throw loginError(error, flow, config)
+    throw loginError(late.isLate ? { code: 'ETIMEDOUT' } : error, flow, config)
   } finally {
+    stop()
     signal.removeEventListener('abort', onAbort)
   }
   config.onEvent?.({ event: 'connected', account, ...tlsFacts(flow) })
-  const connection = new Connection(flow, config.clock, limits.idleMs)
-  return connection
+  return new Connection(flow, config.clock, limits.idleMs)
 }
 
 /** What happens after the greeting: capabilities, TLS, login. No ID, no ENABLE, nothing opportunistic. */
@@ -96,8 +101,10 @@ async function startSession(flow: Flow, config: ImapEndConfig, login: Login): Pr
       })
     }
     setMethod(flow, 'AUTH=PLAIN')
-  } else if (mechanism('PLAIN') && flow.capabilities.has('LOGINDISABLED')) setMethod(flow, 'AUTH=PLAIN')
-  else if (!mechanism('PLAIN') && !mechanism('LOGIN') && flow.capabilities.has('LOGINDISABLED')) {
+  } else if (mechanism('PLAIN') && (flow.capabilities.has('LOGINDISABLED') || !isAscii(flow))) {
+    // LOGIN is what the library would take for a user name with / or \, and its strings are ASCII.
+    setMethod(flow, 'AUTH=PLAIN')
+  } else if (!mechanism('PLAIN') && !mechanism('LOGIN') && flow.capabilities.has('LOGINDISABLED')) {
     throw new SealpostError('config', `${where}: the server takes no passwords`, { code: 'LOGINDISABLED' })
   }
   await flow.authenticate()
@@ -107,6 +114,11 @@ async function startSession(flow: Flow, config: ImapEndConfig, login: Login): Pr
 function setMethod(flow: Flow, loginMethod: string): void {
   const { auth } = flow.options
   if (auth !== undefined) flow.options = { ...flow.options, auth: { ...auth, loginMethod } }
+}
+
+function isAscii(flow: Flow): boolean {
+  const { user = '', pass = '' } = flow.options.auth ?? {}
+  return /^[\x20-\x7e]*$/.test(user + pass)
 }
 
 function noStartTls(where: string, cause?: unknown): SealpostError {

@@ -4,7 +4,7 @@ import { canonicalPath, checkName } from '../shared/mailbox-names.ts'
 import type { Context } from './context.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Untagged } from './response.ts'
-import { nameParts, pathOf, wireNameOf } from './wire-name.ts'
+import { isForeign, nameParts, pathOf, wireNameOf, type Namespace } from './wire-name.ts'
 
 const SPECIAL_USE: Readonly<Record<string, SpecialUse>> = {
   '\\all': 'all',
@@ -56,7 +56,28 @@ async function list(
     const mailbox = readRow(row, context, subscribed)
     if (mailbox !== null) found.set(mailbox.name, mailbox)
   }
-  return [...found.values()]
+  return distinct([...found.values()], context.namespace)
+}
+
+/** A name that cannot be decoded may read like one that can: it is numbered then, so that no two paths are one. */
+function distinct(mailboxes: readonly Mailbox[], namespace: Namespace): readonly Mailbox[] {
+  const idOf = (path: readonly string[]): string => path.join('\0')
+  const taken = new Set<string>()
+  const doubtful: Mailbox[] = []
+  for (const mailbox of mailboxes) {
+    if (mailbox.name === 'INBOX' || wireNameOf(mailbox.path, namespace) === mailbox.name)
+      taken.add(idOf(mailbox.path))
+    else doubtful.push(mailbox)
+  }
+  const renamed = new Map<string, readonly string[]>()
+  for (const { name, path } of doubtful.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    let free = path
+    for (let number = 2; taken.has(idOf(free)); number++)
+      free = [...path.slice(0, -1), `${path.at(-1) ?? ''} [${number}]`]
+    taken.add(idOf(free))
+    renamed.set(name, free)
+  }
+  return mailboxes.map((mailbox) => ({ ...mailbox, path: renamed.get(mailbox.name) ?? mailbox.path }))
 }
 
 function readRow(row: Untagged, context: Context, subscribed: ReadonlySet<string>): Mailbox | null {
@@ -64,7 +85,7 @@ function readRow(row: Untagged, context: Context, subscribed: ReadonlySet<string
   const raw = textOf(rawName)
   if (raw === null || raw === '') return null
   const name = inboxed(raw)
-  if (context.namespace.foreign.some((prefix) => name.startsWith(prefix))) return null
+  if (isForeign(name, context.namespace)) return null
   const flags = listOf(attributes).map((token) => (textOf(token) ?? '').toLowerCase())
   const delimiter = textOf(separator)
   const isInbox = name === 'INBOX'

@@ -1,8 +1,18 @@
+import { SealpostError } from '../../src/core/errors.ts'
 import type { Context } from './context.ts'
+import type { Reply } from './response.ts'
 import { expandUids } from './uid-set.ts'
 
 /** More than any mailbox holds; what a server names beyond it is no answer to go by. */
 const MAX_RESULTS = 20_000_000
+
+/** The UID down to which a limited search got; null when it was not limited. Throws when it gets no further. */
+function lowest(reply: Reply, before = Infinity): number | null {
+  if (reply.code !== 'MESSAGELIMIT') return null
+  const uid = Number(reply.codeText.trim().split(' ')[1])
+  if (Number.isSafeInteger(uid) && uid >= 1 && uid < before) return uid
+  throw new SealpostError('transient', 'imap: a limited search that gets no further', { code: 'PROTOCOL' })
+}
 
 /**
  * UIDs that match, sorted; ranges on the wire where the server has ESEARCH (RFC 4731). The mailbox must be selected.
@@ -24,7 +34,12 @@ export async function searchUids(context: Context, criteria: string, signal: Abo
       uids = uids.concat(found.map(Number))
     },
   }
-  const command = features.esearch ? `UID SEARCH RETURN (ALL) ${criteria}` : `UID SEARCH ${criteria}`
-  await connection.expectOk([command], { take }, 'imap: searching', signal)
+  const search = features.esearch ? 'UID SEARCH RETURN (ALL)' : 'UID SEARCH'
+  let reply = await connection.expectOk([`${search} ${criteria}`], { take }, 'imap: searching', signal)
+  // The server has looked at the newest ones and says how far it got (RFC 9738 section 3.3).
+  for (let below = lowest(reply); below !== null && below > 1; below = lowest(reply, below)) {
+    const rest = `${search} UID 1:${below - 1} ${criteria}`
+    reply = await connection.expectOk([rest], { take }, 'imap: searching', signal)
+  }
   return [...new Set(uids)].sort((a, b) => a - b)
 }

@@ -48,13 +48,23 @@ export interface Namespace {
   readonly foreign: readonly string[]
 }
 
+/** True for a name in another namespace than the personal one, and for the root of one. */
+export function isForeign(name: string, namespace: Namespace): boolean {
+  const { prefix, delimiter, foreign } = namespace
+  if (name === 'INBOX') return false
+  return foreign.some((other) => {
+    if (other === '') return prefix !== '' && !name.startsWith(prefix)
+    return name.startsWith(other) || (delimiter !== null && `${name}${delimiter}` === other)
+  })
+}
+
 /** True when all mailboxes live below the inbox. */
 export function isBelowInbox(namespace: Namespace): boolean {
   const { prefix, delimiter } = namespace
   return delimiter !== null && prefix.toUpperCase() === `INBOX${delimiter}`
 }
 
-/** The path of a wire name; a name that cannot be decoded is its own only level. */
+/** The path of a wire name; a name that cannot be decoded is its own only level, as readable as can be. */
 export function pathOf(name: string, delimiter: string | null, namespace: Namespace): readonly string[] {
   if (name.toUpperCase() === 'INBOX') return ['INBOX']
   const { prefix } = namespace
@@ -66,7 +76,7 @@ export function pathOf(name: string, delimiter: string | null, namespace: Namesp
   const path: string[] = []
   for (const level of levels) {
     const decoded = namespace.utf8 ? decodeUtf8(level) : decodeUtf7(level)
-    if (decoded === null || decoded === '' || /\p{Cc}/u.test(decoded)) return [name]
+    if (decoded === null || decoded === '' || /\p{Cc}/u.test(decoded)) return [readable(name)]
     path.push(decoded)
   }
   if (path.length > 1 && path[0]?.toUpperCase() === 'INBOX') path[0] = 'INBOX'
@@ -82,6 +92,10 @@ export function wireNameOf(path: readonly string[], namespace: Namespace): strin
   )
   const name = levels.join(namespace.delimiter ?? '')
   return underInbox ? name : namespace.prefix + name
+}
+
+function readable(name: string): string {
+  return (decodeUtf8(name) ?? name).replace(/\p{Cc}/gu, '\ufffd')
 }
 
 function decodeUtf8(level: string): string | null {
