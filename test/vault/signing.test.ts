@@ -78,50 +78,53 @@ describe('SSHSIG', () => {
   })
 })
 
-describe.skipIf(noSshKeygen !== null)(`ssh-keygen (skipped: ${noSshKeygen ?? 'never'})`, () => {
-  const verify = (folder: string, message: Uint8Array, namespace = NAMESPACE): number | null => {
-    const files = ['-f', join(folder, 'allowed_signers'), '-s', join(folder, 'm.sig')]
-    return spawnSync('ssh-keygen', ['-Y', 'verify', ...files, '-I', 'sealpost', '-n', namespace], {
-      input: message,
-    }).status
-  }
-
-  test('verifies what we sign, and refuses every changed byte', async () => {
-    const folder = temporaryFolder()
-    writeFileSync(
-      join(folder, 'allowed_signers'),
-      `${allowedSignersLine('sealpost', NAMESPACE, signer.publicKey)}\n`,
-    )
-    writeFileSync(join(folder, 'm.sig'), await signSshsig(signer, NAMESPACE, MESSAGE))
-    expect(verify(folder, MESSAGE)).toBe(0)
-    expect(verify(folder, MESSAGE, 'other@sealpost')).not.toBe(0)
-    for (let at = 0; at < MESSAGE.length; at++) expect(verify(folder, changeAt(MESSAGE, at))).not.toBe(0)
-    const lines = readFileSync(join(folder, 'm.sig'), 'utf8').trim().split('\n')
-    const blob = Buffer.from(lines.slice(1, -1).join(''), 'base64')
-    for (let at = 0; at < blob.length; at++) {
-      const changed = [lines[0], changeAt(blob, at, at % 8).toString('base64'), lines.at(-1), ''].join('\n')
-      writeFileSync(join(folder, 'm.sig'), changed)
-      expect(verify(folder, MESSAGE), `byte ${at} of the signature`).not.toBe(0)
+describe.skipIf(noSshKeygen !== null)(
+  `ssh-keygen${noSshKeygen === null ? '' : ` (skipped: ${noSshKeygen})`}`,
+  () => {
+    const verify = (folder: string, message: Uint8Array, namespace = NAMESPACE): number | null => {
+      const files = ['-f', join(folder, 'allowed_signers'), '-s', join(folder, 'm.sig')]
+      return spawnSync('ssh-keygen', ['-Y', 'verify', ...files, '-I', 'sealpost', '-n', namespace], {
+        input: message,
+      }).status
     }
-  })
 
-  test('signs what we verify, and prints our fingerprint', () => {
-    const folder = temporaryFolder()
-    const key = join(folder, 'key')
-    expect(spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'x', '-f', key]).status).toBe(0)
-    const [, base64 = ''] = readFileSync(`${key}.pub`, 'utf8').split(' ')
-    const publicKey = Buffer.from(base64, 'base64').subarray(-32)
-    expect(sshKeyLine(publicKey, 'x')).toBe(readFileSync(`${key}.pub`, 'utf8').trim())
-    expect(spawnSync('ssh-keygen', ['-l', '-f', key], { encoding: 'utf8' }).stdout).toContain(
-      ` ${sshFingerprint(publicKey)} `,
-    )
-    const signed = spawnSync('ssh-keygen', ['-Y', 'sign', '-q', '-f', key, '-n', NAMESPACE], {
-      input: MESSAGE,
-      encoding: 'utf8',
+    test('verifies what we sign, and refuses every changed byte', async () => {
+      const folder = temporaryFolder()
+      writeFileSync(
+        join(folder, 'allowed_signers'),
+        `${allowedSignersLine('sealpost', NAMESPACE, signer.publicKey)}\n`,
+      )
+      writeFileSync(join(folder, 'm.sig'), await signSshsig(signer, NAMESPACE, MESSAGE))
+      expect(verify(folder, MESSAGE)).toBe(0)
+      expect(verify(folder, MESSAGE, 'other@sealpost')).not.toBe(0)
+      for (let at = 0; at < MESSAGE.length; at++) expect(verify(folder, changeAt(MESSAGE, at))).not.toBe(0)
+      const lines = readFileSync(join(folder, 'm.sig'), 'utf8').trim().split('\n')
+      const blob = Buffer.from(lines.slice(1, -1).join(''), 'base64')
+      for (let at = 0; at < blob.length; at++) {
+        const changed = [lines[0], changeAt(blob, at, at % 8).toString('base64'), lines.at(-1), ''].join('\n')
+        writeFileSync(join(folder, 'm.sig'), changed)
+        expect(verify(folder, MESSAGE), `byte ${at} of the signature`).not.toBe(0)
+      }
     })
-    expect(verifySshsig(signed.stdout, NAMESPACE, MESSAGE)?.equals(publicKey)).toBe(true)
-  })
-})
+
+    test('signs what we verify, and prints our fingerprint', () => {
+      const folder = temporaryFolder()
+      const key = join(folder, 'key')
+      expect(spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'x', '-f', key]).status).toBe(0)
+      const [, base64 = ''] = readFileSync(`${key}.pub`, 'utf8').split(' ')
+      const publicKey = Buffer.from(base64, 'base64').subarray(-32)
+      expect(sshKeyLine(publicKey, 'x')).toBe(readFileSync(`${key}.pub`, 'utf8').trim())
+      expect(spawnSync('ssh-keygen', ['-l', '-f', key], { encoding: 'utf8' }).stdout).toContain(
+        ` ${sshFingerprint(publicKey)} `,
+      )
+      const signed = spawnSync('ssh-keygen', ['-Y', 'sign', '-q', '-f', key, '-n', NAMESPACE], {
+        input: MESSAGE,
+        encoding: 'utf8',
+      })
+      expect(verifySshsig(signed.stdout, NAMESPACE, MESSAGE)?.equals(publicKey)).toBe(true)
+    })
+  },
+)
 
 describe('minisign format', () => {
   test('gives the trusted comment back, for this key and these bytes only', async () => {
@@ -146,7 +149,7 @@ describe('minisign format', () => {
   })
 })
 
-describe.skipIf(noMinisign !== null)(`minisign (skipped: ${noMinisign ?? 'never'})`, () => {
+describe.skipIf(noMinisign !== null)(`minisign${noMinisign === null ? '' : ` (skipped: ${noMinisign})`}`, () => {
   test('verifies what we sign, by key and by key file, and refuses every changed byte', async () => {
     const folder = temporaryFolder()
     const file = join(folder, 'm')

@@ -92,32 +92,35 @@ describe('known answers', () => {
 
 const noPython = lacking('python3')
 
-describe.skipIf(noPython !== null)(`a decoder in another language (skipped: ${noPython ?? 'never'})`, () => {
-  const decode = (sealed: Buffer, key = KEY, context = CONTEXT): { status: number | null; stdout: Buffer } =>
-    spawnSync('python3', [DECODER, key.toString('hex'), context.toString('hex')], { input: sealed })
+describe.skipIf(noPython !== null)(
+  `a decoder in another language${noPython === null ? '' : ` (skipped: ${noPython})`}`,
+  () => {
+    const decode = (sealed: Buffer, key = KEY, context = CONTEXT): { status: number | null; stdout: Buffer } =>
+      spawnSync('python3', [DECODER, key.toString('hex'), context.toString('hex')], { input: sealed })
 
-  test.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 33])('agrees on %i bytes', async (bytes) => {
-    const plain = randomBytes(bytes)
-    const { status, stdout } = decode(await seal(plain))
-    expect(status).toBe(0)
-    expect(stdout.equals(plain)).toBe(true)
-  })
+    test.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 33])('agrees on %i bytes', async (bytes) => {
+      const plain = randomBytes(bytes)
+      const { status, stdout } = decode(await seal(plain))
+      expect(status).toBe(0)
+      expect(stdout.equals(plain)).toBe(true)
+    })
 
-  test('refuses what was changed, as ours does', async () => {
-    const sealed = await seal(randomBytes(100))
-    for (const at of [0, 30, HEADER, sealed.length - 1]) {
-      const changed = Buffer.from(sealed)
-      changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
-      expect(decode(changed).status).toBe(1)
-      await expect(open(changed)).rejects.toThrow(SealpostError)
-    }
-    expect(decode(sealed, KEY, Buffer.from('other')).status).toBe(1)
-  })
+    test('refuses what was changed, as ours does', async () => {
+      const sealed = await seal(randomBytes(100))
+      for (const at of [0, 30, HEADER, sealed.length - 1]) {
+        const changed = Buffer.from(sealed)
+        changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
+        expect(decode(changed).status).toBe(1)
+        await expect(open(changed)).rejects.toThrow(SealpostError)
+      }
+      expect(decode(sealed, KEY, Buffer.from('other')).status).toBe(1)
+    })
 
-  test('has at most 80 lines', () => {
-    expect(readFileSync(DECODER, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(80)
-  })
-})
+    test('has at most 80 lines', () => {
+      expect(readFileSync(DECODER, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(80)
+    })
+  },
+)
 
 describe('any length in any pieces', () => {
   const nearEdges = fc
