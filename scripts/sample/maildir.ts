@@ -122,12 +122,13 @@ function suffixOf(flags: readonly string[], known: string[]): string {
   return letters.sort().join('')
 }
 
+/** `P` (passed) is Maildir's own sign for what IMAP calls `$Forwarded`; Dovecot keeps that as a keyword. */
 function flagsOf(letters: string, keywords: ReadonlyMap<string, string>): string[] {
-  const system = new Map([...LETTERS].map(([flag, letter]) => [letter, flag]))
-  return letters
+  const known = new Map([...[...LETTERS].map(([flag, letter]) => [letter, flag] as const), ['P', '$Forwarded']])
+  const flags = letters
     .split('')
-    .map((letter) => system.get(letter) ?? keywords.get(letter) ?? `unknown letter ${letter}`)
-    .sort()
+    .map((letter) => known.get(letter) ?? keywords.get(letter) ?? `unknown letter ${letter}`)
+  return [...new Set(flags)].sort()
 }
 
 async function readKeywords(folder: string): Promise<Map<string, string>> {
