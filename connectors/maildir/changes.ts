@@ -7,9 +7,9 @@ import { flushDirectory, within } from './folder.ts'
 import { assignKeywords, readKeywords, refusalOf } from './keywords.ts'
 import { pathOf, type Found } from './look-up.ts'
 import { MAILDIR_VALIDITY } from './options.ts'
-import { highestStamp } from './position.ts'
+import { readFloor } from './position.ts'
 import type { SessionContext } from './session-context.ts'
-import { fieldsOf } from './unique-name.ts'
+import { fieldsOf, ownStamp } from './unique-name.ts'
 
 const NOTHING = { add: [], remove: [] } as const
 
@@ -59,7 +59,7 @@ export async function moveMessages(
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const [source, target] = [context.folder(from), context.folder(to)]
-  const floor = await context.floor(to, () => highestStamp(context, target, signal))
+  const floor = await readFloor(context, target, signal)
   const letters = await readKeywords(source)
   const used = letters.filter((keyword) => keyword !== undefined)
   const outcomes = new Map<string, Outcome>()
@@ -73,6 +73,7 @@ export async function moveMessages(
     const base = context.facts.names.next(floor) + fieldsOf(key)
     const name = base + infoOfFlags(flags, keywords, found.info)
     await rename(pathOf(source, key, found), within(target.directory, 'cur', name))
+    context.facts.names.note(target.directory, ownStamp(base) ?? 0)
     return { kind: 'landed', key: base, validity: MAILDIR_VALIDITY }
   }
   for await (const [key, outcome] of context.lookUp(from).each(keys, apply, signal)) {

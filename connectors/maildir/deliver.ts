@@ -8,10 +8,10 @@ import { infoOfFlags } from './file-name.ts'
 import { flushDirectory, within, type Folder } from './folder.ts'
 import { assignKeywords, type Keywords } from './keywords.ts'
 import { giveAway } from './ownership.ts'
-import { highestStamp } from './position.ts'
+import { readFloor } from './position.ts'
 import { MAILDIR_CAPABILITIES, MAILDIR_VALIDITY } from './options.ts'
 import type { SessionContext } from './session-context.ts'
-import { withFacts, type NameFacts } from './unique-name.ts'
+import { ownStamp, withFacts, type NameFacts } from './unique-name.ts'
 import { WireForm } from './wire-form.ts'
 
 /** A message that lies written and flushed in `tmp`, and what it will be called. */
@@ -34,7 +34,7 @@ export async function deliver(
 ): Promise<readonly Outcome[]> {
   checkBatch(batch)
   const folder = context.folder(mailbox)
-  const floor = await context.floor(mailbox, () => highestStamp(context, folder, signal))
+  const floor = await readFloor(context, folder, signal)
   const keywords = await assignKeywords(context.facts, folder, keywordsOf(batch), signal)
   const written: Written[] = []
   try {
@@ -46,7 +46,7 @@ export async function deliver(
     for (const { temporary } of written) await unlink(temporary).catch(() => undefined)
     throw error
   }
-  return publish(folder, written)
+  return publish(context, folder, written)
 }
 
 function checkBatch(batch: readonly NewMessage[]): void {
@@ -104,11 +104,16 @@ async function write(
 }
 
 /** Nothing here looks at the signal: what is written is stored or not by the file system alone. */
-async function publish(folder: Folder, written: readonly Written[]): Promise<readonly Outcome[]> {
+async function publish(
+  context: SessionContext,
+  folder: Folder,
+  written: readonly Written[],
+): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   for (const { temporary, base, info } of written) {
     try {
       await rename(temporary, within(folder.directory, 'cur', base + info))
+      context.facts.names.note(folder.directory, ownStamp(base) ?? 0)
       outcomes.push({ kind: 'landed', key: base, validity: MAILDIR_VALIDITY })
     } catch (error) {
       await unlink(temporary).catch(() => undefined)

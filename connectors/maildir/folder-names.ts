@@ -35,7 +35,8 @@ export function pathOfFolder(name: string): readonly string[] {
 export function pathsOfFolders(names: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const taken = new Set<string>()
   const paths = new Map<string, readonly string[]>()
-  for (const name of [...names].sort()) {
+  const others = names.filter((name) => name !== INBOX_NAME).sort()
+  for (const name of [...names.filter((each) => each === INBOX_NAME), ...others]) {
     let path = pathOfFolder(name)
     for (let count = 1; taken.has(path.join('\0')); count++) path = [`${asText(name)}${'~'.repeat(count - 1)}`]
     taken.add(path.join('\0'))

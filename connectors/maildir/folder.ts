@@ -42,8 +42,8 @@ export async function isDirectory(path: Buffer): Promise<boolean> {
 export interface Fingerprint {
   /** Numbers of the file system as text, for comparing. */
   readonly text: string
-  /** The latest change, in milliseconds since 1970. */
-  readonly changedAt: number
+  /** The latest change, in microseconds since 1970. */
+  readonly changedMicros: number
   /** The file system's times have parts of a second. */
   readonly isFine: boolean
 }
@@ -70,7 +70,7 @@ export async function fingerprintOf(folder: Folder): Promise<Fingerprint> {
     }
   }
   const isFine = changedAt % 1_000_000_000n !== 0n
-  return { text: parts.join('_'), changedAt: Number(changedAt / 1_000_000n), isFine }
+  return { text: parts.join('_'), changedMicros: Number(changedAt / 1_000n), isFine }
 }
 
 function linkError(): SealpostError {

@@ -72,6 +72,6 @@ async function describe(
 }
 
 function cursorOf(context: SessionContext, fingerprint: Fingerprint): Cursor {
-  const age = context.facts.clock.now() - fingerprint.changedAt
+  const age = context.facts.clock.now() - fingerprint.changedMicros / 1000
   return `1:${age > SURE_AGE ? fingerprint.text : UNSURE}`
 }

@@ -31,8 +31,12 @@ export async function* listMailboxes(context: SessionContext): AsyncGenerator<Ma
 /** `DestinationSession.ensureMailbox`. Twice is safe, also after the first time was cut short. */
 export async function ensureMailbox(context: SessionContext, path: readonly string[]): Promise<Mailbox> {
   const { facts } = context
-  const name = folderOfPath(path, facts.naming)
-  if (name !== INBOX_NAME) {
+  const wanted = folderOfPath(path, facts.naming)
+  // Where Dovecot was told to write names in UTF-8 (`:UTF-8`), what is there is used.
+  const inUtf8 = `.${Buffer.from(path.join('.'), 'utf8').toString('latin1')}`
+  const isThere = wanted !== INBOX_NAME && (await isMailbox(within(facts.root, inUtf8)))
+  const name = isThere ? inUtf8 : wanted
+  if (name === wanted && name !== INBOX_NAME) {
     const levels = name.slice(1).split('.')
     for (let count = 1; count <= levels.length; count++) {
       await makeFolder(context, `.${levels.slice(0, count).join('.')}`)

@@ -51,7 +51,7 @@ export async function* scanOnce(folder: Folder, signal: AbortSignal): AsyncGener
 async function stillFingerprint(clock: Clock, folder: Folder, signal: AbortSignal): Promise<Fingerprint> {
   const fingerprint = await fingerprintOf(folder)
   const tick = fingerprint.isFine ? FINE_TICK : COARSE_TICK
-  const wait = Math.min(tick - (clock.now() - fingerprint.changedAt), tick)
+  const wait = Math.min(tick - (clock.now() - fingerprint.changedMicros / 1000), tick)
   if (wait <= 0) return fingerprint
   await clock.sleep(wait, signal)
   return fingerprintOf(folder)

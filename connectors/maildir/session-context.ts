@@ -25,7 +25,6 @@ export interface SessionFacts {
 export class SessionContext {
   readonly facts: SessionFacts
   readonly #lookUps = new Map<string, LookUp>()
-  readonly #floors = new Map<string, number>()
   #alive = true
 
   constructor(facts: SessionFacts) {
@@ -58,13 +57,6 @@ export class SessionContext {
     const made = new LookUp(this.facts.clock, this.folder(mailbox))
     this.#lookUps.set(mailbox.name, made)
     return made
-  }
-
-  /** The highest stamp of ours in a mailbox when it was first asked for; `read` finds it out. */
-  async floor(mailbox: Mailbox, read: () => Promise<number>): Promise<number> {
-    const floor = this.#floors.get(mailbox.name) ?? (await read())
-    this.#floors.set(mailbox.name, floor)
-    return floor
   }
 
   /** Runs one operation: refused when the session has ended or the signal is aborted; errors become ours. */

@@ -19,11 +19,13 @@ const DAY = 86_400 * MICROSECONDS
 
 /**
  * Gives names that no other message has had (the Maildir specification: time, process, counter, random bytes, host),
- * stamped with microseconds that only ever grow, whatever the clock does. So they can be compared with a position.
+ * stamped with microseconds that only ever grow, whatever the clock does, and remembers the highest stamp that each
+ * folder holds. So names can be compared with a position.
  */
 export class UniqueNames {
   readonly #clock: Clock
   readonly #host = createHash('sha256').update(hostname()).digest('hex').slice(0, 12)
+  readonly #highest = new Map<string, number>()
   #last = 0
   #count = 0
 
@@ -31,23 +33,28 @@ export class UniqueNames {
     this.#clock = clock
   }
 
-  /** The lowest stamp that a name given from now on can have. `floor`: the highest that is there already. */
-  mark(floor: number): number {
-    return Math.max(this.#clock.now() * 1000, this.#last + 1, floor + 1)
-  }
-
-  /** The next name, without the fields that `withFacts` adds. */
+  /** The next name, stamped above `floor`, without the fields that `withFacts` adds. */
   next(floor: number): string {
-    this.#last = this.mark(floor)
+    this.#last = Math.max(this.#clock.now() * 1000, this.#last + 1, floor + 1)
     const seconds = Math.floor(this.#last / MICROSECONDS)
     const rest = String(this.#last % MICROSECONDS).padStart(6, '0')
     const random = randomBytes(4).toString('hex')
     return `${seconds}.M${rest}P${process.pid}Q${++this.#count}R${random}.${this.#host}`
   }
 
-  /** Stamps further ahead than a day are no guide: a name may say anything. */
+  /** A time further ahead than a day is no guide: a name may say anything, and a clock may have been wrong. */
   isPlausible(stamp: number): boolean {
     return stamp < this.#clock.now() * 1000 + DAY
+  }
+
+  /** The highest stamp that is known to be in a folder, or undefined before anybody looked. */
+  highestIn(directory: Buffer): number | undefined {
+    return this.#highest.get(directory.toString('latin1'))
+  }
+
+  /** Takes note of stamps that are in a folder. */
+  note(directory: Buffer, stamp: number): void {
+    this.#highest.set(directory.toString('latin1'), Math.max(stamp, this.highestIn(directory) ?? 0))
   }
 }
 

@@ -113,24 +113,23 @@ describe('names of message files', () => {
 
   it('never gives a name twice, and its stamps grow, whatever the clock does', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 2_000_000_000_000 }), { maxLength: 50 }), (times) => {
+      fc.property(fc.array(fc.integer({ min: 0, max: 2_000_000_000_000 }), { maxLength: 20 }), (times) => {
         let now = 0
         const names = new UniqueNames({ ...systemClock, now: () => now })
         let last = 0
         const given = new Set<string>()
         for (const time of times) {
           now = time
-          const mark = names.mark(0)
-          const name = names.next(0)
+          const floor = last + time
+          const name = names.next(floor)
           const stamp = ownStamp(name)
           expect(stamp).not.toBeNull()
           expect(stamp ?? 0).toBeGreaterThan(last)
-          expect(stamp ?? 0).toBeGreaterThanOrEqual(mark)
+          expect(stamp ?? 0).toBeGreaterThan(floor)
           expect(given.has(name)).toBe(false)
           given.add(name)
           last = stamp ?? 0
         }
-        expect(names.mark(last + 5_000_000)).toBeGreaterThan(last + 5_000_000)
       }),
     )
   })
