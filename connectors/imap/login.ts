@@ -142,6 +142,12 @@ function loginError(error: unknown, flow: Flow, config: ImapEndConfig): Sealpost
     readonly throttleReset?: number
     readonly message?: string
   }
+  if (facts.throttleReset !== undefined) {
+    return new SealpostError('throttled', `${where}: the server asks to come back later`, {
+      code: 'THROTTLED',
+      retryAfter: facts.throttleReset,
+    })
+  }
   if (facts.authenticationFailed === true) {
     const text = [facts.responseText, facts.response].find((value) => typeof value === 'string') ?? ''
     const reply = { code: facts.serverResponseCode?.toUpperCase() ?? null, text }

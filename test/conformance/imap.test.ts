@@ -25,7 +25,8 @@ function dovecotHarness(
     },
     ...rest,
     setup: async (wish) => {
-      const { host, imapsPort, ca, password, doveadm, mailFolder } = server()
+      const running = server()
+      const { host, imapsPort, ca, password, doveadm } = running
       const account = `user${next++}@example.test`
       const nameOf = (path: readonly string[]): string =>
         path[0] === 'INBOX' ? path.join(separator) : prefix + path.join(separator)
@@ -58,7 +59,7 @@ function dovecotHarness(
           const fields = 'mailbox uid flags date.received size.physical hdr.message-id'
           const status = await doveadm('mailbox', 'status', '-u', account, 'all', '*')
           const mail = await doveadm('fetch', '-u', account, fields, 'all')
-          return [status, mail, await filesIn(mailFolder(account))].join('\n')
+          return [status, mail, await filesIn(running.mailFolder(account))].join('\n')
         },
         cleanup: async () => undefined,
       }

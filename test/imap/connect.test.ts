@@ -37,15 +37,10 @@ describe.skipIf(why !== null)(`connecting ${why ?? ''}`, () => {
     const events: ConnectedEvent[] = []
     const session = await connectorTo(server, { onEvent: (event) => events.push(event) }).openSource(ANNA, quiet)
     await session.close()
-    expect(events).toEqual([
-      {
-        event: 'connected',
-        account: ANNA,
-        protocol: 'TLSv1.3',
-        cipher: expect.stringContaining('AES'),
-        certificate: expect.stringMatching(/^[0-9a-f]{64}$/),
-      },
-    ])
+    expect(events).toHaveLength(1)
+    expect(events[0]).toMatchObject({ event: 'connected', account: ANNA, protocol: 'TLSv1.3' })
+    expect(events[0]?.cipher).toContain('AES')
+    expect(events[0]?.certificate).toMatch(/^[0-9a-f]{64}$/)
   })
 
   it('refuses a self-signed certificate and says what to set', async () => {

@@ -166,6 +166,7 @@ disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_master_user_separator = *
 auth_username_chars =
+auth_username_format = %u
 auth_failure_delay = 0
 ssl = yes
 ssl_min_protocol = TLSv1.2
@@ -216,6 +217,11 @@ service imap-login {
   process_min_avail = 1
   client_limit = 1000
   service_count = 0
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 service imap {
   process_limit = 1000

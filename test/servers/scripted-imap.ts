@@ -55,8 +55,9 @@ export async function startScriptedImap(options: ScriptedOptions = {}): Promise<
         const line = input.slice(0, end)
         input = input.slice(end + 2)
         commands.push(line)
-        const space = line.indexOf(' ')
-        const command = { tag: line.slice(0, space), text: line.slice(space + 1) }
+        // A line without a blank is an answer to a challenge.
+        const [tag = ''] = line.split(' ')
+        const command = { tag, text: line.slice(tag.length + 1) }
         const own = options.answer?.(command, socket)
         for (const part of own === undefined ? (usual(command, socket) ?? []) : (own ?? [])) {
           socket.write(typeof part === 'string' ? Buffer.from(`${part}\r\n`, 'latin1') : part)

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Login } from '../../connectors/imap/config.ts'
+import { startDovecot, whyNoDovecot, type Dovecot } from '../servers/dovecot.ts'
+import { startScriptedImap } from '../servers/scripted-imap.ts'
+import { startTamperingRelay } from '../servers/tampering-relay.ts'
+import { ANNA, clearConnector, collect, connectorTo, failure, message, quiet } from './bench.ts'
+
+const why = whyNoDovecot()
+const ODD_USERS = ['DOM/admin/anna', 'with blank', 'per%cent']
+
+describe.skipIf(why !== null)(`logging in to a real server ${why ?? ''}`, () => {
+  let server: Dovecot
+  beforeAll(async () => {
+    server = await startDovecot({ users: [ANNA, 'bert@example.test', ...ODD_USERS] })
+  })
+  afterAll(async () => server.stop())
+
+  const loginAs = (login: Omit<Login, 'secret'>, password: string) =>
+    connectorTo(server, { loginFor: async () => ({ ...login, secret: { text: () => password } }) })
+
+  it('opens any account for a master user, by its name or by an authorization identity', async () => {
+    const own = await connectorTo(server).openDestination(ANNA, quiet)
+    await own.append(await own.ensureMailbox(['Mine'], null, quiet), [message('Subject: 1\r\n\r\n')], quiet)
+    await own.close()
+    for (const login of [
+      { username: `${ANNA}*${server.masterUser}`, authorize: null },
+      { username: server.masterUser, authorize: ANNA },
+    ]) {
+      const session = await loginAs(login, server.masterPassword).openSource(ANNA, quiet)
+      expect((await collect(session.listMailboxes(quiet))).map(({ path }) => path)).toContainEqual(['Mine'])
+      await session.close()
+    }
+  })
+
+  it.each(ODD_USERS)('takes the user name %s', async (username) => {
+    const session = await loginAs({ username, authorize: null }, server.password).openSource(ANNA, quiet)
+    expect(session.alive).toBe(true)
+    await session.close()
+  })
+
+  it('tries a wrong password once, over one connection, and names neither it nor the user', async () => {
+    const relay = await startTamperingRelay({ port: server.imapPort })
+    const secret = 'wr0ng-and-secret'
+    const error = await failure(clearConnector(relay.port, secret).openSource(ANNA, quiet))
+    expect(error).toMatchObject({ kind: 'auth', code: 'AUTHENTICATIONFAILED' })
+    expect(relay.commands().filter((line) => /^(AUTHENTICATE|LOGIN)/.test(line))).toHaveLength(1)
+    expect(relay.connections()).toBe(1)
+    const said = [error.message, error.hint, error.serverText, String(error.cause), error.stack].join('\n')
+    expect(said).not.toContain(secret)
+    expect(said).not.toContain('anna')
+    expect(said).not.toContain(Buffer.from(`\0${ANNA}\0${secret}`).toString('base64'))
+    await relay.stop()
+  })
+
+  it('refuses an authorization identity that the user may not take', async () => {
+    const error = await failure(
+      loginAs({ username: 'bert@example.test', authorize: ANNA }, server.password).openSource(ANNA, quiet),
+    )
+    expect(error.kind).toBe('auth')
+  })
+})
+
+describe('logging in to a scripted server', () => {
+  const tokens = (...given: readonly string[]) => {
+    const asked: boolean[] = []
+    const left = [...given]
+    const secret = {
+      token: async (force: boolean): Promise<string> => {
+        asked.push(force)
+        return (force ? left.shift() && left[0] : left[0]) ?? ''
+      },
+    }
+    return { asked, loginFor: async (): Promise<Login> => ({ username: 'a@b', authorize: null, secret }) }
+  }
+
+  it.each(['XOAUTH2', 'OAUTHBEARER'])('sends a token by %s', async (mechanism) => {
+    const server = await startScriptedImap({ capabilities: `SASL-IR AUTH=${mechanism}` })
+    const { loginFor, asked } = tokens('t0ken')
+    const session = await clearConnector(server.port, '', { loginFor }).openSource('x', quiet)
+    await session.close()
+    const [, payload = ''] =
+      /AUTHENTICATE \S+ (\S+)/.exec(server.commands.find((line) => line.includes('AUTHENTICATE')) ?? '') ?? []
+    expect(Buffer.from(payload, 'base64').toString()).toContain('auth=Bearer t0ken\x01')
+    expect(asked).toEqual([false])
+    await server.stop()
+  })
+
+  it('refreshes a refused token once, and tries no third time', async () => {
+    for (const good of ['second', 'none']) {
+      const server = await startScriptedImap({
+        capabilities: 'SASL-IR AUTH=XOAUTH2',
+        answer: ({ tag, text }) => {
+          if (!text.startsWith('AUTHENTICATE')) return undefined
+          const payload = Buffer.from(text.split(' ')[2] ?? '', 'base64').toString()
+          return payload.includes(good) ? undefined : [`${tag} NO [AUTHENTICATIONFAILED] no`]
+        },
+      })
+      const { loginFor, asked } = tokens('first', 'second', 'third')
+      const attempt = clearConnector(server.port, '', { loginFor }).openSource('x', quiet)
+      if (good === 'second') await (await attempt).close()
+      else expect((await failure(attempt)).kind).toBe('auth')
+      expect(asked).toEqual([false, true])
+      expect(server.commands.filter((line) => line.includes('AUTHENTICATE'))).toHaveLength(2)
+      await server.stop()
+    }
+  })
+
+  it('does not try LOGIN after a refused AUTHENTICATE', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'AUTH=PLAIN AUTH=LOGIN',
+      answer: ({ tag, text }) => (/^(AUTHENTICATE|LOGIN)/.test(text) ? [`${tag} NO denied`] : undefined),
+    })
+    expect((await failure(clearConnector(server.port, 'x').openSource('a', quiet))).kind).toBe('auth')
+    expect(server.commands.filter((line) => /AUTHENTICATE|LOGIN/.test(line))).toHaveLength(1)
+    await server.stop()
+  })
+
+  it.each(['DOM\\bert', 'DOM/admin/anna', '"quoted"', 'anna*admin', 'änna'])(
+    'sends the user name %s unchanged',
+    async (username) => {
+      for (const capabilities of ['AUTH=PLAIN', 'AUTH=PLAIN LOGINDISABLED', 'LITERAL+']) {
+        if (capabilities === 'LITERAL+' && username === 'änna') continue
+        const server = await startScriptedImap({
+          capabilities,
+          answer: ({ tag, text }, socket) => {
+            if (/^[A-Za-z0-9+/=]+$/.test(tag) && text === '') return [`${lastTag} OK done`]
+            lastTag = tag
+            if (!text.startsWith('AUTHENTICATE')) return undefined
+            socket.write('+ \r\n')
+            return null
+          },
+        })
+        let lastTag = ''
+        const loginFor = async (): Promise<Login> => ({ username, authorize: null, secret: { text: () => 'pw' } })
+        await (await clearConnector(server.port, '', { loginFor }).openSource('x', quiet)).close()
+        const sent = server.commands.join('\n')
+        const plain = Buffer.from(`\0${username}\0pw`).toString('base64')
+        const quoted = `"${username.replace(/["\\]/g, '\\$&')}" "pw"`
+        expect(sent.includes(plain) || sent.includes(`LOGIN ${quoted}`), sent).toBe(true)
+        expect(sent.match(/AUTHENTICATE|LOGIN /g)).toHaveLength(1)
+        await server.stop()
+      }
+    },
+  )
+
+  it('falls back to LOGIN where there is nothing else', async () => {
+    const server = await startScriptedImap()
+    await (await clearConnector(server.port, 'p"a\\ss').openSource('a', quiet)).close()
+    expect(server.commands.find((line) => line.includes('LOGIN'))).toMatch(/LOGIN "?a"? "p\\"a\\\\ss"$/)
+    await server.stop()
+  })
+
+  it.each([
+    ['NO [AUTHENTICATIONFAILED] x', 'auth'],
+    ['NO [EXPIRED] x', 'auth'],
+    ['NO Login failed.', 'auth'],
+    ['NO [UNAVAILABLE] Temporary authentication failure', 'transient'],
+    ['NO [LIMIT] Too many simultaneous connections', 'throttled'],
+    ['BAD Request is throttled. Suggested Backoff Time: 12345 milliseconds', 'throttled'],
+  ])('reads %s as %s', async (answer, kind) => {
+    const server = await startScriptedImap({
+      answer: ({ tag, text }) => (text.startsWith('LOGIN') ? [`${tag} ${answer}`] : undefined),
+    })
+    const begun = performance.now()
+    const error = await failure(clearConnector(server.port, 'x').openSource('a', quiet))
+    expect(error.kind).toBe(kind)
+    if (answer.includes('Backoff')) expect(error.retryAfter).toBe(12345)
+    expect(performance.now() - begun).toBeLessThan(3000)
+    await server.stop()
+  })
+
+  it('takes a login without a mailbox for a refused one', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'NAMESPACE',
+      answer: ({ tag, text }) =>
+        /^(NAMESPACE|LIST)/.test(text) ? [`${tag} BAD User is authenticated but not connected.`] : undefined,
+    })
+    expect(await failure(clearConnector(server.port, 'x').openSource('a', quiet))).toMatchObject({
+      kind: 'auth',
+      code: 'NOTCONNECTED',
+    })
+    await server.stop()
+  })
+
+  it('says BYE at the door as what it is', async () => {
+    const server = await startScriptedImap({
+      greeting: '* BYE [UNAVAILABLE] Maximum number of connections from user+IP exceeded\r\n',
+    })
+    expect((await failure(clearConnector(server.port, 'x').openSource('a', quiet))).kind).toBe('throttled')
+    await server.stop()
+  })
+
+  it('does not wait for ever for a server that falls silent in the middle of a login', async () => {
+    const server = await startScriptedImap({ answer: ({ text }) => (text.startsWith('LOGIN') ? null : undefined) })
+    const error = await failure(
+      clearConnector(server.port, 'x', { timeouts: { connect: 100 } }).openSource('a', quiet),
+    )
+    expect(error).toMatchObject({ kind: 'transient' })
+    expect(error.message).toContain('no answer in time')
+    await server.stop()
+  })
+})
