@@ -7,10 +7,15 @@ import type { MailboxWork } from './mailbox-work.ts'
 import { groupByDigest, hex, readDigests, takeBest } from '../core/match-digests.ts'
 import { findElsewhere } from './find-elsewhere.ts'
 
-/** The destination must have stood still for this long, in milliseconds, before its word is taken as final. */
-const QUIET = 2_000
+/**
+ * The destination must have stood still for this long, in milliseconds, before its word is taken as final: a complete
+ * command may still be carried out when its client has been gone for seconds.
+ */
+const QUIET = 6_000
 /** Or for so many times the slowest append that was seen. */
 const QUIET_APPENDS = 3
+/** Milliseconds between two looks. */
+const LOOK = 1_000
 /** Rounds of waiting for a mailbox into which somebody else goes on delivering. */
 const MAX_ROUNDS = 30
 
@@ -22,8 +27,8 @@ export interface Reconciled {
 
 /**
  * Decides the rows in doubt of one mailbox: those whose bytes are found at the destination and unclaimed have landed,
- * the others are pending again. Waits first, since a server may store a command whose client is gone; nobody else
- * appends to the mailbox meanwhile. Twice is safe.
+ * the others are pending again. Where one is not found it waits and looks again, since a server may store a command
+ * whose client is gone; nobody else appends to the mailbox meanwhile. Twice is safe.
  */
 export async function reconcile(
   context: EngineContext,
@@ -37,19 +42,10 @@ export async function reconcile(
     const rows = ledger.inDoubt(work.record.id)
     if (rows.length === 0) return { landed: 0, pending: 0 }
     ledger.doubt(rows.map((row) => row.id))
-    const position = await waitUntilStill(context, session, destination, signal)
-    const base = lowestPosition(rows, position)
-    const found = await unclaimedSince(context, session, work, destination, base, position.validity, signal)
-    const groups = await groupCandidates(session, destination, found.free, signal)
-    const claims: Claim[] = []
-    const missing: MessageRecord[] = []
-    for (const row of rows) {
-      const candidate = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
-      if (candidate === null) missing.push(row)
-      else claims.push({ id: row.id, key: candidate.key, validity: position.validity })
-    }
+    const match = await matchWhenStill(context, session, work, destination, rows, signal)
+    const { claims, missing, base, seen, position } = match
     ledger.land(claims)
-    const elsewhere = hasVanished(base, position, found.seen)
+    const elsewhere = hasVanished(base, position, seen)
       ? await findElsewhere(context, session, work, destination, missing, signal)
       : []
     ledger.land(elsewhere.map((id) => ({ id, key: null, validity: null })))
@@ -60,6 +56,63 @@ export async function reconcile(
     context.events({ event: 'reconciled', pair: pairId, mailbox, landed, pending: pending.length })
     return { landed, pending: pending.length }
   })
+}
+
+/** Which rows were found, and at which mark. */
+interface Match {
+  readonly claims: readonly Claim[]
+  readonly missing: readonly MessageRecord[]
+  readonly base: Position | null
+  readonly position: Position
+  readonly seen: number
+}
+
+/** Looks at once, and again whenever something comes, until every row is found or nothing has come for long enough. */
+async function matchWhenStill(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  rows: readonly MessageRecord[],
+  signal: AbortSignal,
+): Promise<Match> {
+  const look = (at: Position): Promise<Match> => matchRows(context, session, work, destination, rows, at, signal)
+  const quiet = Math.max(QUIET, QUIET_APPENDS * context.ledger.slowestAppend())
+  let match = await look(await session.position(destination, signal))
+  let still = 0
+  for (let waited = 0; match.missing.length > 0 && still < quiet && waited < MAX_ROUNDS * quiet; waited += LOOK) {
+    await context.clock.sleep(LOOK, signal)
+    still += LOOK
+    const { next, validity } = match.position
+    const now = await session.position(destination, signal)
+    if (now.next === next && now.validity === validity) continue
+    match = await look(now)
+    still = 0
+  }
+  return match
+}
+
+/** Which of the rows lie at the destination as it is now, each copy counted for one row. */
+async function matchRows(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  rows: readonly MessageRecord[],
+  position: Position,
+  signal: AbortSignal,
+): Promise<Match> {
+  const base = lowestPosition(rows, position)
+  const { free, seen } = await unclaimedSince(context, session, work, destination, base, position.validity, signal)
+  const groups = await groupCandidates(session, destination, free, signal)
+  const claims: Claim[] = []
+  const missing: MessageRecord[] = []
+  for (const row of rows) {
+    const candidate = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
+    if (candidate === null) missing.push(row)
+    else claims.push({ id: row.id, key: candidate.key, validity: position.validity })
+  }
+  return { claims, missing, base, position, seen }
 }
 
 /**
@@ -133,23 +186,6 @@ export async function groupCandidates(
   }
   await readDigests(session, destination, candidates, keep, signal)
   return groupByDigest(read)
-}
-
-async function waitUntilStill(
-  context: EngineContext,
-  session: DestinationSession,
-  destination: Mailbox,
-  signal: AbortSignal,
-): Promise<Position> {
-  const quiet = Math.max(QUIET, QUIET_APPENDS * context.ledger.slowestAppend())
-  let last = await session.position(destination, signal)
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    await context.clock.sleep(quiet, signal)
-    const now = await session.position(destination, signal)
-    if (now.next === last.next && now.validity === last.validity) return now
-    last = now
-  }
-  return last
 }
 
 /** The lowest mark of the rows; null, that is everything, when one was taken under another validity. */

@@ -111,7 +111,7 @@ describe('the fault proxy', () => {
     expect(server.received).toBe('a APPEND x {10+}\r\n0123456789')
     await pause(600)
     expect(server.received).toBe('a APPEND x {10+}\r\n0123456789\r\n')
-    expect(proxy.count('APPEND', 'OK')).toBe(1)
+    expect(proxy.count('APPEND', { reply: 'OK' })).toBe(1)
   })
 
   it.each(['before', 'before-reply', { literalByte: 4 }, { responseByte: 2 }] as const)(

@@ -30,8 +30,8 @@ export interface FaultProxy {
   readonly commands: readonly SeenCommand[]
   /** Connections that clients have opened so far. */
   readonly connections: number
-  /** How many commands of this name (and answer) came by. */
-  count(name: string, reply?: SeenCommand['reply']): number
+  /** How many commands of this name came by, of an account, with this answer. */
+  count(name: string, filter?: { readonly reply?: SeenCommand['reply']; readonly account?: string }): number
   /** The next fitting command goes wrong; see `times`, `after`, `always`, `forAccount`. */
   arm(fault: Fault): Armed
   /** The server dies of literals that hold the marker. */
@@ -113,9 +113,10 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
     get connections() {
       return connections
     },
-    count: (name, reply) =>
-      commands.filter((command) => command.name === name && (reply === undefined || command.reply === reply))
-        .length,
+    count: (name, { reply, account } = {}) =>
+      commands
+        .filter((command) => command.name === name && (account === undefined || command.account === account))
+        .filter((command) => reply === undefined || command.reply === reply).length,
     arm: (fault) => {
       const one = new Armed(fault)
       armed.push(one)

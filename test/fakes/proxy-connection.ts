@@ -40,6 +40,8 @@ export class ProxyConnection {
   /** The client has been cut off and the server is to finish. */
   #detached = false
   #stalled = false
+  /** A fault has ended it: what else came with the same bytes is dropped. */
+  #over = false
 
   constructor(id: number, client: Socket, server: Socket, around: Surroundings) {
     this.#id = id
@@ -72,13 +74,14 @@ export class ProxyConnection {
           if (this.#isPoisoned('to-server', tail, piece)) return
           tail = (tail + piece.bytes.toString('latin1')).slice(-MAX_MARKER)
           await this.#up(piece)
+          if (this.#over) return
         }
       }
       if (splitter.rest().length > 0) await this.#send(this.#server, splitter.rest())
     } catch {
       // the other end has gone, by a fault or by itself
     }
-    if (!this.#detached && !this.#stalled) this.#server.end()
+    if (!this.#detached && !this.#over) this.#server.end()
   }
 
   async #relayDown(): Promise<void> {
@@ -91,12 +94,13 @@ export class ProxyConnection {
           if (this.#isPoisoned('to-client', tail, piece)) return
           tail = (tail + piece.bytes.toString('latin1')).slice(-MAX_MARKER)
           await this.#down(piece)
+          if (this.#over) return
         }
       }
     } catch {
       // as above
     }
-    if (!this.#stalled) this.#client.end()
+    if (!this.#over) this.#client.end()
   }
 
   #isPoisoned(direction: 'to-server' | 'to-client', before: string, piece: Piece): boolean {
@@ -230,6 +234,8 @@ export class ProxyConnection {
 
   /** The cut or the stall itself. */
   async #strike(armed: Armed): Promise<void> {
+    if (this.#over) return
+    this.#over = true
     armed.fire()
     if (armed.fault.kind === 'stall') {
       this.#stalled = true
@@ -264,6 +270,7 @@ export class ProxyConnection {
   }
 
   async #sayBye(armed: Armed, text: string): Promise<void> {
+    this.#over = true
     armed.fire()
     this.#server.destroy()
     await this.#send(this.#client, Buffer.from(`* BYE ${text}\r\n`))

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { cut, type Fault } from '../fakes/faults.ts'
+import { whyNoDovecot } from '../servers/dovecot.ts'
+import { plainMail } from './mail.ts'
+import { counts, useStage, type StageOptions } from './stage.ts'
+
+/** What the engine must make of an append that a fault has struck. */
+type Expected =
+  /** The server cannot have stored it: at most it was looked for in vain. */
+  | 'not stored'
+  /** The server has it: it is found, and not sent again. */
+  | 'found'
+  /** The server had the whole command when its client was gone: either may be. */
+  | 'looked for'
+
+const CASES: readonly [string, Fault, Expected][] = [
+  ['before the command', cut('APPEND', 'before'), 'not stored'],
+  ['after one byte of a literal', cut('APPEND', { literalByte: 1 }), 'not stored'],
+  ['in the middle of a literal', cut('APPEND', { literalByte: 300 }), 'not stored'],
+  ['before the line end that completes it', cut('APPEND', 'before-last-line'), 'not stored'],
+  ['after the last byte, and the server is cut too', cut('APPEND', 'after-last-byte', 'cut'), 'looked for'],
+  ['after the last byte, and the server goes on', cut('APPEND', 'after-last-byte', 'finish'), 'found'],
+  ['before the OK', cut('APPEND', 'before-reply'), 'found'],
+  ['in the OK', cut('APPEND', { responseByte: 9 }), 'found'],
+  ['after the last byte, which comes 1 s later', cut('APPEND', 'after-last-byte', { lateBy: 1_000 }), 'found'],
+  ['after the last byte, which comes 5 s later', cut('APPEND', 'after-last-byte', { lateBy: 5_000 }), 'found'],
+]
+
+function suite(name: string, options: StageOptions): void {
+  describe.skipIf(whyNoDovecot() !== null).concurrent(`a connection that is cut at an append: ${name}`, () => {
+    const stage = useStage({ ...options, concurrent: true })
+
+    it.each(CASES)('%s', async (_, fault, expected) => {
+      const project = await stage.project(plainMail(60))
+      const armed = stage.proxies.destination.arm(fault).after(1).forAccount(project.account)
+      const { totals, pairs } = await project.run()
+      expect(armed.fired).toBe(1)
+      expect(pairs[0]?.error).toBeNull()
+      expect(counts(totals)).toEqual({ source: 60, landed: 60 })
+      const { landed, pending } = project.reconciled()
+      if (expected === 'not stored') expect(landed).toBe(0)
+      else expect(landed + pending).toBeGreaterThan(0)
+      if (expected === 'found') expect(pending).toBe(0)
+      await project.expectMoved()
+    })
+  })
+}
+
+suite('with UIDPLUS', {})
+suite('without UIDPLUS', { stripAtDestination: { capabilities: ['UIDPLUS'], codes: ['APPENDUID', 'COPYUID'] } })
+suite('one message at a time, each literal asked for', {
+  stripAtDestination: { capabilities: ['MULTIAPPEND', 'LITERAL+', 'LITERAL-'], codes: [] },
+})
+
+describe.skipIf(whyNoDovecot() !== null)('a connection that is cut in a message larger than any buffer', () => {
+  const stage = useStage()
+
+  it('is known to have stored nothing: the message is sent again without looking', async () => {
+    const large = { mailbox: ['INBOX'], bytes: Buffer.alloc(12_000_000, 'x'), internalDate: 1e12, flags: [] }
+    const project = await stage.project([large])
+    stage.proxies.destination.arm(cut('APPEND', { literalByte: 5_000 })).times(2)
+    const { totals } = await project.run()
+    expect(counts(totals)).toEqual({ source: 1, landed: 1 })
+    expect(project.reconciled()).toEqual({ landed: 0, pending: 0 })
+    expect(project.ledger.doubted(1)).toEqual([])
+    await project.expectMoved()
+  })
+})
