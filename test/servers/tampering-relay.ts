@@ -63,11 +63,11 @@ export async function startTamperingRelay(options: RelayOptions): Promise<Tamper
     client.on('data', (bytes: Buffer) => {
       seen.push(bytes)
       const passed = options.fromClient === undefined ? bytes : options.fromClient(bytes, wire)
-      if (passed !== null && !server.destroyed) server.write(passed)
+      if (passed !== null) forward(client, server, passed)
     })
     server.on('data', (bytes: Buffer) => {
       const passed = options.fromServer === undefined ? bytes : options.fromServer(bytes, wire)
-      if (passed !== null && !client.destroyed) client.write(passed)
+      if (passed !== null) forward(server, client, passed)
     })
   }
   const { tls } = options
@@ -95,4 +95,11 @@ export async function startTamperingRelay(options: RelayOptions): Promise<Tamper
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** Passes bytes on; the side that they came from waits while the other one does not take them. */
+function forward(from: Socket, to: Socket, bytes: Uint8Array): void {
+  if (to.destroyed || to.write(bytes)) return
+  from.pause()
+  to.once('drain', () => from.resume())
 }
