@@ -107,6 +107,7 @@ export interface SurveyedCandidate extends Candidate {
   readonly matchDigest: Uint8Array | null
 }
 
+/** What a finding means for sign-off; docs/design.md section 6. */
 export type FindingClass = 'explained' | 'removed-after-check' | 'open'
 
 /** Something that verification or the end of a run found. */
