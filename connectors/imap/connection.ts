@@ -58,6 +58,8 @@ export class Connection {
       this.#lost ??= this.#lostError()
     })
     const { socket, streamer } = flow
+    // Else the last bytes of a command wait until the server has acknowledged the ones before.
+    socket.setNoDelay(true)
     socket.unpipe(streamer)
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.resume()

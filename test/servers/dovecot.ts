@@ -82,7 +82,11 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   const file = join(folder, 'dovecot.conf')
   writeFileSync(file, configuration(folder, options, mail, { imapsPort, imapPort }, certificate))
   const server = spawn(BINARY, ['-F', '-c', file], { stdio: 'ignore' })
+  // A test process that ends without stopping its servers takes them with it all the same.
+  const onExit = (): void => void server.kill('SIGTERM')
+  process.once('exit', onExit)
   const stop = async (): Promise<void> => {
+    process.off('exit', onExit)
     await stopProcess(server)
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }

@@ -43,6 +43,7 @@ export async function startScriptedImap(options: ScriptedOptions = {}): Promise<
   }
   const server = createServer((socket) => {
     open.add(socket)
+    socket.setNoDelay(true)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => open.delete(socket))
     socket.write(options.greeting ?? `* OK [CAPABILITY ${capabilities}] ready\r\n`)
