@@ -21,6 +21,9 @@ interface Written {
   readonly info: string
 }
 
+/** Messages of a batch that are written at once, so that one flush of the disk does for several. */
+const AT_ONCE = 8
+
 /**
  * `DestinationSession.append`. Every message of the batch is written to `tmp` and flushed first; what fails or is
  * stopped until then has stored nothing. Then each is renamed into `cur`, which stores it whole, and the folder is
@@ -38,8 +41,15 @@ export async function deliver(
   const keywords = await assignKeywords(context.facts, folder, keywordsOf(batch), signal)
   const written: Written[] = []
   try {
-    for (const message of batch) {
-      written.push(await write(context, folder, message, floor, keywords, signal))
+    for (let start = 0; start < batch.length; start += AT_ONCE) {
+      const slice = batch.slice(start, start + AT_ONCE)
+      // Named here, so that names are in the order of the batch: servers number new mail by them.
+      const writing = slice.map((message) =>
+        write(context, folder, message, context.facts.names.next(floor), keywords, signal),
+      )
+      const settled = await Promise.allSettled(writing)
+      for (const result of settled) if (result.status === 'fulfilled') written.push(result.value)
+      for (const result of settled) if (result.status === 'rejected') throw result.reason
     }
     throwIfAborted(signal)
   } catch (error) {
@@ -68,12 +78,11 @@ async function write(
   context: SessionContext,
   folder: Folder,
   message: NewMessage,
-  floor: number,
+  name: string,
   keywords: Keywords,
   signal: AbortSignal,
 ): Promise<Written> {
   const { facts } = context
-  const name = facts.names.next(floor)
   const temporary = within(folder.directory, 'tmp', name)
   const handle = await open(temporary, 'wx', 0o600)
   try {

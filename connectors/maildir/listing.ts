@@ -5,7 +5,7 @@ import { isMissing } from './file-errors.ts'
 import { flagsOfInfo } from './file-name.ts'
 import { fingerprintOf, type Fingerprint, type Folder } from './folder.ts'
 import { readKeywords, type Keywords } from './keywords.ts'
-import { pathOf } from './look-up.ts'
+import { pathOf } from './message-file.ts'
 import { scan, type Entry } from './scan.ts'
 import type { SessionContext } from './session-context.ts'
 

@@ -1,10 +1,8 @@
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
-import { isMissing, systemCode } from './file-errors.ts'
+import { isMissing } from './file-errors.ts'
 import { isBase } from './file-name.ts'
-import { within, type Folder, type Place } from './folder.ts'
+import type { Folder, Place } from './folder.ts'
 import { scan, type Entry } from './scan.ts'
 
 /** Where a message's file lay when it was found. */
@@ -102,41 +100,6 @@ export class LookUp {
       if (result !== null) return result
     }
     return null
-  }
-}
-
-/** The path of a message's file. */
-export function pathOf(folder: Folder, key: string, found: Found): Buffer {
-  return within(folder.directory, found.place, key + found.info)
-}
-
-/**
- * Opens a message's file for reading without leaving a trace in its times where that is allowed. Throws `rejected` for
- * what is no plain file: a link may lead out of the Maildir, and a pipe would never end.
- */
-export async function openMessage(path: Buffer): Promise<FileHandle> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-  let handle
-  try {
-    handle = await openQuietly(path, flags)
-  } catch (error) {
-    if (systemCode(error) === 'ELOOP') throw new SealpostError('rejected', 'a message file is a symbolic link')
-    throw error
-  }
-  if ((await handle.stat()).isFile()) return handle
-  await handle.close()
-  throw new SealpostError('rejected', 'what should be a message file is none')
-}
-
-async function openQuietly(path: Buffer, flags: number): Promise<FileHandle> {
-  const { O_NOATIME } = constants as { readonly O_NOATIME?: number }
-  if (O_NOATIME === undefined) return open(path, flags)
-  try {
-    return await open(path, flags | O_NOATIME)
-  } catch (error) {
-    // Only the owner of a file may leave its access time alone.
-    if (systemCode(error) === 'EPERM') return open(path, flags)
-    throw error
   }
 }
 

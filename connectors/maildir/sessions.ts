@@ -4,9 +4,10 @@ import { fetchBodies, readFlags } from './bodies.ts'
 import { moveMessages, setFlags } from './changes.ts'
 import { deliver } from './deliver.ts'
 import { listMessages } from './listing.ts'
+import { findCandidates } from './find.ts'
 import { ensureMailbox, listMailboxes, subscribe } from './mailboxes.ts'
 import { MAILDIR_CAPABILITIES } from './options.ts'
-import { findCandidates, readPosition } from './position.ts'
+import { readPosition } from './position.ts'
 import type { SessionContext } from './session-context.ts'
 
 /** A session that reads, and leaves every file and name as it is. */

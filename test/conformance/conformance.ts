@@ -9,7 +9,8 @@ import { mailboxCases } from './mailbox-cases.ts'
 import { readingCases } from './reading-cases.ts'
 import { sessionCases } from './session-cases.ts'
 
-const CASES: readonly Case[] = [
+/** Every case of the suite. */
+export const CASES: readonly Case[] = [
   ...sessionCases,
   ...listingCases,
   ...readingCases,

@@ -1,7 +1,18 @@
 import { expect } from 'vitest'
 import { digestWhole } from '../../src/core/digest.ts'
 import { normalizeFlags } from '../../src/core/mail.ts'
-import { bodyOf, collect, digestOfBody, fetchOne, findMailbox, flagsOf, list, quiet } from './bench.ts'
+import {
+  bodyOf,
+  collect,
+  digestOfBody,
+  fetchOne,
+  findMailbox,
+  flagsOf,
+  landedKeys,
+  list,
+  quiet,
+  toNew,
+} from './bench.ts'
 import type { Case } from './case.ts'
 import { mailNumber, mails } from './corpus.ts'
 
@@ -135,8 +146,14 @@ export const readingCases: readonly Case[] = [
     wish: { largeMessageBytes: 256 * 1024 },
     async run(bench) {
       const mail = [...mails(5), mailNumber(6, { body: Buffer.from(LARGE) })]
-      const keys = await bench.seed(['Seen', 'Not'], mail)
-      await bench.seed(INBOX, mails(2))
+      await bench.withDestination(async (session) => {
+        // Nothing may have been read before the first look at the account.
+        for (const path of [['Seen', 'Not'], INBOX]) {
+          const mailbox = await session.ensureMailbox(path, null, quiet)
+          for (const each of mail) landedKeys(await session.append(mailbox, [toNew(each)], quiet))
+        }
+      })
+      await bench.settle()
       const before = await bench.stage.snapshot()
       await bench.withSource(async (session) => {
         for (const mailbox of await collect(session.listMailboxes(quiet))) {
@@ -145,7 +162,7 @@ export const readingCases: readonly Case[] = [
           for await (const fetched of session.fetch(mailbox, [...listing.messages.keys()], quiet)) {
             await bodyOf(fetched)
           }
-          await flagsOf(session, mailbox, keys)
+          await flagsOf(session, mailbox, [...listing.messages.keys()])
           await list(session, mailbox, listing.cursor, listing.messages)
         }
         await session.quota(quiet)
