@@ -4,8 +4,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Digests } from '../../src/core/digest.ts'
 import { isKind } from '../../src/core/errors.ts'
-import type { Claim, Ledger } from '../../src/core/ledger.ts'
+import type { Claim, Ledger, MessageRecord } from '../../src/core/ledger.ts'
 import type { MessageState } from '../../src/core/states.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { digestsOf, newRow, REASON } from './fixture.ts'
@@ -70,7 +72,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   choice: fc.nat(1000),
   count: fc.integer({ min: 1, max: 3 }),
   wild: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-  key: fc.nat(7),
+  key: fc.nat(19),
   flag: fc.nat(3),
   validity: fc.nat(1),
 })
@@ -95,19 +97,19 @@ describe('the ledger and a naive model of it', () => {
   it('agree after any operations, right and wrong ones', () => {
     const reached = new Map<string, number>()
     fc.assert(
-      fc.property(fc.array(step, { minLength: 20, maxLength: 140, size: 'max' }), (steps) => {
+      fc.property(fc.array(step, { minLength: 60, maxLength: 160, size: 'max' }), (steps) => {
         playAll(steps, reached)
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
     // The comparison is worth what the steps reach.
     for (const state of ['landed', 'existing', 'expunged', 'skipped', 'quarantined', 'appending']) {
       expect(reached.get(state), state).toBeGreaterThan(0)
     }
-    for (const kind of ['inherited', 'inheritMove', 'reclaim', 'adopt', 'requeue', 'doubt', 'bug']) {
+    for (const kind of ['inherit', 'reclaim', 'adopt', 'requeue', 'doubt', 'revert', 'bug']) {
       expect(reached.get(kind), kind).toBeGreaterThan(0)
     }
-  })
+  }, 180_000)
 })
 
 function playAll(steps: readonly Step[], reached: Map<string, number>): void {
@@ -119,7 +121,7 @@ function playAll(steps: readonly Step[], reached: Map<string, number>): void {
     last = action
     const expected = outcomeOf(() => model.atomically(() => action(model)))
     const actual = outcomeOf(() => action(ledger))
-    expect(actual, step.kind).toEqual(expected)
+    if (actual !== expected) expect(actual, step.kind).toEqual(expected)
     nextId = model.nextId
     const what = actual === true ? 'inherited' : actual === BUG ? BUG : step.kind
     for (const name of [what, ...model.rows.map((row) => row.state)])
@@ -175,7 +177,7 @@ function planStep(
   const flags = FLAG_SETS[step.flag] ?? []
   const validity = VALIDITIES[step.validity] ?? 'A'
   const content = digestsOf(CONTENTS[step.key % CONTENTS.length] ?? '')
-  const keys = Array.from({ length: step.count }, (_, i) => String(((step.key + i) % 8) + 1))
+  const keys = Array.from({ length: step.count }, (_, i) => String(((step.key + i) % 20) + 1))
   const claimsOf = (rows: readonly ModelRow[]): readonly Claim[] =>
     rows.map((row, i) => ({ id: row.id, key: String(step.choice + i), validity: step.wild ? null : validity }))
 
@@ -219,9 +221,12 @@ function planStep(
     case 'endEpochs':
       return (target) => target.endEpochs(mailboxId)
     case 'inherit': {
-      if (one === undefined) return null
-      const old = model.of(one.mailboxId).find((row) => row.waiting && row.digests !== null)
-      return (target) => target.inherit(one.id, (step.wild ? null : old?.digests) ?? content)
+      const old = model.rows.find((row) => row.waiting && row.digests !== null)
+      const fresh = model.rows.find(
+        (row) => row.mailboxId === old?.mailboxId && row.state === 'discovered' && !row.waiting,
+      )
+      const id = fresh !== undefined && !step.wild ? fresh.id : one?.id
+      return id === undefined ? null : (target) => target.inherit(id, old?.digests ?? content)
     }
     case 'intend': {
       const position = { validity, next: String(step.key) }
@@ -246,7 +251,7 @@ function planStep(
     case 'skip':
       return one === undefined ? null : (target) => target.skip(one.id, { ...REASON, serverText: null })
     case 'expunge':
-      return (target) => target.expunge([...discovered, ...appending].map((row) => row.id))
+      return (target) => target.expunge((step.flag === 0 ? discovered : appending).map((row) => row.id))
     case 'requeue': {
       const ids = choose('quarantined').map((row) => row.id)
       return (target) => target.requeue(pairId, ids)
@@ -288,53 +293,103 @@ function planStep(
   }
 }
 
+/** Says what differs only when something does: the assertion library is slow on what is equal. */
 function compareAll(model: ModelLedger, pairId: number): void {
-  const ids = (rows: readonly { readonly id: number }[]): number[] => rows.map((row) => row.id)
-  for (const row of model.rows) {
-    const { seen, waiting, ...record } = row
-    expect(ledger.message(row.id), `row ${row.id}, seen ${seen}, waiting ${waiting}`).toEqual(record)
-  }
-  for (const { id, destinationId } of model.mailboxes) {
-    const rows = model.of(id)
-    expect(ledger.totals({ mailboxId: id })).toEqual(model.totals(id))
-    const pending = rows.filter((row) => row.state === 'discovered' && !row.waiting)
-    expect(ids(ledger.pending(id, 0, 1000, 1e9))).toEqual(ids(pending))
-    expect(ids(ledger.inDoubt(id))).toEqual(ids(rows.filter((row) => row.state === 'appending')))
-    expect(ids(ledger.doubted(id))).toEqual(ids(rows.filter((row) => row.doubted)))
-    const delivered = rows.filter(isDelivered)
-    expect(ids(ledger.delivered(id, 0, 1000))).toEqual(ids(delivered))
-    const differing = delivered.filter((row) => !sameFlags(row.flags, row.appliedFlags))
-    expect(ids(ledger.flagWork(id, 0, 1000))).toEqual(ids(differing))
-    const there = model.rows.filter((row) => model.mailbox(row.mailboxId).destinationId === destinationId)
-    const stale = there.filter((row) => model.isStale(row))
-    expect(ids(ledger.staleClaims(destinationId, 0, 1000))).toEqual(ids(stale))
-    for (const validity of VALIDITIES) compareClaims(destinationId, validity, there)
-  }
-  const sum = ledger.totals({ pairId })
-  expect(sum.source).toBe(model.rows.length)
-  const exceptions = model.rows.filter((row) => row.state === 'quarantined' || row.state === 'skipped')
-  expect(ids(ledger.exceptions(pairId, 0, 1000))).toEqual(ids(exceptions))
-  const unverified = model.rows.filter((row) => isDelivered(row) && row.verifiedAt === null)
-  expect(ledger.unverified(pairId)).toBe(unverified.length)
-  for (const content of CONTENTS.map(digestsOf)) {
-    const moved = model.rows.filter(
-      (row) =>
-        isDelivered(row) &&
-        row.gone &&
-        row.destinationKey !== null &&
-        row.digests !== null &&
-        Buffer.compare(row.digests.matchDigest, content.matchDigest) === 0,
-    )
-    expect(ids(ledger.moved(pairId, content.matchDigest))).toEqual(ids(moved))
+  const expected = lookAtModel(model)
+  const actual = lookAtLedger(model, pairId)
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
+}
+
+/** Everything that can be asked, in one object. */
+function lookAtLedger(model: ModelLedger, pairId: number): unknown {
+  const { validities, keys, contents } = QUESTIONS
+  return {
+    rows: model.rows.map((row) => ledger.message(row.id)),
+    mailboxes: model.mailboxes.map(({ id, destinationId }) => ({
+      totals: { ...ledger.totals({ mailboxId: id }) },
+      pending: ids(ledger.pending(id, 0, 1000, 1e9)),
+      inDoubt: ids(ledger.inDoubt(id)),
+      doubted: ids(ledger.doubted(id)),
+      delivered: ids(ledger.delivered(id, 0, 1000)),
+      flagWork: ids(ledger.flagWork(id, 0, 1000)),
+      stale: ids(ledger.staleClaims(destinationId, 0, 1000)),
+      claimed: validities.map((validity) =>
+        keys(model).map((key) => ledger.claimant(destinationId, validity, key)?.id ?? null),
+      ),
+      unclaimed: validities.map((validity) => ledger.unclaimed(destinationId, validity, keys(model))),
+    })),
+    source: ledger.totals({ pairId }).source,
+    exceptions: ids(ledger.exceptions(pairId, 0, 1000)),
+    unverified: ledger.unverified(pairId),
+    moved: contents.map((content) => ids(ledger.moved(pairId, content.matchDigest))),
   }
 }
 
-function compareClaims(destinationId: number, validity: string, there: readonly ModelRow[]): void {
-  const claims = there.filter((row) => row.destinationValidity === validity && row.destinationKey !== null)
-  const keys = claims.map((row) => row.destinationKey ?? '')
-  expect(new Set(keys).size).toBe(keys.length)
-  expect(ledger.unclaimed(destinationId, validity, [...keys, 'free'])).toEqual(['free'])
-  for (const row of claims) {
-    expect(ledger.claimant(destinationId, validity, row.destinationKey ?? '')?.id).toBe(row.id)
+function lookAtModel(model: ModelLedger): unknown {
+  const { validities, keys, contents } = QUESTIONS
+  return {
+    rows: model.rows.map((row) => toRecord(row)),
+    mailboxes: model.mailboxes.map(({ id, destinationId }) => {
+      const rows = model.of(id)
+      const delivered = rows.filter(isDelivered)
+      const there = model.rows.filter((row) => model.mailbox(row.mailboxId).destinationId === destinationId)
+      const holders = validities.map((validity) =>
+        keys(model).map((key) =>
+          there.filter((row) => row.destinationValidity === validity && row.destinationKey === key),
+        ),
+      )
+      return {
+        totals: { ...model.totals(id) },
+        pending: ids(rows.filter((row) => row.state === 'discovered' && !row.waiting)),
+        inDoubt: ids(rows.filter((row) => row.state === 'appending')),
+        doubted: ids(rows.filter((row) => row.doubted)),
+        delivered: ids(delivered),
+        flagWork: ids(delivered.filter((row) => !sameFlags(row.flags, row.appliedFlags))),
+        stale: ids(there.filter((row) => model.isStale(row))),
+        // More than one holder of a key would differ from what the ledger can say.
+        claimed: holders
+          .map((list) => list.map((rows) => (rows.length === 0 ? null : ids(rows).join('+'))))
+          .map(numbers),
+        unclaimed: holders.map((list) => keys(model).filter((_, i) => list[i]?.length === 0)),
+      }
+    }),
+    source: model.rows.length,
+    exceptions: ids(model.rows.filter((row) => row.state === 'quarantined' || row.state === 'skipped')),
+    unverified: model.rows.filter((row) => isDelivered(row) && row.verifiedAt === null).length,
+    moved: contents.map((content) =>
+      ids(
+        model.rows.filter(
+          (row) => isDelivered(row) && row.gone && row.destinationKey !== null && holds(row, content),
+        ),
+      ),
+    ),
   }
+}
+
+const QUESTIONS = {
+  validities: VALIDITIES,
+  contents: CONTENTS.map(digestsOf),
+  /** Every key that a row has, and one that none has. */
+  keys: (model: ModelLedger): readonly string[] => [
+    ...new Set(model.rows.map((row) => row.destinationKey ?? 'free')).add('free'),
+  ],
+}
+
+function toRecord(row: ModelRow): MessageRecord {
+  const record: Partial<ModelRow> & MessageRecord = { ...row }
+  delete record.seen
+  delete record.waiting
+  return record
+}
+
+function holds(row: ModelRow, content: Digests): boolean {
+  return row.digests !== null && Buffer.compare(row.digests.matchDigest, content.matchDigest) === 0
+}
+
+function ids(rows: readonly { readonly id: number }[]): number[] {
+  return rows.map((row) => row.id)
+}
+
+function numbers(list: readonly (string | null)[]): (number | null)[] {
+  return list.map((text) => (text === null ? null : Number(text)))
 }
