@@ -6,7 +6,7 @@ import type { FetchRow } from './fetch-row.ts'
 import { isSystemFlag, sendableFlags } from './flag-names.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
-import { select, type Selection } from './selection.ts'
+import { selectSeeing, type Selection } from './selection.ts'
 import { expandUids, uidOf, uidSets, uidsOf } from './uid-set.ts'
 import { nameParts } from './wire-name.ts'
 
@@ -28,7 +28,8 @@ export async function setFlags(
 ): Promise<readonly FlagRefusal[]> {
   if (changes.length === 0) return []
   const refusals: FlagRefusal[] = []
-  const selection = await select(context, mailbox, { write: true, fresh: false }, signal)
+  const highest = Math.max(...changes.map(({ key }) => uidOf(key)))
+  const selection = await selectSeeing(context, mailbox, true, highest, signal)
   for (const store of group(changes, selection, refusals)) {
     for (const set of uidSets(store.uids, perCommand(context, 2000))) {
       const reason = await storeFlags(context, set.text, store.sign, store.flags, signal)
@@ -107,7 +108,7 @@ export async function move(
 ): Promise<readonly Outcome[]> {
   if (!context.features.move) throw new SealpostError('bug', 'imap: the server has no MOVE')
   const wanted = uidsOf(keys)
-  await select(context, from, { write: true, fresh: false }, signal)
+  await selectSeeing(context, from, true, Math.max(0, ...wanted), signal)
   const outcomes = new Map<number, Outcome>()
   for (const set of uidSets(wanted, perCommand(context, 1000))) {
     const present = new Set<number>()

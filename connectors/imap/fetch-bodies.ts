@@ -5,7 +5,7 @@ import type { FetchRow } from './fetch-row.ts'
 import { findLarge, largeBody } from './large-body.ts'
 import { Queue } from './queue.ts'
 import { refusalOf } from './response-codes.ts'
-import { select } from './selection.ts'
+import { selectSeeing } from './selection.ts'
 import { uidSets, uidsOf } from './uid-set.ts'
 
 /** Bodies waiting for the consumer beyond this many bytes stop the reading. */
@@ -88,7 +88,7 @@ async function readSet(
     else if (features.binary && body.includes(MASKED_NUL)) suspects.set(uid, body)
     else queue.push({ kind: 'whole', key: String(uid), body }, body.length)
   }
-  await select(context, mailbox, { write: false, fresh: false }, signal)
+  await selectSeeing(context, mailbox, false, Math.max(...open), signal)
   const options = { onRow, literalLimit: limits.largeMessageBytes }
   const reply = await connection.run([`UID FETCH ${set.text} (UID BODY.PEEK[])`], options, signal)
   if (reply.status !== 'OK' && !isAboutExpunged(reply.code, reply.text)) {

@@ -6,7 +6,7 @@ import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Untagged } from './response.ts'
 import { searchUids } from './search.ts'
-import { select } from './selection.ts'
+import { select, selectSeeing } from './selection.ts'
 import { uidSets, uidsOf } from './uid-set.ts'
 import { nameParts } from './wire-name.ts'
 
@@ -69,7 +69,7 @@ export async function* readFlags(
   for (const set of uidSets(uidsOf(keys), perCommand(context, WINDOW))) {
     const asked = new Set(set.uids)
     yield* await context.turns.take(async () => {
-      await select(context, mailbox, { write: false, fresh: false }, signal)
+      await selectSeeing(context, mailbox, false, Math.max(...set.uids), signal)
       const states: FlagState[] = []
       const onRow = ({ uid, flags }: FetchRow): void => {
         if (uid !== undefined && flags !== undefined && asked.delete(uid)) states.push({ key: String(uid), flags })

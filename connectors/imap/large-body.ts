@@ -5,7 +5,7 @@ import { isUnmasked, MASKED_NUL } from './binary-form.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { refusalOf } from './response-codes.ts'
 import { searchUids } from './search.ts'
-import { select } from './selection.ts'
+import { select, selectSeeing } from './selection.ts'
 
 /** The largest size that a message can have on any server: what bounds the search for the real one. */
 const MAX_BYTES = 2 ** 40
@@ -115,7 +115,7 @@ async function announcedSize(
   uid: number,
   signal: AbortSignal,
 ): Promise<number | null> {
-  await select(context, mailbox, { write: false, fresh: false }, signal)
+  await selectSeeing(context, mailbox, false, uid, signal)
   let bytes: number | null = null
   const onRow = (row: FetchRow): void => {
     if (row.uid === uid && row.bytes !== undefined) bytes = row.bytes

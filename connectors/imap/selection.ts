@@ -54,6 +54,26 @@ export async function select(
   return selection
 }
 
+/**
+ * Selects the mailbox so that the session sees every message up to `highest`. A selected mailbox shows what it held
+ * when the server last looked; what another session stored since is passed over without a word by UID FETCH, STORE and
+ * MOVE. A UID at or above the UIDNEXT that was seen tells that this is so, and NOOP lets the server look again.
+ */
+export async function selectSeeing(
+  context: Context,
+  mailbox: Mailbox,
+  write: boolean,
+  highest: number,
+  signal: AbortSignal,
+): Promise<Selection> {
+  const selection = await select(context, mailbox, { write, fresh: false }, signal)
+  if (selection.next !== null && highest < selection.next) return selection
+  await context.connection.expectOk(['NOOP'], {}, 'imap: looking for new messages', signal)
+  const seeing = { ...selection, next: Math.max(selection.next ?? 0, highest + 1) }
+  context.selected = seeing
+  return seeing
+}
+
 function readSelection(name: string, seen: readonly Untagged[], endCode: string | null): Selection {
   let validity = ''
   let next: number | null = null
