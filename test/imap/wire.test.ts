@@ -7,7 +7,7 @@ const why = whyNoDovecot()
 
 /** What may be sent while reading an account; everything else changes something, or says who we are. */
 const READING =
-  /^(CAPABILITY|AUTHENTICATE PLAIN|ENABLE|NAMESPACE|LIST|LSUB|EXAMINE|STATUS|UID FETCH|UID SEARCH|GETQUOTAROOT|LOGOUT)\b/
+  /^(CAPABILITY|AUTHENTICATE PLAIN|ENABLE|NAMESPACE|LIST|LSUB|EXAMINE|STATUS|UID FETCH|UID SEARCH|GETQUOTAROOT|NOOP|LOGOUT)\b/
 const WRITING = /^(SELECT|APPEND|CREATE|SUBSCRIBE|UID STORE|UID MOVE)\b/
 
 describe.skipIf(why !== null)(`what is sent ${why ?? ''}`, () => {
