@@ -18,6 +18,8 @@ export interface CommandContext {
   /** The workspace folder. */
   readonly home: string
   readonly systemUser: string
+  /** Where the agent of this workspace listens, when there is one. */
+  readonly agentSocket: string
   /** Asks for a clean stop. */
   readonly stop: AbortSignal
   /** Aborted when a clean stop takes too long. */

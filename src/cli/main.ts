@@ -4,11 +4,12 @@ import { CommanderError } from 'commander'
 import { systemClock } from '../core/clock.ts'
 import { toSealpostError } from '../core/errors.ts'
 import type { CommandContext } from './context.ts'
+import { agentSocketOf } from './agent-process.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { guardStart } from './guards.ts'
 import { workspaceHome } from './home.ts'
 import { installSignals } from './interrupt.ts'
-import { Output } from './output.ts'
+import { processOutput } from './output.ts'
 import { buildProgram, globalOptions, usageError } from './program.ts'
 import { readVersion } from './version.ts'
 
@@ -16,11 +17,10 @@ process.umask(0o077)
 
 const argv = process.argv.slice(2)
 const endOfOptions = argv.indexOf('--')
-const output = new Output(process, {
+const output = processOutput({
   json: (endOfOptions === -1 ? argv : argv.slice(0, endOfOptions)).includes('--json'),
   noColour: (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb',
 })
-process.stdout.on('error', () => output.stdoutClosed())
 
 const { stop, hard } = installSignals(systemClock, () =>
   output.warn('stopping; what is under way is finished first. Once more to leave at once'),
@@ -35,11 +35,13 @@ async function main(): Promise<number> {
   try {
     guardStart({ argv, execArgv: process.execArgv, environment: process.env })
     const program = buildProgram(readVersion(), output, async (work) => {
+      const home = workspaceHome(process.env)
       const context: CommandContext = {
         options: globalOptions(program),
         output,
         clock: systemClock,
-        home: workspaceHome(process.env),
+        home,
+        agentSocket: agentSocketOf(home, process.env),
         systemUser: userInfo().username,
         stop,
         hard,

@@ -6,6 +6,7 @@ import { addInit } from './commands/init.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRetry, addRun } from './commands/run.ts'
 import { addStatus } from './commands/status.ts'
+import { addLock, addUnlock } from './commands/unlock.ts'
 import { addVerify } from './commands/verify.ts'
 import type { GlobalOptions, Start } from './context.ts'
 import { descriptorOption } from './options.ts'
@@ -45,6 +46,8 @@ export function buildProgram(version: string, output: Output, start: Start): Com
     })
     .exitOverride()
   addInit(program, start)
+  addUnlock(program, start)
+  addLock(program, start)
   addCredentials(program, start)
   addPlan(program, start)
   addRun(program, start)

@@ -1,4 +1,5 @@
 import { SealpostError } from '../core/errors.ts'
+import { connectAgent } from '../../vault/agent-client.ts'
 import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import type { Secret } from '../../vault/secret.ts'
 import type { CommandContext } from './context.ts'
@@ -7,8 +8,13 @@ import { canPrompt, promptSecret } from './terminal-prompt.ts'
 
 const ADVISED_CHARACTERS = 12
 
-/** Opens the operator's keys with the passphrase; the caller wipes them. Throws `locked` when it is the wrong one. */
+/**
+ * Opens the operator's keys, by the agent where one holds them and no passphrase was given, else with the passphrase; the
+ * caller wipes them. Throws `locked` when it is the wrong one.
+ */
 export async function unlock(context: CommandContext): Promise<UnlockedOperator> {
+  const held = await heldByAgent(context)
+  if (held !== null) return held
   const passphrase = await readPassphrase(context)
   try {
     return await unlockOperator(context.home, {
@@ -51,6 +57,15 @@ export async function readNewPassphrase(context: CommandContext): Promise<Secret
     first.wipe()
     throw error
   }
+}
+
+async function heldByAgent(context: CommandContext): Promise<UnlockedOperator | null> {
+  const { operator, passphraseFd, passphraseFile } = context.options
+  if (passphraseFd !== null || passphraseFile !== null) return null
+  const held = await connectAgent(context.agentSocket)
+  if (held === null || operator === null || held.name === operator) return held
+  held.wipe()
+  return null
 }
 
 async function readUnattended(context: CommandContext): Promise<Secret | null> {
