@@ -31,6 +31,8 @@ export class Connection {
   readonly #clock: Clock
   readonly #idleMs: number
   readonly #framer: Framer
+  /** Kept, since the library forgets it when it closes. */
+  readonly #socket: Flow['socket']
   #running: CommandOptions | null = null
   #tag = ''
   #lastReply: Reply | null = null
@@ -58,6 +60,9 @@ export class Connection {
       this.#lost ??= this.#lostError()
     })
     const { socket, streamer } = flow
+    this.#socket = socket
+    // The library lets go of the socket when it closes; what fails after that is of no interest.
+    socket.on('error', () => undefined)
     // Else the last bytes of a command wait until the server has acknowledged the ones before.
     socket.setNoDelay(true)
     socket.unpipe(streamer)
@@ -127,14 +132,14 @@ export class Connection {
   /** Stops reading until `resume`: the consumer lags behind. */
   pause(): void {
     this.#paused = true
-    this.#flow.socket.pause()
+    this.#socket.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#lastProgress = this.#clock.monotonic()
-    this.#flow.socket.resume()
+    this.#socket.resume()
   }
 
   /** Cuts the connection; commands that run and later ones throw `error`. */
@@ -154,16 +159,11 @@ export class Connection {
   }
 
   async #exec(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {
-    let permit: () => void = () => undefined
-    let refuse: (error: Error) => void = () => undefined
+    const gate = new Gate()
     const output = {
-      socket: this.#flow.socket,
+      socket: this.#socket,
       literals: this.#literalMode(),
-      permission: () =>
-        new Promise<void>((resolve, reject) => {
-          permit = resolve
-          refuse = reject
-        }),
+      permission: () => gate.wait(),
       progress: () => (this.#lastProgress = this.#clock.monotonic()),
       handingOver: options.onHandingOver ?? (() => undefined),
     }
@@ -172,7 +172,7 @@ export class Connection {
     const write = (tag: string): Promise<void> => {
       this.#tag = tag
       writing = writeCommand(output, tag, parts, signal).catch((error: unknown) => {
-        if (error === REFUSED_EARLY) return
+        if (error === REFUSED) return
         failure.error = isKind(error) ? error : (this.#lost ?? this.#lostError(error))
         // In the middle of a literal there is no going on: what came next would be taken for its bytes.
         this.destroy(failure.error)
@@ -180,13 +180,13 @@ export class Connection {
       return writing
     }
     try {
-      const answer = await this.#flow.exec('RAW', undefined, { write, onPlusTag: async () => permit() })
+      const answer = await this.#flow.exec('RAW', undefined, { write, onPlusTag: async () => gate.open() })
       answer.next()
     } catch (error) {
       this.#lastReply ??= untaggedRefusal(error)
       if (this.#lastReply === null) throw failure.error ?? this.#lost ?? this.#lostError(error)
     }
-    refuse(REFUSED_EARLY)
+    gate.end()
     // A reply may come before the last literal has gone; the next command must not end up inside it.
     await writing
     if (failure.error !== null) throw failure.error
@@ -211,7 +211,8 @@ export class Connection {
   }
 
   #forward(bytes: Buffer): void {
-    const { streamer, socket } = this.#flow
+    const { streamer } = this.#flow
+    const socket = this.#socket
     if (streamer.destroyed) return
     streamer.write(bytes)
     if (streamer.writableLength > MAX_FORWARD_BYTES && !this.#paused) {
@@ -257,7 +258,31 @@ export class Connection {
   }
 }
 
-const REFUSED_EARLY = new Error('refused before its literal was asked for')
+/** A server that refuses a literal which it was asked to take; nothing of it has been sent. */
+const REFUSED = new Error('refused before its literal was asked for')
+
+/** Where a literal waits for the server's `+`, or for the end of the command. */
+class Gate {
+  #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null
+  #ended = false
+
+  /** Rejects with `REFUSED` when the command ends meanwhile; when it had ended before, the rest would be taken for commands. */
+  wait(): Promise<void> {
+    if (this.#ended) return Promise.reject(new Error('the command ended in the middle of a literal'))
+    return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }))
+  }
+
+  open(): void {
+    this.#waiting?.resolve()
+    this.#waiting = null
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#waiting?.reject(REFUSED)
+    this.#waiting = null
+  }
+}
 
 /** Some servers answer a command with a bare `BAD …`, which the library ties to the one that is running. */
 function untaggedRefusal(error: unknown): Reply | null {

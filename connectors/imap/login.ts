@@ -75,6 +75,7 @@ async function connect(
     stop()
     signal.removeEventListener('abort', onAbort)
   }
+  if (flow.isClosed) throw connectError({ code: 'ECONNRESET' }, { host: config.host, port: config.port }, 'IMAP')
   config.onEvent?.({ event: 'connected', account, ...tlsFacts(flow) })
   return new Connection(flow, config.clock, limits.idleMs)
 }

@@ -34,22 +34,18 @@ async function list(
   const rows: Untagged[] = []
   const subscribed = new Set<string>()
   const options = { take: { LIST: (row: Untagged) => void rows.push(row) } }
-  if (connection.has('LIST-EXTENDED')) {
-    const wanted = connection.has('SPECIAL-USE') ? 'SUBSCRIBED SPECIAL-USE' : 'SUBSCRIBED'
-    const parts = ['LIST "" ', ...pattern, ` RETURN (${wanted})`]
-    await connection.expectOk(parts, options, 'imap: listing mailboxes', signal)
-  } else {
+  const wanted = connection.has('SPECIAL-USE') ? 'SUBSCRIBED SPECIAL-USE' : 'SUBSCRIBED'
+  const extended = ['LIST "" ', ...pattern, ` RETURN (${wanted})`]
+  const done = connection.has('LIST-EXTENDED') && (await connection.run(extended, options, signal)).status === 'OK'
+  if (!done) {
+    rows.length = 0
     await connection.expectOk(['LIST "" ', ...pattern], options, 'imap: listing mailboxes', signal)
     const note = (row: Untagged): void => {
       const name = textOf(parseTokens(row.text, row.literals)[2])
       if (name !== null) subscribed.add(inboxed(name))
     }
-    await connection.expectOk(
-      ['LSUB "" ', ...pattern],
-      { take: { LSUB: note } },
-      'imap: listing mailboxes',
-      signal,
-    )
+    // A server without subscriptions may refuse it.
+    await connection.run(['LSUB "" ', ...pattern], { take: { LSUB: note } }, signal)
   }
   const found = new Map<string, Mailbox>()
   for (const row of rows) {

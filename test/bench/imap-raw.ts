@@ -1,9 +1,10 @@
-/* Measures one IMAP session against a Dovecot of its own: `npx tsx test/bench/imap-raw.ts [tmpfs folder]`. */
+/* Measures one IMAP session against a Dovecot of its own: `npx tsx test/bench/imap-raw.ts`. */
 import { ImapFlow } from 'imapflow'
 import { systemClock } from '../../src/core/clock.ts'
 import type { NewMessage } from '../../src/core/mail.ts'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
 import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
+import { startRelay } from './relay.ts'
 
 const ACCOUNT = 'anna@example.test'
 const signal = new AbortController().signal
@@ -28,10 +29,16 @@ async function timed<T>(what: string, megabytes: number, count: number, work: ()
   return result
 }
 
-async function measure(server: Dovecot, name: string, count: number, bytes: number): Promise<void> {
+async function measure(
+  server: Dovecot,
+  name: string,
+  count: number,
+  bytes: number,
+  port = server.imapsPort,
+): Promise<void> {
   const connector = createImapConnector({
     host: server.host,
-    port: server.imapsPort,
+    port,
     tls: { mode: 'implicit', ca: server.ca },
     clock: systemClock,
     loginFor: async (username) => ({ username, authorize: null, secret: { text: () => server.password } }),
@@ -73,7 +80,7 @@ async function measure(server: Dovecot, name: string, count: number, bytes: numb
   await destination.close()
   const flow = new ImapFlow({
     host: server.host,
-    port: server.imapsPort,
+    port,
     secure: true,
     tls: { ca: server.ca },
     auth: { user: ACCOUNT, pass: server.password },
@@ -92,6 +99,9 @@ const server = await startDovecot()
 try {
   await measure(server, 'small', 10_000, 3000)
   await measure(server, 'medium', 2000, 150_000)
+  const relay = await startRelay(server.imapsPort, { roundTrip: 40 })
+  await measure(server, 'small, 40 ms', 2000, 20_000, relay.port)
+  await relay.stop()
   console.log(`peak RSS ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`)
 } finally {
   await server.stop()
