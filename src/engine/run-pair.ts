@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events'
 import { toSealpostError } from '../core/errors.ts'
+import { retry } from '../core/retry.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
 import { isBalanced } from '../core/states.ts'
@@ -34,9 +36,14 @@ export async function runPair(
   const state = new PairState(context, pair.id)
   try {
     first.warm(stop)
-    const source = await first.source(stop)
-    const destination = await first.destination(stop)
-    const mapping = await mapPair(context, pair, source, destination, stop)
+    const onWait = (reason: string, milliseconds: number): void =>
+      context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
+    const look = async () => {
+      const source = await first.source(stop)
+      const destination = await first.destination(stop)
+      return { source, destination, mapping: await mapPair(context, pair, source, destination, stop) }
+    }
+    const { source, destination, mapping } = await retry(context.clock, onWait, look, stop)
     const works = openWorks(context, pair, mapping)
     const lanes = Math.max(
       1,
@@ -65,6 +72,7 @@ export async function runPair(
     // One lane that fails ends the others of the pair in good order.
     const failed = new AbortController()
     const laneStop = AbortSignal.any([stop, failed.signal])
+    setMaxListeners(0, laneStop)
     laneStop.addEventListener('abort', () => board.notify(), { once: true })
     const runOne = async (index: number): Promise<void> => {
       const sessions = index === 0 ? first : new LaneSessions(context, gate, pair)

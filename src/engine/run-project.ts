@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
 import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
 import type { Pair } from '../core/ledger.ts'
@@ -36,6 +37,8 @@ export async function runProject(
 ): Promise<RunOutcome> {
   const context: EngineContext = { ...base, budget: new ByteBudget(base.limits.memoryBytes) }
   const { clock, ledger, events } = context
+  // Every lane of every pair waits for these; Node would warn of a leak on the terminal.
+  setMaxListeners(0, stop, hard)
   const begun = clock.monotonic()
   const run = ledger.beginRun('run', clock.now())
   await context.spool.sweep()

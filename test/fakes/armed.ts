@@ -25,6 +25,7 @@ export class Armed {
   #account: string | null = null
   #claimed = 0
   #fired = 0
+  #firedAt = 0
 
   constructor(fault: Fault) {
     this.fault = fault
@@ -54,6 +55,11 @@ export class Armed {
     return this
   }
 
+  /** It waits for the commands of one account. */
+  get isNamed(): boolean {
+    return this.#account !== null
+  }
+
   /** How often it has happened. */
   get fired(): number {
     return this.#fired
@@ -79,6 +85,12 @@ export class Armed {
   /** It has come to pass. */
   fire(): void {
     this.#fired++
+    this.#firedAt = performance.now()
+  }
+
+  /** When it happened last, in milliseconds of the machine's monotonic clock. */
+  get firedAt(): number {
+    return this.#firedAt
   }
 
   /** What is wrong with how often it happened, or null. */

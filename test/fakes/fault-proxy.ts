@@ -61,7 +61,7 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
   const around: Surroundings = {
     stripped,
     bytesPerSecond: () => bytesPerSecond,
-    claim: (command) => armed.find((one) => one.claims(command)) ?? null,
+    claim: (command, named = false) => armed.find((one) => (!named || one.isNamed) && one.claims(command)) ?? null,
     poisons: () => poisons,
     record: (command) => void commands.push(command),
   }

@@ -9,7 +9,8 @@ export interface Surroundings {
   readonly stripped: Stripped
   /** Bytes a second in each direction; Infinity for as fast as it goes. */
   readonly bytesPerSecond: () => number
-  claim(command: SeenCommand): Armed | null
+  /** The fault that strikes this command; `named`: of those that wait for one account alone. */
+  claim(command: SeenCommand, named?: boolean): Armed | null
   readonly poisons: () => readonly ArmedPoison[]
   record(command: SeenCommand): void
 }
@@ -118,7 +119,10 @@ export class ProxyConnection {
     if (piece.kind === 'line' && piece.first && !inDialogue) this.#begin(piece.text)
     const command = this.#running
     if (command === null || inDialogue) {
-      if (command?.name === 'AUTHENTICATE') this.#account ??= accountOf(piece.bytes.toString('latin1').trim())
+      const struck =
+        command?.name === 'AUTHENTICATE' && this.#nameAccount(command, piece.bytes.toString('latin1').trim())
+      if (command !== null && struck && piece.kind === 'line')
+        return this.#pass(command, { ...piece, first: true })
       await this.#send(this.#server, piece.bytes)
       return
     }
@@ -128,12 +132,22 @@ export class ProxyConnection {
     if (piece.kind === 'literal') command.passed += piece.bytes.length
   }
 
+  /** Who logs in may be said after the command only. True when a fault waits for just that account. */
+  #nameAccount(command: Running, line: string): boolean {
+    this.#account ??= accountOf(line)
+    if (command.account !== null || this.#account === null) return false
+    command.account = this.#account
+    if (command.fault !== null) return false
+    command.fault = this.#around.claim(command, true)
+    return command.fault !== null
+  }
+
   #begin(line: string): void {
-    const [tag = '', first = '', second = ''] = line.split(' ')
+    const [tag = '', first = '', second = '', third = ''] = line.split(' ')
     const word = first.toUpperCase()
     const name = word === 'UID' ? `UID ${second.toUpperCase()}` : word
     const isLogin = name === 'LOGIN' || name === 'AUTHENTICATE'
-    if (name === 'AUTHENTICATE') this.#account ??= accountOf(line.split(' ')[3] ?? '')
+    if (name === 'AUTHENTICATE') this.#account ??= accountOf(third)
     else if (name === 'LOGIN') this.#account ??= second.replace(/^"|"$/g, '')
     const command: Running = {
       connection: this.#id,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
 import { compareStores } from '../../scripts/sample/compare.ts'
 import { giveTo, readMaildir, writeMaildir, type StoredMessage } from '../../scripts/sample/maildir.ts'
@@ -30,6 +30,8 @@ export interface StageOptions {
   readonly stripAtDestination?: Partial<Stripped>
   /** Milliseconds without a byte after which a connection counts as dead. */
   readonly idleMs?: number
+  /** Milliseconds allowed for connecting; a login has three times as long. */
+  readonly connectMs?: number
 }
 
 /** How one project is to be run. */
@@ -110,8 +112,8 @@ export class Stage {
     return must(this.#proxies)
   }
 
-  get idleMs(): number {
-    return this.#options.idleMs ?? 30_000
+  get timeouts(): { readonly connect: number; readonly idle: number } {
+    return { connect: this.#options.connectMs ?? 10_000, idle: this.#options.idleMs ?? 30_000 }
   }
 
   /** A project that moves one account, which holds these messages, or several accounts that hold the same. */
@@ -250,7 +252,7 @@ export class Project {
       port: this.#stage.proxies[end].port,
       tls: { mode: 'implicit', ca: server.ca },
       clock: systemClock,
-      timeouts: { connect: 5_000, idle: this.#stage.idleMs },
+      timeouts: this.#stage.timeouts,
       sessions: options.lanes ?? 2,
       loginFor: async (account) =>
         isAdmin
@@ -266,6 +268,8 @@ export class Project {
  * tests run side by side after the last one: there, faults are armed for one account.
  */
 export function useStage(options: StageOptions & { readonly concurrent?: boolean } = {}): Stage {
+  // These tests wait more than they work.
+  vi.setConfig({ maxConcurrency: 16, testTimeout: 120_000 })
   const stage = new Stage(options)
   beforeAll(() => stage.start())
   if (options.concurrent !== true) afterEach(() => stage.endTest())
