@@ -213,6 +213,50 @@ describe('appending to a scripted server', () => {
     expect(performance.now() - begun).toBeLessThan(3000)
   })
 
+  it('takes a refusal in the place of the go-ahead, and goes on', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'UIDPLUS',
+      answer: ({ tag, text }) => (text.startsWith('APPEND') ? [`${tag} NO [OVERQUOTA] full`] : undefined),
+    })
+    const session = await clearConnector(server.port, 'x').openDestination('a', quiet)
+    const [inbox] = await collect(session.listMailboxes(quiet))
+    if (inbox === undefined) throw new Error('no inbox')
+    for (let time = 0; time < 2; time++) {
+      const outcomes = await session.append(inbox, [message('Subject: never sent\r\n\r\n')], quiet)
+      expect(outcomes).toMatchObject([{ kind: 'refused', error: { kind: 'quota' } }])
+    }
+    expect(server.commands.join('\n')).not.toContain('never sent')
+    expect(session.alive).toBe(true)
+    await session.close()
+    await server.stop()
+  })
+
+  it('ends the session when the command ended while a literal was on its way', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'UIDPLUS MULTIAPPEND',
+      answer: ({ tag, text }, socket) => {
+        if (!text.startsWith('APPEND')) return undefined
+        socket.write('+ go\r\n')
+        setTimeout(() => socket.write(`${tag} NO [OVERQUOTA] full\r\n`), 30)
+        return null
+      },
+    })
+    const session = await clearConnector(server.port, 'x').openDestination('a', quiet)
+    const [inbox] = await collect(session.listMailboxes(quiet))
+    if (inbox === undefined) throw new Error('no inbox')
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('Subject:')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      yield Buffer.from(' x\r\n\r\n')
+    }
+    const body = { bytes: 14, open: slow }
+    const batch = [message('', { body }), message('Subject: 2\r\n\r\n')]
+    expect((await failure(session.append(inbox, batch, quiet))).kind).toBe('transient')
+    expect(session.alive).toBe(false)
+    await session.close()
+    await server.stop()
+  })
+
   it('makes words of the server safe to print', async () => {
     const [outcome] = await appending('TAG NO \x1b[2Jwiped\x07 \u0085', 1)
     if (outcome?.kind !== 'refused') throw new Error('not refused')

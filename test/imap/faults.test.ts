@@ -184,18 +184,18 @@ describe.skipIf(why !== null)(`connections that fail ${why ?? ''}`, () => {
     let silent = false
     const mute: Hook = (bytes) => (silent ? null : bytes)
     await tampered({ fromServer: mute, fromClient: mute }, async (relay) => {
-      const session = await sourceOver(relay, 300)
+      const session = await sourceOver(relay, 1000)
       await collect(session.flags(box, ['1'], quiet))
-      await new Promise((resolve) => setTimeout(resolve, 700))
+      await new Promise((resolve) => setTimeout(resolve, 2200))
       expect(session.alive, 'silence between commands is no fault').toBe(true)
       silent = true
       const begun = performance.now()
       const error = await failure(collect(session.fetch(box, ['1'], quiet)))
       expect(error).toMatchObject({ kind: 'transient', code: 'IDLE' })
-      expect(performance.now() - begun).toBeLessThan(3000)
+      expect(performance.now() - begun).toBeLessThan(10_000)
       await session.close()
       silent = false
-      const writer = await destinationOver(relay, 300)
+      const writer = await destinationOver(relay, 1000)
       const target = await writer.ensureMailbox(['Silent'], null, quiet)
       await writer.position(target, quiet)
       silent = true
@@ -211,13 +211,13 @@ describe.skipIf(why !== null)(`connections that fail ${why ?? ''}`, () => {
       for (let at = 0; at < bytes.length; at += 40_000) {
         const piece = bytes.subarray(at, at + 40_000)
         delays = delays
-          .then(() => new Promise((resolve) => setTimeout(resolve, 100)))
+          .then(() => new Promise((resolve) => setTimeout(resolve, 300)))
           .then(() => wire.toClient(piece))
       }
       return null
     }
     await tampered({ fromServer }, async (relay) => {
-      const session = await sourceOver(relay, 400)
+      const session = await sourceOver(relay, 1500)
       const [fetched] = await collect(session.fetch(box, ['1'], quiet))
       expect((await bytesOf(fetched)).length).toBe(BODY.length)
       await session.close()
@@ -225,7 +225,7 @@ describe.skipIf(why !== null)(`connections that fail ${why ?? ''}`, () => {
   })
 
   it('a consumer that lags stops the reading, and is not taken for a silent server', async () => {
-    const session = await connectorTo(server, { timeouts: { idle: 300 } }).openDestination(ANNA, quiet)
+    const session = await connectorTo(server).openDestination(ANNA, quiet)
     const target = await session.ensureMailbox(['Many'], null, quiet)
     const body = Buffer.alloc(1_000_000, 'Subject: many\r\n')
     for (let at = 0; at < 5; at++)
@@ -241,13 +241,13 @@ describe.skipIf(why !== null)(`connections that fail ${why ?? ''}`, () => {
       return bytes
     }
     await tampered({ fromServer }, async (relay) => {
-      const reader = await sourceOver(relay, 300)
+      const reader = await sourceOver(relay, 1500)
       const keys = Array.from({ length: 40 }, (_, index) => String(index + 1))
       let count = 0
       for await (const fetched of reader.fetch(target, keys, quiet)) {
         expect((await bytesOf(fetched)).length).toBe(1_000_000)
         if (++count === 1) {
-          await new Promise((resolve) => setTimeout(resolve, 1000))
+          await new Promise((resolve) => setTimeout(resolve, 3000))
           expect(received).toBeLessThan(25_000_000)
         }
       }
