@@ -18,9 +18,11 @@ export type ScanStep =
 
 const PAGE_ENTRIES = 500
 const MAX_PASSES = 5
-/** How old a change must be before a later one is sure to get another time. */
+/** How long the times of a file system may stand between two changes. */
 const FINE_TICK = 20
 const COARSE_TICK = 2_000
+/** An age that no difference between its clock and ours feigns. */
+const LONG_AGO = 5_000
 
 /**
  * Names every message of a folder, in pages, with memory for one page. A file that another program renames just then
@@ -33,9 +35,9 @@ export async function* scan(clock: Clock, folder: Folder, signal: AbortSignal): 
   for (let pass = 1; ; pass++) {
     for await (const entries of scanOnce(folder, signal)) yield { kind: 'entries', entries }
     const after = await fingerprintOf(folder)
-    const settled = after.text === before.text
+    const settled = before.isStill && after.text === before.fingerprint.text
     if (settled || pass === MAX_PASSES) {
-      yield { kind: 'end', before: first, settled }
+      yield { kind: 'end', before: first.fingerprint, settled }
       return
     }
     before = await stillFingerprint(clock, folder, signal)
@@ -47,14 +49,20 @@ export async function* scanOnce(folder: Folder, signal: AbortSignal): AsyncGener
   for (const place of ['new', 'cur'] as const) yield* scanPlace(folder, place, signal)
 }
 
-/** A fingerprint that the next change is sure to change: waits until the last one is a tick of the clock old. */
-async function stillFingerprint(clock: Clock, folder: Folder, signal: AbortSignal): Promise<Fingerprint> {
+/**
+ * A fingerprint that the next change is sure to change, if `isStill`: the last change was long ago, or nothing changed
+ * for a tick of the file system's clock.
+ */
+async function stillFingerprint(
+  clock: Clock,
+  folder: Folder,
+  signal: AbortSignal,
+): Promise<{ readonly fingerprint: Fingerprint; readonly isStill: boolean }> {
+  const first = await fingerprintOf(folder)
+  if (clock.now() - first.changedMicros / 1000 > LONG_AGO) return { fingerprint: first, isStill: true }
+  await clock.sleep(first.isFine ? FINE_TICK : COARSE_TICK, signal)
   const fingerprint = await fingerprintOf(folder)
-  const tick = fingerprint.isFine ? FINE_TICK : COARSE_TICK
-  const wait = Math.min(tick - (clock.now() - fingerprint.changedMicros / 1000), tick)
-  if (wait <= 0) return fingerprint
-  await clock.sleep(wait, signal)
-  return fingerprintOf(folder)
+  return { fingerprint, isStill: fingerprint.text === first.text }
 }
 
 async function* scanPlace(folder: Folder, place: Place, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {

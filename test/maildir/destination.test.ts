@@ -10,6 +10,7 @@ import {
   collect,
   errorOf,
   expectKind,
+  fetchOne,
   findMailbox,
   flagsOf,
   found,
@@ -204,6 +205,17 @@ describe('a Maildir as a destination', () => {
       { kind: 'refused', error: { kind: 'rejected' } },
     ])
     expect(await maildir.names('cur')).toHaveLength(1)
+  })
+
+  it('keeps to the bytes of a message that it moves', async () => {
+    const maildir = await makeMaildir()
+    const session = await maildir.destination()
+    const inbox = await findMailbox(session, INBOX)
+    const target = await session.ensureMailbox(['Target'], null, quiet)
+    const body = Buffer.from('Subject: lone\n\nline\r\nline\n')
+    const [key = ''] = landedKeys(await session.append(inbox, [toNew(mailNumber(1, { body }))], quiet)).map(String)
+    const [moved = ''] = landedKeys(await session.move(inbox, [key], target, quiet)).map(String)
+    expect(Buffer.from(await fetchOne(session, target, moved)).equals(body)).toBe(true)
   })
 
   it('waits for a lock that is held, and takes one that was left', async () => {

@@ -112,6 +112,45 @@ describe('a Maildir as a source', () => {
     expect((await list(session, inbox, null)).messages.size).toBe(count)
   })
 
+  it('promises nothing about a folder that changes under each pass of a listing', async () => {
+    const maildir = await makeMaildir()
+    let file = await maildir.deposit('cur/1400000001.a.x:2,', 'Subject: a\n\n')
+    const session = await maildir.source()
+    const inbox = await findMailbox(session, INBOX)
+    const pages = []
+    for await (const page of session.listMessages(inbox, null, quiet)) {
+      pages.push(page)
+      const next = file.endsWith('S') ? file.slice(0, -1) : `${file}S`
+      if (page.kind === 'messages') await rename(file, next)
+      file = next
+    }
+    expect(pages.at(-1)).toMatchObject({ kind: 'end', complete: false })
+    expect((await list(session, inbox, null)).pages.at(-1)).toMatchObject({ kind: 'end', complete: true })
+  })
+
+  it('calls nothing gone in a folder that does not stand still', async () => {
+    const maildir = await makeMaildir()
+    for (let number = 0; number < 500; number++)
+      await maildir.deposit(`cur/1400000000.${number}.x:2,`, 'Subject: x\n\n')
+    const file = await maildir.deposit('cur/1400000001.a.x:2,', 'Subject: a\n\n')
+    const session = await maildir.source()
+    const inbox = await findMailbox(session, INBOX)
+    const renaming = { done: false }
+    const renamer = (async () => {
+      for (let round = 0; round < 1_000_000 && !renaming.done; round++) {
+        await rename(file, `${file}S`)
+        await rename(`${file}S`, file)
+      }
+    })()
+    try {
+      await expectKind(collect(session.fetch(inbox, ['nowhere'], quiet)), 'transient')
+    } finally {
+      renaming.done = true
+      await renamer
+    }
+    expect(await collect(session.fetch(inbox, ['nowhere'], quiet))).toEqual([{ kind: 'gone', key: 'nowhere' }])
+  })
+
   it('reads a large body whose name changes meanwhile, and says so when it goes', async () => {
     const maildir = await makeMaildir()
     const text = `Subject: large\n\n${'line\n'.repeat(200_000)}`
