@@ -1,0 +1,149 @@
+import { constants, type Dirent } from 'node:fs'
+import { lstat, open, readdir, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { throwIfAborted } from '../core/errors.ts'
+import type { SearchedPlace } from '../core/certificate.ts'
+import type { Needle } from './needles.ts'
+import { StreamSearch } from './search-stream.ts'
+import type { SearchReport } from './state.ts'
+
+/** A folder, or one file, to be searched. */
+export interface SearchPlace {
+  /** What it is, such as `project`. */
+  readonly place: string
+  /** Absolute, without links. */
+  readonly path: string
+}
+
+const PIECE_BYTES = 1024 * 1024
+/** More hits than this are not listed: the first ones say enough. */
+const MAX_HITS = 200
+const GONE = new Set(['ENOENT', 'ENOTDIR'])
+const DENIED = new Set(['EACCES', 'EPERM'])
+
+interface Tally {
+  files: number
+  bytes: number
+  unreadable: number
+  notFiles: number
+}
+
+/**
+ * Searches every file of the places for the needles, a piece at a time. Links are not followed, pipes and devices not
+ * read, a folder that two places share is searched once, and what lies below `apart` is left out. What vanishes
+ * meanwhile is passed over; what may not be read is counted.
+ */
+export async function searchPlaces(
+  places: readonly SearchPlace[],
+  apart: readonly string[],
+  needles: readonly Needle[],
+  signal: AbortSignal,
+): Promise<SearchReport> {
+  const hits: { path: string; name: string; form: string }[] = []
+  const searched: SearchedPlace[] = []
+  const seen = new Set<string>()
+  const left = new Set(apart)
+  const stream = new StreamSearch(needles)
+  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  try {
+    for (const { place, path } of places) {
+      const tally: Tally = { files: 0, bytes: 0, unreadable: 0, notFiles: 0 }
+      const state = await searchOne(path, tally)
+      searched.push({ place, path, ...tally, state })
+    }
+    return { places: searched, hits }
+  } finally {
+    stream.wipe()
+    piece.fill(0)
+  }
+
+  async function searchOne(path: string, tally: Tally): Promise<SearchedPlace['state']> {
+    try {
+      const stats = await lstat(path)
+      if (stats.isDirectory()) return await searchFolder(path, tally)
+      if (!stats.isFile()) return 'not there'
+      await searchFile(path, tally)
+      return tally.unreadable > 0 ? 'not readable' : 'searched'
+    } catch (error) {
+      if (GONE.has(codeOf(error))) return 'not there'
+      if (DENIED.has(codeOf(error))) return 'not readable'
+      throw error
+    }
+  }
+
+  async function searchFolder(root: string, tally: Tally): Promise<SearchedPlace['state']> {
+    const waiting = [root]
+    let first = true
+    for (;;) {
+      const folder = waiting.pop()
+      if (folder === undefined) return 'searched'
+      throwIfAborted(signal)
+      const entries = await listFolder(folder, tally)
+      if (entries === null && first) return 'not readable'
+      first = false
+      for (const entry of entries ?? []) {
+        const path = join(folder, entry.name)
+        if (left.has(path)) continue
+        if (entry.isDirectory()) waiting.push(path)
+        else if (entry.isFile()) await searchFile(path, tally)
+        else tally.notFiles++
+      }
+    }
+  }
+
+  /** The entries of a folder; none when it was searched before or is gone, null when it may not be read. */
+  async function listFolder(folder: string, tally: Tally): Promise<readonly Dirent[] | null> {
+    try {
+      const { dev, ino } = await lstat(folder, { bigint: true })
+      const identity = `${dev}:${ino}`
+      if (seen.has(identity)) return []
+      seen.add(identity)
+      return await readdir(folder, { withFileTypes: true })
+    } catch (error) {
+      if (GONE.has(codeOf(error))) return []
+      if (!DENIED.has(codeOf(error))) throw error
+      tally.unreadable++
+      return null
+    }
+  }
+
+  async function searchFile(path: string, tally: Tally): Promise<void> {
+    let file: FileHandle
+    try {
+      // A pipe that took the file's place meanwhile must not hold us up.
+      file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    } catch (error) {
+      if (DENIED.has(codeOf(error))) tally.unreadable++
+      else if (codeOf(error) === 'ELOOP' || codeOf(error) === 'ENXIO') tally.notFiles++
+      else if (!GONE.has(codeOf(error))) throw error
+      return
+    }
+    try {
+      stream.begin()
+      tally.files++
+      for (;;) {
+        throwIfAborted(signal)
+        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null)
+        if (bytesRead === 0) break
+        tally.bytes += bytesRead
+        stream.add(piece.subarray(0, bytesRead))
+      }
+    } catch (error) {
+      // A file of a broken disk or of a process that went away (EIO, ESRCH): what was not read is counted.
+      if (!(error instanceof Error && 'code' in error) || codeOf(error) === '') throw error
+      tally.unreadable++
+    } finally {
+      await file.close()
+    }
+    note(path, stream.hits())
+  }
+
+  function note(path: string, found: readonly Needle[]): void {
+    const names = new Map(found.map(({ name, form }) => [name, form]))
+    for (const [name, form] of names) if (hits.length < MAX_HITS) hits.push({ path, name, form })
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
