@@ -51,11 +51,12 @@ export function checkContent(
     ...asDamage('content-missing', missing, 'no entry says that this content was erased'),
     ...asDamage('personal-missing', missingRows, 'no entry says that these sealed fields were erased'),
     ...asDamage('personal-edited', editedRows, 'the sealed fields are not those that the entry was written with'),
-    ...asNotes('unfinished', unfinished, 'erased by an entry and still there; the next erasure ends it'),
+    ...asNotes('unfinished', unfinished, 'erased by an entry and still there'),
     ...asNotes('clock-set-back', clockSetBack, 'its time is before that of the entry before it'),
   ]
   const stray = [...rows].filter(([row, digest]) => digest !== null && !referenced.has(row)).length
-  const isExplained = placed.unfinished > 0 || head?.erasing != null || placed.findings.length > 0
+  const unreadable = [...placed.lines.keys()].filter((index) => !believed.has(index) && !erased.leaves.has(index))
+  const isExplained = placed.findings.length > 0 || unreadable.length > 0 || head?.erasing != null
   if (stray > 0 && !isExplained) {
     const text = `${stray} rows of sealed fields belong to no entry`
     findings.push({ kind: 'unfinished', severity: 'note', from: 0, to: lastOf(placed), text })

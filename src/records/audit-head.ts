@@ -106,7 +106,7 @@ function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
 
 function decodeRepair(value: unknown): AuditRepair | null {
   if (value === null) return null
-  if (typeof value !== 'object' || value === undefined) throw damaged()
+  if (typeof value !== 'object') throw damaged()
   const { adopted, droppedBytes } = value as Readonly<Record<string, unknown>>
   if (!isCount(adopted) || !isCount(droppedBytes)) throw damaged()
   return { adopted, droppedBytes } as AuditRepair

@@ -21,13 +21,18 @@ export function checkTree(placed: Placed, head: AuditHead | null, known: readonl
   const findings: AuditFinding[] = []
   const believed = new Set<number>()
   const hashes: (Uint8Array | null)[] = []
+  /** What an interrupted erasure was about to overwrite. */
+  let pending: ReadonlySet<number> = new Set()
   let claimed = head?.last ?? null
   for (let index = size - 1; index >= 0; index--) {
     const line = lines.get(index)
     const own = line?.leafHash ?? null
     const isClaimed = claimed === null || own === null || Buffer.compare(claimed, own) === 0
     hashes[index] = claimed ?? own
-    if (line !== undefined && line.state === 'altered') {
+    if (line?.state === 'altered' && isClaimed && pending.has(index)) {
+      const text = 'its erasure was interrupted; the next append ends it'
+      findings.push({ kind: 'unfinished', severity: 'note', from: index, to: index, text })
+    } else if (line?.state === 'altered') {
       findings.push(damage('edited', index, index, 'the entry is not what its hash was made of'))
     } else if (!isClaimed) {
       const successor = index === size - 1 ? 'the head' : 'the next entry'
@@ -35,6 +40,7 @@ export function checkTree(placed: Placed, head: AuditHead | null, known: readonl
     } else if (line?.state === 'intact') {
       believed.add(index)
     }
+    if (index === head?.erasing && believed.has(index)) pending = new Set(line?.erased?.leaves)
     claimed = believed.has(index) ? (line?.previous ?? null) : null
   }
   const checked = checkRoots(hashes, head, known)

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { SealpostError } from '../core/errors.ts'
 
 /** Absent on Windows, where the profile folder does the work. */
@@ -120,12 +119,12 @@ export async function withFile<T>(
 
 /**
  * Replaces a file (0600) as one step: a reader, and the disk after a power cut, has the old bytes or the new ones, whole.
- * On the disk when it returns. Twice is safe.
+ * On the disk when it returns. Twice is safe, at once is not: the draft's name is fixed, so that none is left behind.
  */
 export async function replaceDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`)
+  const draft = `${path}.draft`
   try {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC
     await withFile(draft, flags, async (file) => {
       await file.writeFile(bytes)
       await file.sync()
