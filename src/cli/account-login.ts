@@ -4,6 +4,7 @@ import type { AccountPair } from './config/mailboxes-csv.ts'
 import { PER_ACCOUNT, type ImapEnd } from './config/project-types.ts'
 import { fillTemplate, hasPlaceholder } from './config/templates.ts'
 
+/** The two ends of a project. */
 export type Side = 'source' | 'destination'
 
 /** The name of the credential that opens an account: its row's own, else the account's, else the end's. */

@@ -12,6 +12,7 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
+/** One of them. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** The exit code of a command that ended with an error of this kind. */

@@ -10,7 +10,7 @@ import { fileError } from '../../vault/files.ts'
 import type { Secret } from '../../vault/secret.ts'
 import { credentialNameOf, loginNamesOf, type Side } from './account-login.ts'
 import type { AccountPair } from './config/mailboxes-csv.ts'
-import type { EndConfig, ImapEnd, MaildirEnd, ProjectConfig } from './config/project-types.ts'
+import type { ImapEnd, MaildirEnd, ProjectConfig } from './config/project-types.ts'
 import { fillTemplate } from './config/templates.ts'
 
 /** What an end is opened with. */
@@ -61,17 +61,20 @@ async function openImap(side: Side, end: ImapEnd, facts: EndFacts): Promise<Conn
 }
 
 function openMaildir(side: Side, end: MaildirEnd, facts: EndFacts): Connector {
-  const { clock, config, folder } = facts
-  const pathOf = (other: MaildirEnd, account: string): string =>
-    resolve(folder, fillTemplate(other.path, { account, admin: '' }))
-  const source: EndConfig = config.source
+  const { accounts, clock, config, folder } = facts
+  const { source } = config
+  const pathOf = (template: string, account: string): string =>
+    resolve(folder, fillTemplate(template, { account, admin: '' }))
+  // That no destination lies in the source of another account was checked by name; here links are resolved too.
+  const ownSource = (account: string): readonly string[] =>
+    source.kind !== 'maildir'
+      ? []
+      : accounts.filter((pair) => pair.destination === account).map((pair) => pathOf(source.path, pair.source))
   return createMaildirConnector({
-    path: (account) => pathOf(end, account),
+    path: (account) => pathOf(end.path, account),
     clock,
     largeMessageBytes: config.limits.spoolThresholdBytes,
-    ...(side === 'source' || source.kind !== 'maildir'
-      ? {}
-      : { apartFrom: () => facts.accounts.map((pair) => pathOf(source, pair.source)) }),
+    ...(side === 'source' ? {} : { apartFrom: ownSource }),
   })
 }
 

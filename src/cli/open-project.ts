@@ -24,7 +24,7 @@ export interface KeyedProject {
   readonly folder: ProjectFolder
   readonly keys: ProjectKeys
   readonly credentials: CredentialStore
-  /** Wipes the keys and lets go of the lock. Twice is safe; never throws. */
+  /** Wipes the keys, and closes and lets go of all else that is open. Twice is safe. */
   close(): Promise<void>
 }
 
@@ -42,15 +42,12 @@ export interface OpenProject extends LedgeredProject {
   readonly destination: Connector
 }
 
-/** Whether nobody else may work on the project meanwhile; readers go without. */
-export type Hold = 'alone' | 'beside others'
-
 /**
- * Finds the project and opens its keys, asking for the passphrase. Throws `config` when there is no project or no
- * workspace, `busy` when another process holds the project, `locked` for a wrong passphrase.
+ * Finds the project and opens its keys, asking for the passphrase; other processes may work on it meanwhile. Throws
+ * `config` when there is no project or no workspace, `locked` for a wrong passphrase.
  */
-export async function openKeys(context: CommandContext, hold: Hold): Promise<KeyedProject> {
-  return openKeysOf(await locate(context), context, hold)
+export async function openKeys(context: CommandContext): Promise<KeyedProject> {
+  return openKeysOf(await locate(context), context)
 }
 
 async function locate(context: CommandContext): Promise<ProjectFolder> {
@@ -59,35 +56,26 @@ async function locate(context: CommandContext): Promise<ProjectFolder> {
   return folder
 }
 
-async function openKeysOf(folder: ProjectFolder, context: CommandContext, hold: Hold): Promise<KeyedProject> {
-  const lock = hold === 'alone' ? await lockProject(folder.state, context.clock) : null
+async function openKeysOf(folder: ProjectFolder, context: CommandContext): Promise<KeyedProject> {
+  const operator = await unlock(context)
+  let keys: ProjectKeys
   try {
-    const operator = await unlock(context)
-    let keys: ProjectKeys
-    try {
-      keys = await openProjectKeys(context.home, operator, folder.record.id)
-    } catch (error) {
-      throw withPlace(error, context.home)
-    } finally {
-      operator.wipe()
-    }
-    const credentials = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
-    const close = async (): Promise<void> => {
-      keys.wipe()
-      await lock?.release()
-    }
-    return { folder, keys, credentials, close }
+    keys = await openProjectKeys(context.home, operator, folder.record.id)
   } catch (error) {
-    await lock?.release()
-    throw error
+    throw withPlace(error, context.home)
+  } finally {
+    operator.wipe()
   }
+  const credentials = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
+  return { folder, keys, credentials, close: async () => keys.wipe() }
 }
 
 /**
- * Opens a project's files and its ledger. Throws as `openKeys`, and `config` for all that is wrong in the files, in one
- * pass, before the passphrase is asked for.
+ * Opens a project's files and its ledger, which one process may have open at a time. Throws as `openKeys`; `config` for
+ * all that is wrong in the files, in one pass, and `busy` when another process holds the project, both before the
+ * passphrase is asked for.
  */
-export async function openLedgered(context: CommandContext, hold: Hold): Promise<LedgeredProject> {
+export async function openLedgered(context: CommandContext): Promise<LedgeredProject> {
   const folder = await locate(context)
   const { config, accounts } = await readProjectFiles(folder.path)
   if (accounts.length === 0) {
@@ -96,18 +84,21 @@ export async function openLedgered(context: CommandContext, hold: Hold): Promise
       code: 'NO_ACCOUNTS',
     })
   }
-  const keyed = await openKeysOf(folder, context, hold)
+  const lock = await lockProject(folder.state, context.clock)
+  let keyed: KeyedProject | null = null
+  let ledger: Ledger | null = null
+  const close = async (): Promise<void> => {
+    ledger?.close()
+    ledger = null
+    await keyed?.close()
+    await lock.release()
+  }
   try {
-    const ledger = openLedger(join(folder.state, 'ledger.db'), keyed.keys.ledgerKey)
-    let open = true
-    const close = async (): Promise<void> => {
-      if (open) ledger.close()
-      open = false
-      await keyed.close()
-    }
+    keyed = await openKeysOf(folder, context)
+    ledger = openLedger(join(folder.state, 'ledger.db'), keyed.keys.ledgerKey)
     return { ...keyed, config, accounts, ledger, close }
   } catch (error) {
-    await keyed.close()
+    await close()
     throw error
   }
 }
@@ -116,8 +107,8 @@ export async function openLedgered(context: CommandContext, hold: Hold): Promise
  * Opens all of a project: credentials there and not expired, ledger, spool and both ends. No connection is made yet.
  * Throws as `openLedgered`, and `config` for credentials that are missing or have expired.
  */
-export async function openProject(context: CommandContext, hold: Hold): Promise<OpenProject> {
-  const project = await openLedgered(context, hold)
+export async function openProject(context: CommandContext): Promise<OpenProject> {
+  const project = await openLedgered(context)
   const { folder, keys, credentials, config, accounts } = project
   const secrets: Secret[] = []
   const close = async (): Promise<void> => {

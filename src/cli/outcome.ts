@@ -19,6 +19,7 @@ export function ledgerCode(ledger: Ledger, pairs: readonly Pair[]): ExitCode {
   return open || exceptions ? EXIT.exceptions : EXIT.complete
 }
 
+/** True for a finding that blocks: nothing explains it. */
 export function isOpen(finding: Finding): boolean {
   return finding.class === 'open'
 }

@@ -15,6 +15,7 @@ export interface Sink {
   write(text: string): unknown
 }
 
+/** How a word can stand out on a terminal. */
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 
 const CODES: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 }
@@ -149,6 +150,13 @@ export class Output {
   #write(text: string): void {
     if (!this.#closed) this.#streams.stdout.write(text)
   }
+}
+
+/** Output over the process's own streams. A reader of stdout that goes away (`| head`) does not end the command. */
+export function processOutput(options: { readonly json: boolean; readonly noColour: boolean }): Output {
+  const output = new Output(process, options)
+  process.stdout.on('error', () => output.stdoutClosed())
+  return output
 }
 
 /** What `--json` says of an error. */

@@ -24,6 +24,7 @@ export interface ProjectFolder {
   readonly movedFrom: string | null
 }
 
+/** The folder within a project that is the program's own. */
 export const STATE_FOLDER = '.sealpost'
 
 const MAX_RECORD_BYTES = 64 * 1024

@@ -1,8 +1,9 @@
 import { openSync } from 'node:fs'
-import { ReadStream } from 'node:tty'
+import { isatty, ReadStream } from 'node:tty'
 import { SealpostError } from '../core/errors.ts'
 import { Secret } from '../../vault/secret.ts'
 
+const STDERR = 2
 const MAX_SECRET_BYTES = 4096
 const INTERRUPT = 0x03
 const END = 0x04
@@ -61,7 +62,7 @@ export class SecretLine {
 
 /** True when somebody can be asked: a terminal is there to read from and to show the question on. */
 export function canPrompt(): boolean {
-  return process.stderr.isTTY && (process.stdin.isTTY || openTerminal() !== null)
+  return isatty(STDERR) && (process.stdin.isTTY || openTerminal() !== null)
 }
 
 /**
@@ -75,10 +76,9 @@ export async function promptSecret(
 ): Promise<Secret> {
   const terminal = process.stdin.isTTY ? process.stdin : openTerminal()
   if (terminal === null) throw new SealpostError('config', 'there is no terminal to ask on')
-  show(`${question}: `)
   const line = new SecretLine()
   try {
-    await readLine(terminal, line, signal)
+    await readLine(terminal, line, () => show(`${question}: `), signal)
     return line.take()
   } finally {
     line.wipe()
@@ -86,7 +86,7 @@ export async function promptSecret(
   }
 }
 
-function readLine(terminal: ReadStream, line: SecretLine, signal: AbortSignal): Promise<void> {
+function readLine(terminal: ReadStream, line: SecretLine, ask: () => void, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error: Error | null): void => {
       terminal.off('data', onData)
@@ -116,7 +116,9 @@ function readLine(terminal: ReadStream, line: SecretLine, signal: AbortSignal): 
     signal.addEventListener('abort', onEnd, { once: true })
     terminal.on('data', onData)
     terminal.on('end', onEnd)
+    // Only then is the question shown: until here the terminal repeats what is typed.
     terminal.setRawMode(true)
+    ask()
     terminal.resume()
   })
 }

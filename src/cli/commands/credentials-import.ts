@@ -41,7 +41,7 @@ async function importAll(file: string | null, options: ImportOptions, context: C
     })
   }
   const { openKeys } = await import('../open-project.ts')
-  const project = await openKeys(context, 'beside others')
+  const project = await openKeys(context)
   try {
     const { name, content } = await readSource(file, options, project, context)
     const { credentials, problems } = readContent(name, content)

@@ -51,7 +51,7 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
     throw new SealpostError('config', 'both --secret-fd and --secret-file were given', { hint: 'give one' })
   }
   const { openKeys } = await import('../open-project.ts')
-  const project = await openKeys(context, 'beside others')
+  const project = await openKeys(context)
   try {
     const secret = await readSecret(name, options, context)
     try {
@@ -90,7 +90,7 @@ async function readSecret(name: string, options: SetOptions, context: CommandCon
 
 async function list(context: CommandContext): Promise<ExitCode> {
   const { openKeys } = await import('../open-project.ts')
-  const project = await openKeys(context, 'beside others')
+  const project = await openKeys(context)
   try {
     const credentials = await project.credentials.list()
     if (credentials.length === 0) context.output.line('No credentials are kept.')
@@ -120,7 +120,7 @@ async function list(context: CommandContext): Promise<ExitCode> {
 
 async function remove(name: string, context: CommandContext): Promise<ExitCode> {
   const { openKeys } = await import('../open-project.ts')
-  const project = await openKeys(context, 'beside others')
+  const project = await openKeys(context)
   try {
     if (!(await project.credentials.remove(name))) {
       const known = (await project.credentials.list()).map((credential) => credential.name)

@@ -27,7 +27,7 @@ export function addExceptions(program: Command, start: Start): void {
 async function exceptions(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
   const { knownPairs, openLedgered } = await import('../open-project.ts')
   const { output } = context
-  const project = await openLedgered(context, 'beside others')
+  const project = await openLedgered(context)
   try {
     const { ledger } = project
     const pairs = knownPairs(project, chooseAccounts(project.accounts, named)).filter((pair) => pair.id !== 0)

@@ -30,7 +30,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
   const { planProject } = await import('../../engine/plan-project.ts')
   const { ByteBudget } = await import('../../engine/byte-budget.ts')
   const { output, clock, stop } = context
-  const project = await openProject(context, 'beside others')
+  const project = await openProject(context)
   try {
     const { source, destination, ledger, spool, config } = project
     const { mapping, filters, limits } = config

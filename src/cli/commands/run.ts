@@ -56,7 +56,7 @@ async function run(
   const { enterPairs, openProject } = await import('../open-project.ts')
   const { runProject } = await import('../../engine/run-project.ts')
   const { showProgress } = await import('../progress.ts')
-  const project = await openProject(context, 'alone')
+  const project = await openProject(context)
   try {
     const { ledger, config, spool, source, destination } = project
     const { output, clock } = context

@@ -26,7 +26,7 @@ interface AccountStatus {
 export function addStatus(program: Command, start: Start): void {
   program
     .command('status')
-    .description('say where the project stands, also while a run goes on; makes no connection')
+    .description('say where the project stands; makes no connection')
     .addOption(accountOption())
     .action((options: { readonly mailbox?: readonly string[] }) =>
       start((context) => status(options.mailbox, context)),
@@ -36,7 +36,7 @@ export function addStatus(program: Command, start: Start): void {
 async function status(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
   const { knownPairs, openLedgered } = await import('../open-project.ts')
   const { output } = context
-  const project = await openLedgered(context, 'beside others')
+  const project = await openLedgered(context)
   try {
     const { ledger, config } = project
     const pairs = knownPairs(project, chooseAccounts(project.accounts, named))

@@ -36,7 +36,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
   const { enterPairs, openProject } = await import('../open-project.ts')
   const { verifyProject } = await import('../../verify/verify-project.ts')
   const { output, clock } = context
-  const project = await openProject(context, 'alone')
+  const project = await openProject(context)
   try {
     const { ledger, destination, config } = project
     const pairs = enterPairs(project, chooseAccounts(project.accounts, options.mailbox))

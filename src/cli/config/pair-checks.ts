@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { AccountPair } from './mailboxes-csv.ts'
 import type { Problem } from './problems.ts'
 import { PER_ACCOUNT, type EndConfig, type ProjectConfig } from './project-types.ts'
@@ -60,6 +60,7 @@ export function pairProblems(
         problems.push(at(pair, `${pair.source}: source and destination are the same mailbox`))
       }
     }
+    problems.push(...overlaps(source, destination))
     if (pairs.length > 1) {
       for (const [side, end] of [
         ['source', source],
@@ -77,17 +78,47 @@ export function pairProblems(
   }
 
   function isSameMailbox(pair: AccountPair, source: EndConfig, destination: EndConfig): boolean {
-    if (source.kind === 'maildir' && destination.kind === 'maildir') {
-      return folderOf(source.path, pair.source) === folderOf(destination.path, pair.destination)
-    }
     if (source.kind !== 'imap' || destination.kind !== 'imap') return false
     if (source.host !== destination.host || source.port !== destination.port) return false
-    return pair.source.toLowerCase() === pair.destination.toLowerCase()
+    const sameLogin =
+      source.auth.username === destination.auth.username && source.auth.authorize === destination.auth.authorize
+    return sameLogin && pair.source.toLowerCase() === pair.destination.toLowerCase()
+  }
+
+  /** What lands in the Maildir of a source, its own or another account's, would be moved again. */
+  function overlaps(source: EndConfig, destination: EndConfig): readonly Problem[] {
+    if (source.kind !== 'maildir' || destination.kind !== 'maildir') return []
+    const fit = pairs.filter(
+      (pair) => pathPartProblem(pair.source) === null && pathPartProblem(pair.destination) === null,
+    )
+    const sources = new Map(fit.map((pair) => [folderOf(source.path, pair.source), pair]))
+    const destinations = new Map(fit.map((pair) => [folderOf(destination.path, pair.destination), pair]))
+    const inSource = [...destinations].flatMap(([folder, pair]) => {
+      const other = nearest(folder, sources)
+      return other === null
+        ? []
+        : [at(pair, `${pair.destination}: the destination lies in the source of line ${other.line}`)]
+    })
+    const inDestination = [...sources].flatMap(([folder, pair]) => {
+      const other = nearest(dirname(folder), destinations)
+      return other === null
+        ? []
+        : [at(pair, `${pair.source}: the source lies in the destination of line ${other.line}`)]
+    })
+    return [...inSource, ...inDestination]
   }
 
   function folderOf(template: string, account: string): string {
-    const path = fillTemplate(template, { account, admin: '' })
-    return isAbsolute(path) ? resolve(path) : resolve(projectFolder, path)
+    return resolve(projectFolder, fillTemplate(template, { account, admin: '' }))
+  }
+}
+
+/** What the folder or the nearest one above it stands for. */
+function nearest(folder: string, known: ReadonlyMap<string, AccountPair>): AccountPair | null {
+  for (let at = folder; ; at = dirname(at)) {
+    const found = known.get(at)
+    if (found !== undefined) return found
+    if (dirname(at) === at) return null
   }
 }
 

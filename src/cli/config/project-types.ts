@@ -30,6 +30,7 @@ export interface MaildirEnd {
   readonly path: string
 }
 
+/** One end of a project. */
 export type EndConfig = ImapEnd | MaildirEnd
 
 /** The limits of a project: the engine's, and those of its connections and spool. */

@@ -150,7 +150,9 @@ const projectShape = {
 
 /** project.yaml as it is written. */
 export const projectSchema = z.strictObject(projectShape)
+/** What it holds, once checked. */
 export type RawProject = z.infer<typeof projectSchema>
+/** One of its two ends. */
 export type RawEnd = RawProject['source']
 
 /** The keys that may stand at a path of the file; `kind` is that of the end the path lies in. */

@@ -1,0 +1,124 @@
+import { readdirSync, statSync } from 'node:fs'
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+
+/** What one run of the program left behind. */
+export interface Ended {
+  readonly exitCode: number | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** What a run gets besides its arguments. */
+export interface Given {
+  readonly cwd?: string
+  /** Handed over on stdin. */
+  readonly input?: string
+  /** Handed over on descriptor 3. */
+  readonly third?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly nodeOptions?: readonly string[]
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The built program while nothing has changed since it was built, else its source: never an old one. */
+export const PROGRAM: readonly string[] = isBuilt()
+  ? [join(ROOT, 'dist/src/cli/main.js')]
+  : ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/main.ts')]
+
+function isBuilt(): boolean {
+  const built = statSync(join(ROOT, 'dist/src/cli/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = ['src', 'connectors', 'vault'].flatMap((area) =>
+    readdirSync(join(ROOT, area), { recursive: true, encoding: 'utf8' }).map((name) => join(ROOT, area, name)),
+  )
+  return sources.every((file) => !file.endsWith('.ts') || statSync(file).mtimeMs <= built)
+}
+
+/** The passphrase of every workspace that these tests make. */
+export const PASSPHRASE = 'a passphrase of these tests'
+
+/** A folder of one test with a workspace of its own, where the real program is started from its source. */
+export class Place {
+  readonly folder: string
+  readonly home: string
+  readonly project: string
+  readonly passphraseFile: string
+
+  private constructor(folder: string) {
+    this.folder = folder
+    this.home = join(folder, 'workspace')
+    this.project = join(folder, 'project')
+    this.passphraseFile = join(folder, 'passphrase')
+  }
+
+  static async open(): Promise<Place> {
+    const place = new Place(await mkdtemp(join(tmpdir(), 'sealpost-cli-')))
+    await writeFile(place.passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 })
+    return place
+  }
+
+  /** Starts the program without waiting for its end. */
+  start(words: readonly string[], given: Given = {}) {
+    return execa(process.execPath, [...(given.nodeOptions ?? []), ...PROGRAM, ...words], {
+      cwd: given.cwd ?? this.folder,
+      env: { PATH: process.env['PATH'], HOME: this.folder, SEALPOST_HOME: this.home, ...given.environment },
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: false,
+      stdio: [
+        given.input === undefined ? 'ignore' : Buffer.from(given.input),
+        'pipe',
+        'pipe',
+        given.third === undefined ? 'ignore' : Buffer.from(given.third),
+      ],
+    })
+  }
+
+  /** Starts the program and waits for its end; the words alone, no passphrase. */
+  async bare(words: readonly string[], given: Given = {}): Promise<Ended> {
+    const { exitCode, stdout, stderr } = await this.start(words, given)
+    return { exitCode, stdout, stderr }
+  }
+
+  /** The same with the passphrase and, but for `init`, in the project. */
+  async run(words: readonly string[], given: Given = {}): Promise<Ended> {
+    const where = words[0] === 'init' ? this.folder : this.project
+    return this.bare([...words, '--passphrase-file', this.passphraseFile], { cwd: where, ...given })
+  }
+
+  /** Makes workspace and project. */
+  async init(...more: readonly string[]): Promise<Ended> {
+    return this.run(['init', this.project, '--client', 'Beispiel GmbH', '--kdf', 'interactive', ...more])
+  }
+
+  /** Writes both files of the project. */
+  async configure(yaml: string, csv: string): Promise<void> {
+    await writeFile(join(this.project, 'project.yaml'), yaml)
+    await writeFile(join(this.project, 'mailboxes.csv'), csv)
+  }
+
+  /** Writes a Maildir of so many messages for an account, below the project. */
+  async fillMaildir(account: string, messages: number): Promise<void> {
+    const root = join(this.project, 'old', account)
+    for (const part of ['cur', 'new', 'tmp']) await mkdir(join(root, part), { recursive: true })
+    for (let i = 1; i <= messages; i++) {
+      const text = `From: a@example.com\r\nMessage-ID: <${i}.${account}@example.com>\r\nSubject: number ${i}\r\n\r\nHello ${i}\r\n`
+      await writeFile(join(root, 'cur', `${1_700_000_000 + i}.M${i}P1.example:2,S`), text)
+    }
+  }
+
+  async close(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** A project from one Maildir to another. */
+export const MAILDIR_YAML = `version: 1
+client: Beispiel GmbH
+source: { kind: maildir, path: "old/{account}" }
+destination: { kind: maildir, path: "new/{account}" }
+`

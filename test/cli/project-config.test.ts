@@ -1,0 +1,211 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatProblem } from '../../src/cli/config/problems.ts'
+import { readProjectConfig } from '../../src/cli/config/project-config.ts'
+import { projectTemplate } from '../../src/cli/config/project-template.ts'
+
+const GOOD = `version: 1
+client: Beispiel GmbH
+source:
+  kind: imap
+  host: imap.old.example.com
+  tls: { mode: implicit }
+  auth: { mode: password, credential: per-account }
+destination:
+  kind: maildir
+  path: "mail/{account}"
+mapping:
+  special_use: false
+  rules:
+    - { from: 'Old/Dr\\/Who', to: Projects }
+  exclude: [Trash]
+filters:
+  after: 2015-01-01
+  max_bytes: 50MiB
+limits:
+  accounts: 2
+  memory: 32MiB
+`
+
+async function problemsOf(text: string): Promise<readonly string[]> {
+  const { config, problems } = await readProjectConfig('project.yaml', text)
+  expect(config === null).toBe(problems.length > 0)
+  return problems.map((problem) => formatProblem(problem) + (problem.hint === null ? '' : ` (${problem.hint})`))
+}
+
+describe('project.yaml', () => {
+  it('is read with its defaults', async () => {
+    const { config, problems } = await readProjectConfig('project.yaml', GOOD)
+    expect(problems).toEqual([])
+    expect(config).toEqual({
+      client: 'Beispiel GmbH',
+      source: {
+        kind: 'imap',
+        host: 'imap.old.example.com',
+        port: 993,
+        tls: { mode: 'implicit', ca: null, pin: null },
+        auth: { mode: 'password', credential: 'per-account', username: null, authorize: null },
+      },
+      destination: { kind: 'maildir', path: 'mail/{account}' },
+      mailboxes: 'mailboxes.csv',
+      mapping: {
+        rules: [{ from: ['Old', 'Dr/Who'], to: ['Projects'] }],
+        include: [],
+        exclude: ['Trash'],
+        specialUse: false,
+      },
+      filters: { after: Date.UTC(2015, 0, 1), before: null, maxBytes: 52_428_800, skipDeleted: false },
+      limits: {
+        accounts: 2,
+        lanes: 4,
+        memoryBytes: 33_554_432,
+        connections: 4,
+        spoolThresholdBytes: 16_777_216,
+      },
+    })
+  })
+
+  it('is good as init writes it, whatever the client is called', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ minLength: 1, unit: 'grapheme' }), async (client) => {
+        fc.pre(client.trim() === client && !/\p{C}/u.test(client))
+        const { config, problems } = await readProjectConfig('project.yaml', projectTemplate(client))
+        expect(problems).toEqual([])
+        expect(config?.client).toBe(client)
+      }),
+    )
+  })
+
+  it('has only known keys in the lines that init comments out', async () => {
+    const uncommented = projectTemplate('x').replace(/^(\s*)# ((?:- )?[a-z_]+: *\S.*|rules:.*|- \{.*)$/gm, '$1$2')
+    const text = uncommented.replace('<SHA-256>', 'ab'.repeat(32)).replace(/^kind: maildir.*|^#? +path: .*$/gm, '')
+    expect(text).toContain('\n  spool_threshold: 16MiB')
+    expect(text).toContain('\n    username: "{account}"')
+    expect(await problemsOf(text)).toEqual([])
+  })
+
+  it('tells all that is wrong in one pass, each with its place', async () => {
+    const text = `version: 1
+clint: x
+source:
+  kind: imapp
+destination:
+  kind: imap
+  hots: foo
+  password: hunter2
+  tls: {mode: none, pin: abc}
+  auth: {mode: oauth, credential: per-account, username: "{acount}*{admin}"}
+filters:
+  after:
+  before: 2023-02-31
+  max_bytes: 12XB
+limits:
+  # accounts: 4
+mapping:
+  special_use: maybe
+  rules:
+    - {from: "A/*", to: B}
+    - {from: A, to: }
+    - from: A
+  include: x
+`
+    expect(await problemsOf(text)).toEqual([
+      'project.yaml:1:1: client is missing',
+      'project.yaml:2:1: unknown key "clint" (did you mean "client"?)',
+      'project.yaml:4:9: source.kind must be one of imap, maildir (did you mean "imap"?)',
+      'project.yaml:5:1: destination.host is missing',
+      'project.yaml:7:3: unknown key "hots" (did you mean "host"?)',
+      'project.yaml:8:3: "password": secrets do not belong into this file (use `sealpost credentials set NAME`)',
+      'project.yaml:9:26: destination.tls.pin: is not a SHA-256 in hex (64 digits) or base64',
+      'project.yaml:10:16: destination.auth.mode: oauth is not supported in this version; use mode: password',
+      'project.yaml:10:58: destination.auth.username: {acount} is not known here, only {account} and {admin}',
+      'project.yaml:12:3: filters.after: has no value',
+      'project.yaml:13:11: filters.before: "2023-02-31" is not a date (2024-01-31) or an instant (2024-01-31T12:00:00Z)',
+      'project.yaml:14:14: filters.max_bytes: "12XB" is not a size, such as 64MiB or 4096',
+      'project.yaml:18:16: mapping.special_use must be true or false',
+      'project.yaml:20:14: mapping.rules.1.from: a rule names one mailbox and covers what lies below it; write \\* for a star in a name',
+      'project.yaml:21:17: mapping.rules.2.to: has no value',
+      'project.yaml:22:7: mapping.rules.3.to is missing',
+      'project.yaml:22:13: a second rule for "A"',
+      'project.yaml:23:12: mapping.include must be a list',
+    ])
+  })
+
+  it.each([
+    ['', '1:1: the file is empty'],
+    ['- 1', '1:1: the file must be a map of keys'],
+    ['version: 2', '1:10: version 2 of this file is newer than this program (update sealpost)'],
+    ['version: 1\nversion: 1', '2:1: this key stands here a second time'],
+    ['a:\n\tb: 1', '2:1: a tab is not allowed as indentation; use blanks'],
+    ['a: 1\n---\nb: 2', '2:1: a second document begins here (---); only one is read'],
+  ])('says what is wrong with %j', async (text, message) => {
+    expect((await problemsOf(text))[0]).toBe(`project.yaml:${message}`)
+  })
+
+  it('names the line of a quote that is never closed', async () => {
+    const problems = await problemsOf('version: 1\nclient: "Acme\nsource: x\n')
+    expect(problems[0]).toMatch(/^project\.yaml:\d+:\d+: not valid YAML: /)
+  })
+
+  it.each([
+    ['tls: { mode: implicit }', 'tls: { mode: none }', /:6:16: mode: none would send passwords/],
+    [
+      'imap.old.example.com',
+      'imaps://imap.old.example.com',
+      /:5:9: source\.host: must be a host name, not an address/,
+    ],
+    ['imap.old.example.com', 'imap.example.com:993', /:5:9: source\.host: must be a host name without a port/],
+    ['accounts: 2', 'accounts: 0', /:20:13: limits\.accounts: must be a whole number from 1 to 64/],
+    ['memory: 32MiB', 'memory: 32MiB\n  spool_threshold: 33MiB', /:22:20: spool_threshold is larger than memory/],
+    ['max_bytes: 50MiB', 'before: 2014-01-01', /:18:11: before is not later than after/],
+    [
+      '"mail/{account}"',
+      '"mail/{admin}"',
+      /:10:9: destination\.path: \{admin\} is not known here, only \{account\}/,
+    ],
+    ['"mail/{account}"', '"mail/{account"', /:10:9: destination\.path: a brace stands alone/],
+    ['version: 1', 'version: 1\n__proto__: {a: 1}', /:2:1: unknown key "__proto__"/],
+  ])('refuses %s as %s', async (good, bad, message) => {
+    expect(GOOD).toContain(good)
+    const problems = await problemsOf(GOOD.replace(good, bad))
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toMatch(message)
+  })
+
+  it('allows no TLS on this machine only', async () => {
+    const local = GOOD.replace('imap.old.example.com', '127.0.0.1').replace('mode: implicit', 'mode: none')
+    expect(await problemsOf(local)).toEqual([])
+    expect(await problemsOf(local.replace('mode: none', 'mode: none, ca: x.pem'))).toEqual([
+      'project.yaml:6:26: ca means nothing with mode: none',
+    ])
+  })
+
+  it('names the line of an unknown key wherever it stands', async () => {
+    const lines = GOOD.trimEnd().split('\n')
+    // Between the keys of one block: after a line that opens none, with the indentation of the line before.
+    const places = lines.flatMap((line, index) => (/: \S/.test(line) && !line.includes('- {') ? [index] : []))
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...places), fc.stringMatching(/^zz[a-z]{1,8}$/), async (place, key) => {
+        const indent = /^ */.exec(lines[place] ?? '')?.[0] ?? ''
+        const text = [...lines.slice(0, place + 1), `${indent}${key}: 1`, ...lines.slice(place + 1)].join('\n')
+        const problems = await problemsOf(text)
+        expect(problems).toHaveLength(1)
+        expect(problems[0]).toMatch(
+          new RegExp(`^project\\.yaml:${place + 2}:${indent.length + 1}: unknown key "${key}"`),
+        )
+      }),
+    )
+  })
+
+  it('never throws, whatever the file holds', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 200 }), async (text) => {
+        const { config, problems } = await readProjectConfig('project.yaml', text)
+        expect(config).toBeNull()
+        expect(problems.length).toBeGreaterThan(0)
+        for (const { line, column } of problems) expect(Math.min(line ?? 0, column ?? 0)).toBeGreaterThan(0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -1,0 +1,69 @@
+import { chmod, cp, mkdir, mkdtemp, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { findProject, readRecord, writeProjectRecord } from '../../src/cli/project-folder.ts'
+
+let root: string
+let project: string
+
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'sealpost-folder-')))
+  project = await make('project', 'id-1')
+})
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true })
+})
+
+async function make(name: string, id: string): Promise<string> {
+  const path = join(root, name)
+  await mkdir(join(path, '.sealpost'), { recursive: true, mode: 0o700 })
+  await writeProjectRecord(path, { version: 1, id, client: 'x', created: '2026-01-01T00:00:00Z', place: path })
+  return path
+}
+
+describe('a project folder', () => {
+  it('is found where it was made, through a link too', async () => {
+    expect(await findProject(project)).toMatchObject({ path: project, movedFrom: null, record: { id: 'id-1' } })
+    await symlink(project, join(root, 'link'))
+    expect(await findProject(join(root, 'link'))).toMatchObject({ path: project, movedFrom: null })
+  })
+
+  it('may be moved, and says so once', async () => {
+    const moved = join(root, 'moved')
+    await rename(project, moved)
+    expect(await findProject(moved)).toMatchObject({ path: moved, movedFrom: project })
+    expect(await findProject(moved)).toMatchObject({ path: moved, movedFrom: null })
+  })
+
+  it('is refused as a copy while the original stands, and the original goes on', async () => {
+    const copy = join(root, 'copy')
+    await cp(project, copy, { recursive: true })
+    await expect(findProject(copy)).rejects.toMatchObject({ kind: 'policy', code: 'COPIED_PROJECT' })
+    expect(await findProject(project)).toMatchObject({ movedFrom: null })
+    await rm(project, { recursive: true })
+    expect(await findProject(copy)).toMatchObject({ movedFrom: project })
+  })
+
+  it('may take the place of another project that moved away', async () => {
+    const other = await make('other', 'id-2')
+    await rename(project, join(root, 'away'))
+    await rename(other, project)
+    expect(await findProject(project)).toMatchObject({ record: { id: 'id-2' } })
+    expect(await findProject(join(root, 'away'))).toMatchObject({ record: { id: 'id-1' } })
+  })
+
+  it('is refused when other users can read it', async () => {
+    await chmod(join(project, '.sealpost'), 0o755)
+    await expect(findProject(project)).rejects.toMatchObject({ kind: 'policy' })
+    await chmod(join(project, '.sealpost'), 0o700)
+    await chmod(join(project, '.sealpost', 'project.json'), 0o644)
+    await expect(findProject(project)).rejects.toMatchObject({ kind: 'policy' })
+  })
+
+  it('is clearly not there', async () => {
+    await expect(findProject(root)).rejects.toMatchObject({ kind: 'config', code: 'NO_PROJECT' })
+    await expect(findProject(join(root, 'nowhere'))).rejects.toMatchObject({ kind: 'config' })
+    expect(await readRecord(root)).toBeNull()
+  })
+})
