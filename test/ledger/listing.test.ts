@@ -112,6 +112,17 @@ describe('a listing', () => {
     expect(thrownBy(() => ledger.addListed(inbox.id, 0, [])).kind).toBe('bug')
   })
 
+  it('lets a row in flight that vanished be decided, and then be gone', () => {
+    const { ledger, inbox } = createFixture()
+    const [id = 0] = list(ledger, inbox.id, ['1'])
+    ledger.intend([intent(id)], POSITION)
+    ledger.markGone(inbox.id, ['1'])
+    ledger.revert([id])
+    expect(ledger.message(id)).toMatchObject({ state: 'discovered', gone: true })
+    ledger.endListing(inbox.id, ledger.beginListing(inbox.id), 'c', true)
+    expect(ledger.message(id).state).toBe('expunged')
+  })
+
   it('brings back what was thought gone', () => {
     const { ledger, inbox } = createFixture()
     const [landed = 0, expunged = 0, present = 0, skipped = 0] = list(ledger, inbox.id, ['1', '2', '3', '4'])

@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -235,6 +236,36 @@ describe('an encrypted database', () => {
   it('says config for a folder that is not there', () => {
     const error = thrownBy(() => openTest(MIGRATIONS, join(folder, 'none', 'test.db')))
     expect(error).toMatchObject({ kind: 'config', code: 'ENOENT' })
+  })
+})
+
+describe('a full disk', () => {
+  it('is said in one line, and what was written before is kept', ({ skip }) => {
+    const small = join(folder, 'small')
+    mkdirSync(small)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', small], { stdio: 'ignore' })
+    } catch {
+      skip('no right to mount a small file system')
+    }
+    try {
+      const at = join(small, 'test.db')
+      const db = openTest(MIGRATIONS, at)
+      fill(db, 100)
+      const error = thrownBy(() => {
+        try {
+          fill(db, 20_000)
+        } catch (thrown) {
+          throw toDatabaseError(thrown, 'ledger: land')
+        }
+      })
+      expect(error).toMatchObject({ kind: 'config', code: 'ENOSPC', message: 'ledger: land: the disk is full' })
+      db.close()
+      expect(openTest(MIGRATIONS, at).prepare('SELECT count(*) FROM note').pluck().get()).toBe(100)
+    } finally {
+      for (const db of opened.splice(0)) db.close()
+      execFileSync('umount', [small])
+    }
   })
 })
 
