@@ -1,5 +1,6 @@
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Position } from '../../src/core/connector.ts'
+import type { Mailbox } from '../../src/core/mail.ts'
 import type { Limits } from './config.ts'
 import type { Connection } from './connection.ts'
 import type { Namespace } from './wire-name.ts'
@@ -16,8 +17,10 @@ export interface Context {
   readonly validities: Map<string, string>
   /** What is selected now; null before the first, and after a failed one. */
   selected: Selection | null
-  /** Which messages of one mailbox are announced as large, for UIDs below `below`. */
-  sizes: SizeBook | null
+  /** By wire name, which messages are announced as large; shared by the account's sessions, like `validities`. */
+  readonly sizes: Map<string, SizeBook>
+  /** Mailboxes that this session has seen selectable, by wire name; null before it looked. */
+  known: Map<string, Mailbox> | null
   /** Where the session's own last append to a mailbox left UIDNEXT; used once by `position`. */
   readonly positions: Map<string, Position>
   /** What mailboxes keep of flags, by wire name. */
@@ -26,8 +29,8 @@ export interface Context {
 
 /** What is known of the sizes in one mailbox. */
 export interface SizeBook {
-  readonly name: string
   readonly validity: string
+  /** Messages with lower UIDs have been looked at. */
   below: number
   readonly large: Set<number>
 }

@@ -88,11 +88,23 @@ async function readSet(
     else if (features.binary && body.includes(MASKED_NUL)) suspects.set(uid, body)
     else queue.push({ kind: 'whole', key: String(uid), body }, body.length)
   }
-  await selectSeeing(context, mailbox, false, Math.max(...open), signal)
   const options = { onRow, literalLimit: limits.largeMessageBytes }
-  const reply = await connection.run([`UID FETCH ${set.text} (UID BODY.PEEK[])`], options, signal)
-  if (reply.status !== 'OK' && !isAboutExpunged(reply.code, reply.text)) {
-    throw refusalOf(reply, 'imap: reading messages')
+  const read = async (text: string): Promise<void> => {
+    const reply = await connection.run([`UID FETCH ${text} (UID BODY.PEEK[])`], options, signal)
+    if (reply.status !== 'OK' && !isAboutExpunged(reply.code, reply.text)) {
+      throw refusalOf(reply, 'imap: reading messages')
+    }
+  }
+  await selectSeeing(context, mailbox, false, Math.max(...open), signal)
+  await read(set.text)
+  if (open.size > 0) {
+    // What is taken for gone is never moved: the server is made to look again first.
+    await connection.expectOk(['NOOP'], {}, 'imap: looking again', signal)
+    for (const { text } of uidSets(
+      [...open].sort((a, b) => a - b),
+      MAX_MESSAGES,
+    ))
+      await read(text)
   }
   for (const uid of open) queue.push({ kind: 'gone', key: String(uid) }, 0)
   if (suspects.size > 0) await unmask(context, suspects, queue, signal)

@@ -3,7 +3,7 @@ import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
 import { capabilitiesOf, enableFeatures, namingOf, readNamespace } from './capabilities.ts'
 import { limitsOf, type ImapEndConfig } from './config.ts'
-import { Turns, type Context } from './context.ts'
+import { Turns, type Context, type SizeBook } from './context.ts'
 import { openConnection } from './login.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
@@ -15,24 +15,27 @@ import { destinationSession, sourceSession } from './session.ts'
 export function createImapConnector(config: ImapEndConfig): Connector {
   assertTransportAllowed(config.tls, config.host)
   const limits = limitsOf(config)
-  const validities = new Map<string, Map<string, string>>()
+  const accounts = new Map<string, Pick<Context, 'validities' | 'sizes'>>()
   const open = async (account: string, signal: AbortSignal) => {
     try {
       const connection = await openConnection(config, limits, account, signal)
       try {
         const { features, utf8 } = await enableFeatures(connection, signal)
         const namespace = await readNamespace(connection, utf8, signal)
-        const known = validities.get(account) ?? new Map<string, string>()
-        validities.set(account, known)
+        const shared = accounts.get(account) ?? {
+          validities: new Map<string, string>(),
+          sizes: new Map<string, SizeBook>(),
+        }
+        accounts.set(account, shared)
         const context: Context = {
           connection,
           limits,
           namespace,
           features,
           turns: new Turns(),
-          validities: known,
+          ...shared,
           selected: null,
-          sizes: null,
+          known: null,
           positions: new Map(),
           flagsKept: new Map(),
         }

@@ -1,19 +1,19 @@
 import { SealpostError } from '../../src/core/errors.ts'
-import type { Body, Mailbox } from '../../src/core/mail.ts'
-import type { Context } from './context.ts'
+import type { Body, Listed, Mailbox } from '../../src/core/mail.ts'
+import type { Context, SizeBook } from './context.ts'
 import { isUnmasked, MASKED_NUL } from './binary-form.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { refusalOf } from './response-codes.ts'
 import { searchUids } from './search.ts'
-import { select, selectSeeing } from './selection.ts'
+import { select, selectSeeing, type Selection } from './selection.ts'
 
 /** The largest size that a message can have on any server: what bounds the search for the real one. */
 const MAX_BYTES = 2 ** 40
 
 /**
- * Which of these messages are announced as large. One search a mailbox and session answers for all that were there
- * then; later ones are asked for by themselves. A server that refuses it is taken at its literals: a large one is
- * passed over as it comes and then read in ranges.
+ * Which of these messages are announced as large. What listings have shown is known; for the rest one search answers,
+ * once. A server that refuses it is taken at its literals: a large one is passed over as it comes and then read in
+ * ranges.
  */
 export async function findLarge(
   context: Context,
@@ -23,24 +23,43 @@ export async function findLarge(
 ): Promise<readonly number[]> {
   const last = uids[uids.length - 1]
   if (last === undefined) return []
-  const selection = await select(context, mailbox, { write: false, fresh: false }, signal)
-  let book = context.sizes
-  if (book?.name !== selection.name || book.validity !== selection.validity) {
-    book = { name: selection.name, validity: selection.validity, below: 1, large: new Set() }
-    context.sizes = book
-  }
+  const selection = await selectSeeing(context, mailbox, false, last, signal)
+  const book = sizeBook(context, mailbox.name, selection.validity)
   if (last >= book.below) {
-    const criteria = `UID ${book.below}:${Math.max(last, (selection.next ?? 1) - 1)}`
-    const larger = `${criteria} LARGER ${context.limits.largeMessageBytes}`
+    const end = Math.max(last, (selection.next ?? 1) - 1)
+    const larger = `UID ${book.below}:${end} LARGER ${context.limits.largeMessageBytes}`
     const found = await searchUids(context, larger, signal).catch((error: unknown) => {
       if (error instanceof SealpostError && error.kind === 'rejected') return []
       throw error
     })
     for (const uid of found) book.large.add(uid)
-    book.below = Math.max(last + 1, selection.next ?? 1)
+    book.below = end + 1
   }
   const { large } = book
   return uids.filter((uid) => large.has(uid))
+}
+
+/** Takes note of a listing that went on where the last one ended: all there is from `low` to `high` is in it. */
+export function noteSizes(
+  context: Context,
+  selection: Selection,
+  low: number,
+  high: number,
+  listed: readonly Listed[],
+): void {
+  const book = sizeBook(context, selection.name, selection.validity)
+  if (low > book.below) return
+  for (const { key, bytes } of listed) if (bytes > context.limits.largeMessageBytes) book.large.add(Number(key))
+  book.below = Math.max(book.below, high + 1)
+}
+
+function sizeBook(context: Context, name: string, validity: string): SizeBook {
+  let book = context.sizes.get(name)
+  if (book?.validity !== validity) {
+    book = { validity, below: 1, large: new Set() }
+    context.sizes.set(name, book)
+  }
+  return book
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Cursor, Page } from '../../src/core/connector.ts'
 import type { FlagState, Listed, Mailbox } from '../../src/core/mail.ts'
 import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
+import { noteSizes } from './large-body.ts'
 import type { Untagged } from './response.ts'
 import { searchUids } from './search.ts'
 import { select, type Selection } from './selection.ts'
@@ -122,8 +123,8 @@ async function* listRange(
 ): AsyncGenerator<Page> {
   if (high < low || messages === 0) return
   const windows = await windowsOf(context, mailbox, low, high, messages, signal)
-  const read = (set: string): Promise<Listed[]> =>
-    context.turns.take(() => readWindow(context, mailbox, set, low, high, signal))
+  const read = (window: Window): Promise<Listed[]> =>
+    context.turns.take(() => readWindow(context, mailbox, window, signal))
   let coming = windows[0] === undefined ? null : read(windows[0])
   for (let index = 0; coming !== null; index++) {
     const listed = await coming
@@ -134,6 +135,13 @@ async function* listRange(
   }
 }
 
+/** A part of a listing: the messages that there are from `low` to `high`. */
+interface Window {
+  readonly set: string
+  readonly low: number
+  readonly high: number
+}
+
 async function windowsOf(
   context: Context,
   mailbox: Mailbox,
@@ -141,28 +149,29 @@ async function windowsOf(
   high: number,
   messages: number,
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<readonly Window[]> {
   const window = perCommand(context, WINDOW)
-  if (messages <= window || high - low < window) return [`${low}:${high}`]
+  if (messages <= window || high - low < window) return [{ set: `${low}:${high}`, low, high }]
   const uids = await context.turns.take(async () => {
     await select(context, mailbox, { write: false, fresh: false }, signal)
     return searchUids(context, low === 1 ? 'ALL' : `UID ${low}:${high}`, signal)
   })
-  return uidSets(
-    uids.filter((uid) => uid >= low && uid <= high),
-    window,
-  ).map((set) => set.text)
+  const within = uids.filter((uid) => uid >= low && uid <= high)
+  const sets = uidSets(within, window)
+  return sets.map(({ text, uids: named }, index) => ({
+    set: text,
+    low: index === 0 ? low : (named[0] ?? low),
+    high: (sets[index + 1]?.uids[0] ?? high + 1) - 1,
+  }))
 }
 
 async function readWindow(
   context: Context,
   mailbox: Mailbox,
-  set: string,
-  low: number,
-  high: number,
+  { set, low, high }: Window,
   signal: AbortSignal,
 ): Promise<Listed[]> {
-  await select(context, mailbox, { write: false, fresh: false }, signal)
+  const selection = await select(context, mailbox, { write: false, fresh: false }, signal)
   const listed: Listed[] = []
   const onRow = (row: FetchRow): void => {
     const { uid, bytes, internalDate, flags } = row
@@ -172,6 +181,7 @@ async function readWindow(
     listed.push({ key: String(uid), bytes, internalDate, flags })
   }
   await context.connection.expectOk([`UID FETCH ${set} ${ALL_ITEMS}`], { onRow }, 'imap: listing messages', signal)
+  noteSizes(context, selection, low, high, listed)
   return listed
 }
 

@@ -123,7 +123,9 @@ export async function ensureMailbox(
   const meant = canonicalPath(path, naming)
   checkName(meant, naming)
   const name = wireNameOf(meant, context.namespace)
-  const before = await findByName(context, name, signal)
+  // All are looked at once: most of what an account needs is there, or is asked for again and again.
+  context.known ??= new Map((await listMailboxes(context, signal)).map((mailbox) => [mailbox.name, mailbox]))
+  const before = context.known.get(name)
   if (before?.selectable === true) return before
   let refusal = await create(context, name, specialUse, signal)
   if (refusal !== null && meant.length > 1) {
@@ -134,7 +136,10 @@ export async function ensureMailbox(
     refusal = await create(context, name, specialUse, signal)
   }
   const after = await findByName(context, name, signal)
-  if (after?.selectable === true) return after
+  if (after?.selectable === true) {
+    context.known.set(name, after)
+    return after
+  }
   throw (
     refusal ??
     new SealpostError('rejected', 'imap: the server made another mailbox than the one asked for', {

@@ -220,6 +220,29 @@ describe('bodies from a scripted server', () => {
     ])
   })
 
+  it('a message is gone only when the server has been made to look again', async () => {
+    let asked = 0
+    let looked = false
+    const server = await startScriptedImap({
+      answer: ({ tag, text }) => {
+        if (text.startsWith('UID SEARCH')) return ['* SEARCH', `${tag} OK done`]
+        if (text === 'NOOP') looked = true
+        if (!text.startsWith('UID FETCH')) return undefined
+        asked++
+        return looked && asked > 1
+          ? ['* 1 FETCH (UID 5 BODY[] {4}', 'late)', `${tag} OK done`]
+          : [`${tag} OK done`]
+      },
+    })
+    const session = await clearConnector(server.port, 'x').openSource('a', quiet)
+    const [inbox] = await collect(session.listMailboxes(quiet))
+    if (inbox === undefined) throw new Error('no inbox')
+    const answers = await collect(session.fetch(inbox, ['5', '6'], quiet))
+    expect(answers.map(({ kind, key }) => `${kind} ${key}`)).toEqual(['whole 5', 'gone 6'])
+    await session.close()
+    await server.stop()
+  })
+
   it('0x80 stays where BINARY says something else', async () => {
     const lines = ['* 1 FETCH (UID 5 BODY[] {3}', 'a\x80b)']
     expect(await fetching(lines, 'BINARY')).toEqual([{ kind: 'whole', text: 'a\x80b' }])

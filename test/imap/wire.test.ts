@@ -102,6 +102,31 @@ describe.skipIf(why !== null)(`what is sent ${why ?? ''}`, () => {
     ])
   })
 
+  it('reading what was listed is one command a listing and one a fetch, in any session of the account', async () => {
+    const commands = await relayed(async () => {
+      const connector = clearConnector(relay.port, server.password, { largeMessageBytes: 200_000 })
+      const lister = await connector.openSource(ANNA, quiet)
+      const [box] = (await collect(lister.listMailboxes(quiet))).filter(({ path }) => path[0] === 'Read me')
+      if (box === undefined) throw new Error('no mailbox')
+      await collect(lister.listMessages(box, null, quiet))
+      const lane = await connector.openSource(ANNA, quiet)
+      expect(await collect(lane.fetch(box, ['2'], quiet))).toHaveLength(1)
+      expect((await collect(lane.fetch(box, ['3'], quiet)))[0]?.kind).toBe('large')
+      await lane.close()
+      await lister.close()
+    })
+    const words = commands.filter((command) => /^(EXAMINE|UID)/.test(command))
+    expect(words).toEqual([
+      'EXAMINE "Read me"',
+      'UID FETCH 1:3 (UID FLAGS INTERNALDATE RFC822.SIZE)',
+      'EXAMINE "Read me"',
+      'UID FETCH 2 (UID BODY.PEEK[])',
+      'UID FETCH 2 (UID BINARY.PEEK[])',
+      'UID FETCH 3 (UID RFC822.SIZE)',
+      expect.stringMatching(/^UID FETCH 3 \(UID BODY\.PEEK\[\]<\d+\.2>\)$/),
+    ])
+  })
+
   it('a batch is one command without waiting, and the next position costs none', async () => {
     const commands = await relayed(async () => {
       const session = await clearConnector(relay.port, server.password).openDestination(ANNA, quiet)
