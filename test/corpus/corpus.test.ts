@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compareStores } from '../../scripts/sample/compare.ts'
@@ -25,7 +25,7 @@ interface RunFinished {
 interface Verification {
   readonly level: string
   readonly checked: number
-  readonly findings: readonly { readonly class: string; readonly check: string }[]
+  readonly findings: readonly { readonly class: string; readonly check: string; readonly mailbox: string }[]
 }
 
 /** The mail as it has to lie at the destination. */
@@ -119,5 +119,25 @@ describe.skipIf(reason !== null)('real mail, from Dovecot to Dovecot over TLS', 
     })
     const { missing, extra } = compareStores(asMoved(messages), await stage.readDestination())
     expect({ missing, extra }).toEqual({ missing: [], extra: [] })
+  })
+
+  it('finds what somebody changes at the destination afterwards', { timeout: 5 * MINUTES }, async () => {
+    const [changed, removed, flagged] = await stage.destinationFiles()
+    if (changed === undefined || removed === undefined || flagged === undefined) throw new Error('no files')
+    const bytes = await readFile(changed)
+    bytes[bytes.length - 3] = (bytes[bytes.length - 3] ?? 0) ^ 1
+    await writeFile(changed, bytes)
+    await rm(removed)
+    await rename(flagged, flagged.replace(/:2,.*/, ':2,'))
+
+    const finished = await stage.run('verify', '--level', 'full', '--json')
+    const { findings } = JSON.parse(finished.stdout) as Verification
+    expect(findings.map(({ class: found, check }) => `${found} ${check}`).sort()).toEqual([
+      'open digest',
+      'open flags',
+      'open missing',
+    ])
+    expect(findings.every(({ mailbox }) => mailbox === 'Projekte')).toBe(true)
+    expect(finished.exitCode).toBe(3)
   })
 })

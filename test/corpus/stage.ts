@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { giveTo, readMaildir, writeMaildir, type StoredMessage } from '../../scripts/sample/maildir.ts'
@@ -12,6 +12,8 @@ export interface Stage {
   /** What lies in the account at each end, read from the server's files. */
   readSource(): Promise<StoredMessage[]>
   readDestination(): Promise<StoredMessage[]>
+  /** Files of messages in the mailbox `Projekte` at the destination, with flags. */
+  destinationFiles(): Promise<string[]>
   /** Runs the program in the project's folder. */
   run(...words: readonly string[]): Promise<Finished>
   close(): Promise<void>
@@ -57,6 +59,11 @@ export async function setStage(messages: readonly StoredMessage[]): Promise<Stag
     project,
     readSource: () => readMaildir(from, 'fs'),
     readDestination: () => readMaildir(destination.mailFolder(DESTINATION_ACCOUNT), 'maildir++'),
+    destinationFiles: async () => {
+      const folder = join(destination.mailFolder(DESTINATION_ACCOUNT), '.Projekte', 'cur')
+      const names = await readdir(folder)
+      return names.filter((name) => /:2,.*[A-Z]/.test(name)).map((name) => join(folder, name))
+    },
     run: (...words) => start(project, words),
     close: async () => {
       await Promise.all([source.stop(), destination.stop()])
