@@ -181,6 +181,19 @@ describe('a Maildir as a destination', () => {
     expect((await session.setFlags(inbox, [refused], quiet)).map(({ flag }) => flag)).toEqual(refused.add)
   })
 
+  it('has a letter for forwarded when all others are taken', async () => {
+    const maildir = await makeMaildir()
+    const taken = Array.from({ length: 26 }, (_, i) => `${i} K${i}\n`).join('')
+    await writeFile(join(maildir.root, 'dovecot-keywords'), taken)
+    await maildir.deposit('cur/1400000001.a:2,', 'Subject: a\n\n')
+    const session = await maildir.destination()
+    const inbox = await findMailbox(session, INBOX)
+    const change = { key: '1400000001.a', add: ['$Forwarded', 'Other', 'k25'], remove: [] }
+    expect((await session.setFlags(inbox, [change], quiet)).map(({ flag }) => flag)).toEqual(['Other'])
+    expect(await maildir.names('cur')).toEqual(['1400000001.a:2,Pz'])
+    expect((await flagsOf(session, inbox, [change.key])).get(change.key)).toEqual(['$Forwarded', 'K25'])
+  })
+
   it('translates keywords when it moves, and moves nothing whose keywords would be lost', async () => {
     const maildir = await makeMaildir()
     const session = await maildir.destination()

@@ -128,6 +128,22 @@ describe('a Maildir as a source', () => {
     expect((await list(session, inbox, null)).pages.at(-1)).toMatchObject({ kind: 'end', complete: true })
   })
 
+  it('promises nothing about a folder that changed within the last tick of its clock', async () => {
+    const maildir = await makeMaildir()
+    let file = await maildir.deposit('cur/1400000001.a.x:2,', 'Subject: a\n\n')
+    const clock = {
+      ...systemClock,
+      sleep: async () => {
+        const next = file.endsWith('S') ? file.slice(0, -1) : `${file}S`
+        await rename(file, next)
+        file = next
+      },
+    }
+    const session = await maildir.source({ clock })
+    const { pages } = await list(session, await findMailbox(session, INBOX), null)
+    expect(pages.at(-1)).toMatchObject({ kind: 'end', complete: false })
+  })
+
   it('calls nothing gone in a folder that does not stand still', async () => {
     const maildir = await makeMaildir()
     for (let number = 0; number < 500; number++)
