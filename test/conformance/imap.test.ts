@@ -21,7 +21,8 @@ function dovecotHarness(
     bodies: 'exact',
     keepsNul: true,
     skips: {
-      'internal dates are kept as claimed': 'Dovecot stores a date to come as now: test/imap/dates.test.ts',
+      'internal dates are kept as claimed':
+        'Dovecot stores a date to come as now: test/imap/append.test.ts has dates',
     },
     ...rest,
     setup: async (wish) => {
