@@ -90,7 +90,8 @@ async function measure(
   await flow.connect()
   await flow.mailboxOpen(mailbox.name, { readOnly: true })
   await timed(`${name}: fetch, library alone`, megabytes, count, async () => {
-    for await (const message of flow.fetch('1:*', { uid: true, source: true })) void message
+    for await (const message of flow.fetch('1:*', { uid: true, source: true }))
+      if (message.uid === 0) throw new Error('no UID')
   })
   await flow.logout()
 }
