@@ -172,6 +172,12 @@ export function errorDocument(error: SealpostError): object {
   }
 }
 
+/** A failure of one account among others, on one line: what went wrong, what the server said, what to do. */
+export function failureText(error: SealpostError): string {
+  const server = error.serverText === undefined ? '' : ` (server: ${error.serverText})`
+  return sentences(`${error.message}${server}`, error.hint)
+}
+
 /** `What went wrong. What to do.` as two sentences. */
 export function sentences(message: string, hint: string | undefined): string {
   const first = endsSentence(message) ? message : `${message}.`

@@ -3,6 +3,7 @@ import { SealpostError } from '../core/errors.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addExceptions } from './commands/exceptions.ts'
 import { addInit } from './commands/init.ts'
+import { addIntake } from './commands/intake.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRetry, addRun } from './commands/run.ts'
 import { addStatus } from './commands/status.ts'
@@ -49,6 +50,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addUnlock(program, start)
   addLock(program, start)
   addCredentials(program, start)
+  addIntake(program, start)
   addPlan(program, start)
   addRun(program, start)
   addStatus(program, start)

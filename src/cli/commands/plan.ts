@@ -7,7 +7,7 @@ import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { accountOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
-import { errorDocument, sentences, type Output } from '../output.ts'
+import { errorDocument, failureText, type Output } from '../output.ts'
 import { formatCount } from '../progress-text.ts'
 import { table } from '../table.ts'
 
@@ -55,7 +55,7 @@ function showAccount(planned: PlannedPair, output: Output): void {
   const { pair, error } = planned
   output.line(output.paint('bold', `${pair.source} -> ${pair.destination}`))
   if (error !== null) {
-    output.warn(`${pair.source}: ${sentences(error.message, error.hint)}`)
+    output.warn(`${pair.source}: ${failureText(error)}`)
     return
   }
   const rows = planned.mailboxes.map((mailbox) => [

@@ -9,7 +9,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { OpenProject } from '../open-project.ts'
 import { accountOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
-import { errorDocument, sentences } from '../output.ts'
+import { errorDocument, failureText } from '../output.ts'
 import { formatCount } from '../progress-text.ts'
 import { showPlan } from './plan.ts'
 
@@ -93,7 +93,7 @@ function report(
   const { totals, seconds } = outcome
   const failures = outcome.pairs.flatMap(({ pair, error }) => (error === null ? [] : [{ pair, error }]))
   const bytes = totals.landedBytes - before.landedBytes
-  for (const { pair, error } of failures) output.warn(`${pair.source}: ${sentences(error.message, error.hint)}`)
+  for (const { pair, error } of failures) output.warn(`${pair.source}: ${failureText(error)}`)
   const landed = totals.landed - before.landed
   const adopted = totals.existing - before.existing
   output.line(

@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { findingDocument, findingLine } from '../findings.ts'
 import { accountOption } from '../options.ts'
 import { failureCode, isOpen } from '../outcome.ts'
-import { errorDocument, sentences } from '../output.ts'
+import { errorDocument, failureText } from '../output.ts'
 import { formatCount } from '../progress-text.ts'
 
 interface VerifyOptions {
@@ -54,8 +54,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       context.stop,
     )
     const { level, checked, findings, failures } = outcome
-    for (const { pair, error } of failures)
-      output.warn(`${pair.destination}: ${sentences(error.message, error.hint)}`)
+    for (const { pair, error } of failures) output.warn(`${pair.destination}: ${failureText(error)}`)
     for (const finding of findings.slice(0, MAX_SHOWN)) output.line(findingLine(finding, ledger))
     if (findings.length > MAX_SHOWN)
       output.line(`… and ${formatCount(findings.length - MAX_SHOWN)} more (--json shows all)`)
