@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 // What both commands of the README do before anything else. Plain JavaScript on Node's own modules alone, because
 // nothing is installed yet when it runs (docs/decisions/0001-tools.md).
 import { spawnSync } from 'node:child_process'
@@ -99,9 +100,28 @@ function brokenDatabase() {
 export function build() {
   say('tsc -p tsconfig.build.json')
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])
+  bundleBrowserScripts()
   removeOrphans(join(root, 'dist'))
   const main = join(root, 'dist', 'src', 'cli', 'main.js')
   if (existsSync(main)) chmodSync(main, 0o755)
+}
+
+/** Pages for clients carry their script within them: each is bundled into one file with what it imports. */
+function bundleBrowserScripts() {
+  const folder = join('vault', 'browser')
+  const scripts = readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts'))
+  say(`esbuild ${folder}`)
+  const esbuild = /** @type {typeof import('esbuild')} */ (createRequire(import.meta.url)('esbuild'))
+  esbuild.buildSync({
+    absWorkingDir: root,
+    entryPoints: scripts.map((name) => join(folder, name)),
+    outdir: join('dist', folder),
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    charset: 'utf8',
+  })
 }
 
 /** @param {string} folder */

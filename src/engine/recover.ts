@@ -44,6 +44,10 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
       await lane.pair.noteDeath(error, lane.stop)
       if (alone) suspect(work, trouble.rows)
       else queue.unshift(...trouble.rows.map((row) => [row]))
+    } else if (isKind(error, 'rejected', 'corrupt')) {
+      // The source cannot hand it over. One such message must not keep the others.
+      if (!alone) queue.unshift(...halves(trouble.rows))
+      else for (const row of trouble.rows) quarantine(lane, work, row.id, reasonOf('unreadable', error))
     } else throw error
   }
 }

@@ -123,6 +123,23 @@ describe('messages that kill the connection', () => {
   })
 })
 
+describe('a message that the source cannot hand over', () => {
+  it.each(['rejected', 'corrupt'] as const)('is quarantined alone (%s)', async (kind) => {
+    const fixture = filled(30)
+    fixture.sourceOptions = {
+      onStep: (step) => {
+        if (step.op === 'body' && step.phase === 'before' && step.keys.includes('12')) {
+          throw new SealpostError(kind, 'the file is no message')
+        }
+      },
+    }
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(nonZero(totals)).toEqual({ source: 30, landed: 29, quarantined: 1 })
+    expect(fixture.ledger.exceptions(null, 0, 10)[0]?.reason?.code).toBe('unreadable')
+  })
+})
+
 /** `npm run test:crash` kills at every step; `npm test` at every seventh. */
 const STRIDE = process.env['CRASH_STEPS'] === 'all' ? 1 : 7
 
