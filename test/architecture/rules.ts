@@ -35,7 +35,6 @@ export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
   ['zod', 'src/cli'],
   ['csv-parse', 'src/cli'],
   ['commander', 'src/cli'],
-  ['@inquirer/prompts', 'src/cli'],
   ['env-paths', 'src/cli'],
 ])
 
