@@ -3,7 +3,7 @@ import type { Capabilities } from '../../src/core/connector.ts'
 import type { MailboxNaming } from '../../src/core/mail.ts'
 import type { ImapEndConfig, Limits } from './config.ts'
 import type { Connection } from './connection.ts'
-import type { Features } from './context.ts'
+import type { Context, Features } from './context.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Token, type Untagged } from './response.ts'
 import { isBelowInbox, type Namespace } from './wire-name.ts'
@@ -93,10 +93,14 @@ export function namingOf(namespace: Namespace): MailboxNaming {
   }
 }
 
-/** What the engine is told about a session. */
+/**
+ * What the engine is told about a session. `keywords` turns to `none` when a mailbox was seen that takes no new ones:
+ * the engine then appends with system flags alone and tries each keyword by `setFlags`, which says what is refused.
+ */
 export function capabilitiesOf(
   connection: Connection,
   features: Features,
+  flagsKept: Context['flagsKept'],
   config: ImapEndConfig,
   limits: Limits,
 ): Capabilities {
@@ -109,7 +113,9 @@ export function capabilitiesOf(
     maxMessageBytes: connection.numberOf('APPENDLIMIT'),
     keepsBytes: config.keepsBytes ?? !/Microsoft Exchange/i.test(connection.greeting),
     keepsInternalDate: true,
-    keywords: 'any',
+    get keywords() {
+      return [...flagsKept.values()].every(({ anyKeyword }) => anyKeyword) ? 'any' : 'none'
+    },
     labels: false,
     keyOnAppend: features.uidPlus,
     delta: features.condstore ? 'modseq' : 'scan',

@@ -21,6 +21,9 @@ export interface Output {
   readonly handingOver: () => void
 }
 
+/** What is thrown when the socket goes away in the middle of a command. */
+export const SOCKET_CLOSED = new Error('the connection is closed')
+
 const BLOCK_BYTES = 128 * 1024
 /** Literals from here on are written as they are; smaller ones are gathered into blocks. */
 const OWN_WRITE_BYTES = 32 * 1024
@@ -85,7 +88,7 @@ export async function writeCommand(
 
 function writeAll(output: Output, bytes: Uint8Array): Promise<void> | undefined {
   const { socket, progress } = output
-  if (socket.destroyed) return Promise.reject(new Error('the connection is closed'))
+  if (socket.destroyed) return Promise.reject(SOCKET_CLOSED)
   if (socket.write(bytes)) {
     progress()
     return undefined
@@ -102,7 +105,7 @@ function writeAll(output: Output, bytes: Uint8Array): Promise<void> | undefined 
     }
     const onClose = (): void => {
       done()
-      reject(new Error('the connection is closed'))
+      reject(SOCKET_CLOSED)
     }
     socket.on('drain', onDrain)
     socket.on('close', onClose)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { isKind, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
-import { writeCommand, type LiteralMode, type Part } from './command-writer.ts'
+import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
+import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Flow } from './flow.ts'
 import { Framer } from './framer.ts'
@@ -20,6 +20,8 @@ export interface CommandOptions {
 }
 
 const MAX_FORWARD_BYTES = 8 * 1024 * 1024
+/** Of a literal that is no body: names, headers. */
+const MAX_LITERAL_BYTES = 64 * 1024 * 1024
 
 /**
  * One logged-in connection. Commands run one at a time; the library keeps tags, replies and BYE, the framer takes the
@@ -39,6 +41,8 @@ export class Connection {
   #lost: SealpostError | null = null
   #lastProgress = 0
   #paused = false
+  /** The library's parser lags behind. */
+  #draining = false
 
   constructor(flow: Flow, clock: Clock, idleMs: number) {
     this.#flow = flow
@@ -102,7 +106,7 @@ export class Connection {
     if (!this.alive) throw this.#lost ?? this.#lostError()
     if (this.#running !== null) throw new SealpostError('bug', 'imap: two commands at once')
     this.#running = options
-    this.#framer.literalLimit = options.literalLimit ?? Infinity
+    this.#framer.literalLimit = options.literalLimit ?? MAX_LITERAL_BYTES
     this.#lastReply = null
     const onAbort = (): void => this.destroy(new SealpostError('cancelled', 'interrupted'))
     signal.addEventListener('abort', onAbort, { once: true })
@@ -113,7 +117,7 @@ export class Connection {
       stopWatching()
       signal.removeEventListener('abort', onAbort)
       this.#running = null
-      this.#framer.literalLimit = Infinity
+      this.#framer.literalLimit = MAX_LITERAL_BYTES
     }
   }
 
@@ -139,7 +143,7 @@ export class Connection {
     if (!this.#paused) return
     this.#paused = false
     this.#lastProgress = this.#clock.monotonic()
-    this.#socket.resume()
+    if (!this.#draining) this.#socket.resume()
   }
 
   /** Cuts the connection; commands that run and later ones throw `error`. */
@@ -173,7 +177,10 @@ export class Connection {
       this.#tag = tag
       writing = writeCommand(output, tag, parts, signal).catch((error: unknown) => {
         if (error === REFUSED) return
-        failure.error = isKind(error) ? error : (this.#lost ?? this.#lostError(error))
+        const ours = error === SOCKET_CLOSED || error === DESYNCHRONIZED
+        failure.error = ours
+          ? (this.#lost ?? this.#lostError(error))
+          : toSealpostError(error, 'imap: reading what is to be stored')
         // In the middle of a literal there is no going on: what came next would be taken for its bytes.
         this.destroy(failure.error)
       })
@@ -215,9 +222,11 @@ export class Connection {
     const socket = this.#socket
     if (streamer.destroyed) return
     streamer.write(bytes)
-    if (streamer.writableLength > MAX_FORWARD_BYTES && !this.#paused) {
+    if (streamer.writableLength > MAX_FORWARD_BYTES && !this.#paused && !this.#draining) {
+      this.#draining = true
       socket.pause()
       streamer.once('drain', () => {
+        this.#draining = false
         if (!this.#paused) socket.resume()
       })
     }
@@ -261,6 +270,9 @@ export class Connection {
 /** A server that refuses a literal which it was asked to take; nothing of it has been sent. */
 const REFUSED = new Error('refused before its literal was asked for')
 
+/** A reply that came before the command was whole: what is still to be sent would be taken for commands. */
+const DESYNCHRONIZED = new Error('the command ended in the middle of a literal')
+
 /** Where a literal waits for the server's `+`, or for the end of the command. */
 class Gate {
   #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null
@@ -268,7 +280,7 @@ class Gate {
 
   /** Rejects with `REFUSED` when the command ends meanwhile; when it had ended before, the rest would be taken for commands. */
   wait(): Promise<void> {
-    if (this.#ended) return Promise.reject(new Error('the command ended in the middle of a literal'))
+    if (this.#ended) return Promise.reject(DESYNCHRONIZED)
     return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }))
   }
 

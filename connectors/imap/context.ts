@@ -23,7 +23,7 @@ export interface Context {
   known: Map<string, Mailbox> | null
   /** Where the session's own last append to a mailbox left UIDNEXT; used once by `position`. */
   readonly positions: Map<string, Position>
-  /** What mailboxes keep of flags, by wire name. */
+  /** What mailboxes keep of flags, by wire name; shared by the account's sessions. */
   readonly flagsKept: Map<string, Pick<Selection, 'permanentFlags' | 'anyKeyword'>>
 }
 

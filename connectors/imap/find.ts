@@ -1,4 +1,4 @@
-import { SealpostError } from '../../src/core/errors.ts'
+import { isKind, SealpostError } from '../../src/core/errors.ts'
 import type { Position } from '../../src/core/connector.ts'
 import { messageIdOf } from '../../src/core/header.ts'
 import type { Candidate, FlagState, Mailbox } from '../../src/core/mail.ts'
@@ -94,6 +94,17 @@ export async function position(context: Context, mailbox: Mailbox, signal: Abort
 }
 
 async function askPosition(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<Position> {
+  if (!context.flagsKept.has(mailbox.name)) {
+    // The first time by SELECT, which tells at once what flags the mailbox keeps.
+    const now = await select(context, mailbox, { write: true, fresh: true, anyValidity: true }, signal).catch(
+      (error: unknown) => {
+        if (isKind(error, 'rejected')) return null
+        throw error
+      },
+    )
+    if (now !== null) context.flagsKept.set(mailbox.name, now)
+    if (now !== null && now.next !== null) return { validity: now.validity, next: String(now.next) }
+  }
   if (context.selected?.name === mailbox.name) {
     // STATUS of the selected mailbox may show what was (RFC 9051 section 6.3.11): open it anew instead.
     const now = await select(context, mailbox, { write: false, fresh: true, anyValidity: true }, signal)

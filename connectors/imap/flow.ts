@@ -48,6 +48,10 @@ export function createFlow(options: ImapFlowOptions, start: (flow: Flow) => Prom
     disableAutoIdle: true,
     disableCompression: true,
     disableAutoEnable: true,
+    // What may be long never gets to its parser.
+    maxLineLength: 16 * 1024 * 1024,
+    maxLiteralSize: 1024 * 1024,
+    maxResponseSize: 32 * 1024 * 1024,
     // Quiet connections are watched by the connection itself, which knows when silence is meant.
     socketTimeout: 2 ** 31 - 1,
   }) as unknown as Flow

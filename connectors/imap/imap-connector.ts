@@ -3,9 +3,12 @@ import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
 import { capabilitiesOf, enableFeatures, namingOf, readNamespace } from './capabilities.ts'
 import { limitsOf, type ImapEndConfig } from './config.ts'
-import { Turns, type Context, type SizeBook } from './context.ts'
+import { Turns, type Context } from './context.ts'
 import { openConnection } from './login.ts'
 import { destinationSession, sourceSession } from './session.ts'
+
+/** What the sessions of one account tell each other. */
+type Shared = Pick<Context, 'validities' | 'sizes' | 'flagsKept'>
 
 /**
  * Sessions over IMAP4rev1 (RFC 3501) with the extensions that a server offers. Throws `config` at once for a host that
@@ -15,16 +18,17 @@ import { destinationSession, sourceSession } from './session.ts'
 export function createImapConnector(config: ImapEndConfig): Connector {
   assertTransportAllowed(config.tls, config.host)
   const limits = limitsOf(config)
-  const accounts = new Map<string, Pick<Context, 'validities' | 'sizes'>>()
+  const accounts = new Map<string, Shared>()
   const open = async (account: string, signal: AbortSignal) => {
     try {
       const connection = await openConnection(config, limits, account, signal)
       try {
         const { features, utf8 } = await enableFeatures(connection, signal)
         const namespace = await readNamespace(connection, utf8, signal)
-        const shared = accounts.get(account) ?? {
-          validities: new Map<string, string>(),
-          sizes: new Map<string, SizeBook>(),
+        const shared: Shared = accounts.get(account) ?? {
+          validities: new Map(),
+          sizes: new Map(),
+          flagsKept: new Map(),
         }
         accounts.set(account, shared)
         const context: Context = {
@@ -37,11 +41,10 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           selected: null,
           known: null,
           positions: new Map(),
-          flagsKept: new Map(),
         }
         return {
           context,
-          capabilities: capabilitiesOf(connection, features, config, limits),
+          capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits),
           naming: namingOf(namespace),
         }
       } catch (error) {

@@ -6,6 +6,8 @@ import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Untagged } from './response.ts'
 import { isForeign, nameParts, pathOf, wireNameOf, type Namespace } from './wire-name.ts'
 
+const MAX_MAILBOXES = 1_000_000
+
 const SPECIAL_USE: Readonly<Record<string, SpecialUse>> = {
   '\\all': 'all',
   '\\archive': 'archive',
@@ -33,7 +35,13 @@ async function list(
   const { connection } = context
   const rows: Untagged[] = []
   const subscribed = new Set<string>()
-  const options = { take: { LIST: (row: Untagged) => void rows.push(row) } }
+  const options = {
+    take: {
+      LIST: (row: Untagged) => {
+        if (rows.push(row) > MAX_MAILBOXES) throw new Error('a list without an end')
+      },
+    },
+  }
   const wanted = connection.has('SPECIAL-USE') ? 'SUBSCRIBED SPECIAL-USE' : 'SUBSCRIBED'
   const extended = ['LIST "" ', ...pattern, ` RETURN (${wanted})`]
   const done = connection.has('LIST-EXTENDED') && (await connection.run(extended, options, signal)).status === 'OK'

@@ -279,6 +279,39 @@ describe('appending to a scripted server', () => {
     await server.stop()
   })
 
+  it('says that keywords are not taken once a mailbox was seen that takes none, to all sessions of the account', async () => {
+    const server = await startScriptedImap({
+      answer: ({ tag, text }) =>
+        text.startsWith('SELECT')
+          ? [
+              '* OK [UIDVALIDITY 1] x',
+              '* OK [UIDNEXT 1] x',
+              '* OK [PERMANENTFLAGS (\\Seen $Kept)] x',
+              `${tag} OK [READ-WRITE] x`,
+            ]
+          : undefined,
+    })
+    const connector = clearConnector(server.port, 'x')
+    const [one, two] = [await connector.openDestination('a', quiet), await connector.openDestination('a', quiet)]
+    const [inbox] = await collect(one.listMailboxes(quiet))
+    if (inbox === undefined) throw new Error('no inbox')
+    expect([one.capabilities.keywords, two.capabilities.keywords]).toEqual(['any', 'any'])
+    await one.position(inbox, quiet)
+    expect([one.capabilities.keywords, two.capabilities.keywords]).toEqual(['none', 'none'])
+    const refusals = await two.setFlags(
+      inbox,
+      [{ key: '1', add: ['$Kept', '$Lost', '\\Seen'], remove: [] }],
+      quiet,
+    )
+    expect(refusals.map(({ key, flag }) => [key, flag])).toEqual([['1', '$Lost']])
+    expect(server.commands.find((line) => line.includes('STORE'))).toContain(
+      'UID STORE 1 +FLAGS.SILENT ($Kept \\Seen)',
+    )
+    await one.close()
+    await two.close()
+    await server.stop()
+  })
+
   it('sends a keyword only where the target keeps it', async () => {
     const server = await startScriptedImap({
       answer: ({ tag, text }) =>
