@@ -40,7 +40,11 @@ const WORDS: Readonly<Record<ObjectClass, ClassWords>> = {
     protection: 'sealed like the file that they were drafts of',
     sealed: true,
   },
-  'other-state': { what: 'other files of the state folder', protection: 'unknown', sealed: false },
+  'other-state': {
+    what: 'other files of the state folder, such as the list of intake pages',
+    protection: 'none taken for granted',
+    sealed: false,
+  },
   reports: {
     what: 'reports for the client; the SHA-256 of each is listed',
     protection: 'none: no content of messages, no secrets',

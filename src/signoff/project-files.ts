@@ -54,8 +54,9 @@ export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
     removeState: async () => {
       for (const name of await namesIn(state)) {
         if (LAST.has(name)) continue
-        // A log is in the clear: ids and numbers, but in the clear.
-        await removeTree(join(state, name), classOf(name) === 'logs' ? 'overwrite' : 'unlink')
+        // A log is in the clear: ids and numbers, but in the clear. So may be what this version does not know.
+        const clear = ['logs', 'other-state'].includes(classOf(name))
+        await removeTree(join(state, name), clear ? 'overwrite' : 'unlink')
       }
       await syncNames(state)
     },

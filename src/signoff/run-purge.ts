@@ -45,6 +45,7 @@ export async function beginPurge(
     certificateId: earlier?.certificateId ?? start.certificateId,
     startedAt: earlier?.startedAt ?? at,
     startedBy: earlier?.startedBy ?? by,
+    second: ports.issuer.facts.second?.name ?? null,
     steps: {},
     resumptions: [
       ...(earlier?.resumptions ?? []),

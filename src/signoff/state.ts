@@ -264,6 +264,8 @@ export interface PurgeState {
   readonly request: SignoffRequest
   readonly startedAt: string
   readonly startedBy: string
+  /** The second person under dual control; he has to be there again when the purge is resumed. */
+  readonly second: string | null
   readonly facts: ProjectFacts
   readonly steps: Readonly<Partial<Record<PurgeStep, StepState>>>
   readonly resumptions: readonly { readonly at: string; readonly step: PurgeStep; readonly by: string }[]
