@@ -1,6 +1,6 @@
-import Database from 'better-sqlite3'
 import { SealpostError } from '../core/errors.ts'
 import type { Claim, Ledger } from '../core/ledger.ts'
+import { isUniqueViolation } from '../sqlite/database-error.ts'
 import { rowReader, toMessage, wrongState, type MessageRow, type PlacedRow } from './rows.ts'
 import type { Store } from './store.ts'
 
@@ -34,7 +34,7 @@ export function claimWriter(store: Store): WriteClaim {
     try {
       update.run({ id: row.id, state, key, validity: kept, stale: stale ? 1 : 0 })
     } catch (error) {
-      if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_CONSTRAINT_UNIQUE') throw error
+      if (!isUniqueViolation(error)) throw error
       throw new SealpostError(
         'bug',
         `ledger: ${what}: row ${row.id}: another row holds its key at the destination`,

@@ -13,6 +13,11 @@ export function epochMethods(store: Store): Methods {
   const readRow = rowReader(store)
   const heritage = createHeritage(store)
   const nextEpoch = store.prepare('UPDATE mailbox SET epoch = epoch + 1, cursor = NULL WHERE id = ?')
+  // Of these no byte was ever read: nothing can match them, and the new listing names again what is still there.
+  const dropUnread = store.prepare(
+    `DELETE FROM message WHERE mailbox_id = ? AND epoch = ? AND state IN ('discovered', 'skipped')
+     AND digest IS NULL AND attempts = 0`,
+  )
   const setWaiting = store.prepare(
     `UPDATE message SET waiting = 1 WHERE mailbox_id = ? AND epoch = ? AND state <> 'expunged'`,
   )
@@ -32,6 +37,7 @@ export function epochMethods(store: Store): Methods {
   return {
     beginEpoch: store.write('beginEpoch', (mailboxId) => {
       const { epoch } = readMailbox('beginEpoch', mailboxId)
+      dropUnread.run(mailboxId, epoch)
       setWaiting.run(mailboxId, epoch)
       nextEpoch.run(mailboxId)
     }),

@@ -58,6 +58,7 @@ export interface MailboxRow {
   readonly surveyed: number
 }
 
+/** What the ledger tells of a row. */
 export function toMessage(row: MessageRow): MessageRecord {
   return {
     id: row.id,
@@ -82,6 +83,7 @@ export function toMessage(row: MessageRow): MessageRecord {
   }
 }
 
+/** What the ledger tells of a mailbox. */
 export function toMailbox(row: MailboxRow): MailboxRecord {
   const destination: DestinationRecord = {
     id: row.destination_id,
@@ -128,11 +130,13 @@ export function encodeFlags(flags: Iterable<string>): string {
     .join(' ')
 }
 
+/** The flags that `encodeFlags` was given, in their one form. */
 export function decodeFlags(text: string): readonly string[] {
   if (text === '') return []
   return text.split(' ').map((flag) => flag.replaceAll('%20', ' ').replaceAll('%25', '%'))
 }
 
+/** One text for one path, whatever characters its levels hold. */
 export function encodePath(path: readonly string[]): string {
   return JSON.stringify(path)
 }

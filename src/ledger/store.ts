@@ -1,11 +1,10 @@
-import type { Statement } from 'better-sqlite3'
-import type { EncryptedDatabase } from '../sqlite/open-database.ts'
+import type { EncryptedDatabase, PreparedStatement } from '../sqlite/open-database.ts'
 import { toDatabaseError } from '../sqlite/database-error.ts'
 
 /** What the parts of the ledger share: one connection and the one way to make a method of it. */
 export interface Store {
   /** Prepares a statement; to be called once each, when the ledger is opened. */
-  prepare<Row>(sql: string): Statement<unknown[], Row>
+  prepare<Row>(sql: string): PreparedStatement<Row>
   /** Makes a method that is one IMMEDIATE transaction: all of it is durable when it returns, or none. */
   write<Parameters extends readonly unknown[], Result>(
     what: string,

@@ -1,6 +1,11 @@
 import Database from 'better-sqlite3'
 import { SealpostError, toSealpostError, type ErrorKind } from '../core/errors.ts'
 
+/** True when a row was refused because another one has the same values under a unique index. */
+export function isUniqueViolation(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_CONSTRAINT_UNIQUE'
+}
+
 /**
  * Says what an error of SQLite means for us. `what` names the file or the step; no statement, value or key gets
  * into the text. Passes a `SealpostError` through. `code` is SQLite's own word, or `ENOSPC` for a full disk.

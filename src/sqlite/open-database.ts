@@ -5,8 +5,13 @@ import { SealpostError } from '../core/errors.ts'
 import { toDatabaseError } from './database-error.ts'
 import { migrate } from './migrate.ts'
 
+/** One connection to an encrypted database; the only one that its file has. */
 export type EncryptedDatabase = Database.Database
 
+/** A prepared statement that gives rows of one type. */
+export type PreparedStatement<Row> = Database.Statement<unknown[], Row>
+
+/** What kind of database it is to be. */
 export interface OpenOptions {
   /** SQL scripts; the n-th brings a file of version n to version n + 1. Never edited once released. */
   readonly migrations: readonly string[]

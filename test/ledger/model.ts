@@ -129,6 +129,11 @@ export class ModelLedger implements Covered {
 
   beginEpoch(mailboxId: number): void {
     const mailbox = this.mailbox(mailboxId)
+    const isUnread = (row: ModelRow): boolean =>
+      (row.state === 'discovered' || row.state === 'skipped') && row.digests === null && row.attempts === 0
+    this.rows = this.rows.filter(
+      (row) => row.mailboxId !== mailboxId || row.epoch !== mailbox.epoch || !isUnread(row),
+    )
     for (const row of this.of(mailboxId)) {
       if (row.epoch === mailbox.epoch && row.state !== 'expunged') row.waiting = true
     }
