@@ -165,7 +165,10 @@ export interface Ledger {
   markGone(mailboxId: number, keys: readonly string[]): void
   /** Stores the cursor; when `complete`, what the listing did not name is marked gone as in `markGone`. */
   endListing(mailboxId: number, listing: number, cursor: Cursor, complete: boolean): void
-  /** The source's keys mean nothing any more: later listings make new rows, the old ones wait to be matched by content. */
+  /**
+   * The source's keys mean nothing any more: later listings make new rows, the old ones wait to be matched by content.
+   * Those that were never read are dropped: they are listed again.
+   */
   beginEpoch(mailboxId: number): void
   /**
    * A new row turned out to be one of an earlier epoch: it takes over state, claim and history, and the old row goes.

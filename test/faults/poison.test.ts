@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { whyNoDovecot } from '../servers/dovecot.ts'
+import { plainMail } from './mail.ts'
+import { counts, difference, useStage } from './stage.ts'
+
+/** `npm run test:faults` moves 5,000 messages; `npm test` 500. */
+const isLong = process.env['FAULTS'] === 'all'
+const MESSAGES = isLong ? 5_000 : 500
+const POISONED = [37, Math.floor(MESSAGES / 2) + 2, MESSAGES - 62]
+const MARKER = 'kills-the-connection'
+const mark = (index: number): string => (POISONED.includes(index) ? MARKER : '')
+const inOneMailbox = { mailboxes: [['INBOX']], mark }
+
+describe.skipIf(whyNoDovecot() !== null)('messages that kill the connection', () => {
+  const stage = useStage()
+
+  it(`at the destination: 3 of ${MESSAGES} are quarantined, in bounded attempts; the others arrive`, async () => {
+    const clean = await stage.project(plainMail(MESSAGES, { mailboxes: [['INBOX']] }), { lanes: 4 })
+    const undisturbed = (await clean.run()).seconds
+    const cleanAppends = stage.proxies.destination.count('APPEND')
+    const project = await stage.project(plainMail(MESSAGES, inOneMailbox), { lanes: 4 })
+    const poison = stage.proxies.destination.poison({ marker: MARKER, direction: 'to-server' })
+    const { totals, pairs, seconds } = await project.run()
+    console.log(`${MESSAGES} messages: ${undisturbed.toFixed(1)} s clean, ${seconds.toFixed(1)} s with 3 poisoned`)
+    expect(pairs[0]?.error).toBeNull()
+    expect(counts(totals)).toEqual({ source: MESSAGES, landed: MESSAGES - 3, quarantined: 3 })
+    expect(poison.fired).toBeLessThanOrEqual(3 * 4)
+    expect(project.reconnects('destination')).toBeLessThanOrEqual(3 * 4)
+    const batch = 200
+    const appends = stage.proxies.destination.count('APPEND') - cleanAppends
+    expect(appends).toBeLessThanOrEqual(cleanAppends + 3 * (batch + 4))
+
+    const exceptions = project.ledger.exceptions(null, 0, 10)
+    expect(exceptions.map(({ messageId }) => messageId)).toEqual(POISONED.map((n) => `m${n}@example.com`))
+    for (const { reason } of exceptions) expect(reason?.code).toBe('connection-died')
+    const mail = await project.sourceMail()
+    const healthy = mail.filter(({ bytes }) => !bytes.includes(MARKER))
+    expect(difference(healthy, await project.destinationMail())).toMatchObject({ missing: [], extra: [] })
+
+    poison.mend()
+    expect(project.ledger.requeue(project.pairs()[0]?.id ?? 0, null)).toBe(3)
+    expect(counts((await project.run()).totals)).toEqual({ source: MESSAGES, landed: MESSAGES })
+    await project.expectMoved()
+  }, 600_000)
+
+  it('at the source: the same', async () => {
+    const project = await stage.project(
+      plainMail(300, { ...inOneMailbox, mark: (n) => (n === 44 || n === 201 ? MARKER : '') }),
+    )
+    const poison = stage.proxies.source.poison({ marker: MARKER, direction: 'to-client' })
+    const { totals, pairs } = await project.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(counts(totals)).toEqual({ source: 300, landed: 298, quarantined: 2 })
+    expect(poison.fired).toBeLessThanOrEqual(2 * 4)
+    poison.mend()
+    expect(project.ledger.requeue(project.pairs()[0]?.id ?? 0, null)).toBe(2)
+    expect(counts((await project.run()).totals)).toEqual({ source: 300, landed: 300 })
+    await project.expectMoved()
+  })
+
+  it('all of them: the server is the one that is ill, nothing is quarantined, and it is left alone soon', async () => {
+    const project = await stage.project(plainMail(60, { mark: () => MARKER }))
+    const poison = stage.proxies.destination.poison({ marker: MARKER, direction: 'to-server' })
+    const { totals, pairs } = await project.run()
+    expect(pairs[0]?.error?.kind).toMatch(/transient|unknown-outcome/)
+    expect(totals.quarantined).toBe(0)
+    expect(poison.fired).toBeLessThanOrEqual(15)
+    poison.mend()
+    await project.run()
+    await project.expectMoved()
+  })
+})
