@@ -188,6 +188,19 @@ describe('an epoch', () => {
     expect(ledger.totals({})).toMatchObject({ source: 1, discovered: 1 })
   })
 
+  it('adds what the new row has been through to what the old one had', () => {
+    const { ledger, inbox } = createFixture()
+    const [old = 0] = list(ledger, inbox.id, ['1'])
+    deliver(ledger, old, '7', 'mail')
+    ledger.beginEpoch(inbox.id)
+    const [fresh = 0] = list(ledger, inbox.id, ['1'])
+    ledger.intend([intent(fresh, 'mail')], POSITION)
+    ledger.doubt([fresh])
+    ledger.revert([fresh])
+    expect(ledger.inherit(fresh, digestsOf('mail'))).toBe(true)
+    expect(ledger.message(fresh)).toMatchObject({ state: 'landed', attempts: 2, doubted: true })
+  })
+
   it('takes landed rows that are still there first, and twins by date and flags', () => {
     const { ledger, inbox } = createFixture()
     const [gone = 0, plain = 0, flagged = 0] = list(ledger, inbox.id, ['1', '2', '3'])

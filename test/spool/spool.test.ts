@@ -170,6 +170,15 @@ describe('the spool', () => {
     await expect(openSpool(folder, fakeSealer).write(failing())).rejects.toMatchObject({ kind: 'bug' })
   })
 
+  it('does not take a sealer’s word for the length', async () => {
+    const lying = { ...fakeSealer, open: () => piecesOf('shor') }
+    const object = await openSpool(folder, lying).write(piecesOf('short'))
+    await expect(readWhole(object)).rejects.toMatchObject({ kind: 'corrupt' })
+    const adding = { ...fakeSealer, open: () => piecesOf('short', 'er') }
+    const other = await openSpool(folder, adding).write(piecesOf('short'))
+    await expect(readWhole(other)).rejects.toMatchObject({ kind: 'corrupt' })
+  })
+
   it('writes on when the disk takes less than it was given', async () => {
     const handle = await open(root, 'r')
     const prototype = Object.getPrototypeOf(handle) as FileHandle

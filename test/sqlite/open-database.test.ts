@@ -231,6 +231,10 @@ describe('an encrypted database', () => {
     symlinkSync(target, path)
     expect(thrownBy(() => openTest()).kind).toBe('config')
     expect(existsSync(target)).toBe(false)
+    openTest(MIGRATIONS, target).close()
+    chmodSync(target, 0o640)
+    expect(thrownBy(() => openTest()).kind).toBe('config')
+    expect(statSync(target).mode & 0o777).toBe(0o640)
   })
 
   it('says config for a folder that is not there', () => {
