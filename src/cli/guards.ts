@@ -1,3 +1,4 @@
+import { url } from 'node:inspector'
 import { SealpostError } from '../core/errors.ts'
 
 /** What the process was started with. */
@@ -20,6 +21,18 @@ export function guardStart(start: Start): void {
   guardArguments(start.argv)
   guardEnvironment(start.environment)
   guardRuntime(start)
+}
+
+/**
+ * Refuses to go on while a debugger can be attached: a signal that came before anybody listened for it may have opened
+ * one. Throws `config`.
+ */
+export function assertNoDebugger(): void {
+  if (url() === undefined) return
+  throw new SealpostError('config', 'a debugger of Node is open, which can show keys', {
+    hint: 'start again; something sent SIGUSR1, or asked for a debugger',
+    code: 'UNSAFE_RUNTIME',
+  })
 }
 
 function guardArguments(argv: readonly string[]): void {

@@ -2,11 +2,11 @@
 import { userInfo } from 'node:os'
 import { CommanderError } from 'commander'
 import { systemClock } from '../core/clock.ts'
-import { toSealpostError } from '../core/errors.ts'
+import { isKind, toSealpostError } from '../core/errors.ts'
 import type { CommandContext } from './context.ts'
 import { agentSocketOf } from './agent-process.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { guardStart } from './guards.ts'
+import { assertNoDebugger, guardStart } from './guards.ts'
 import { workspaceHome } from './home.ts'
 import { installSignals } from './interrupt.ts'
 import { processOutput } from './output.ts'
@@ -34,6 +34,7 @@ async function main(): Promise<number> {
   let code: number = EXIT.complete
   try {
     guardStart({ argv, execArgv: process.execArgv, environment: process.env })
+    assertNoDebugger()
     const program = buildProgram(readVersion(), output, async (work) => {
       const home = workspaceHome(process.env)
       const context: CommandContext = {
@@ -54,6 +55,8 @@ async function main(): Promise<number> {
     const failure = error instanceof CommanderError ? usageError(error) : toSealpostError(error, 'sealpost')
     if (failure === null) return EXIT.complete
     output.error(failure)
+    // A connection that the stop cut through fails by that.
+    if (stop.aborted && isKind(failure, 'transient', 'throttled', 'unknown-outcome')) return EXIT.interrupted
     return exitCodeOf(failure.kind)
   }
 }

@@ -88,10 +88,13 @@ export async function openLedgered(context: CommandContext): Promise<LedgeredPro
   let keyed: KeyedProject | null = null
   let ledger: Ledger | null = null
   const close = async (): Promise<void> => {
-    ledger?.close()
-    ledger = null
-    await keyed?.close()
-    await lock.release()
+    try {
+      ledger?.close()
+    } finally {
+      ledger = null
+      await keyed?.close()
+      await lock.release()
+    }
   }
   try {
     keyed = await openKeysOf(folder, context)

@@ -19,6 +19,16 @@ export function ledgerCode(ledger: Ledger, pairs: readonly Pair[]): ExitCode {
   return open || exceptions ? EXIT.exceptions : EXIT.complete
 }
 
+/** How far an account has come. */
+export type AccountState = 'not begun' | 'under way' | 'moved'
+
+/** How far an account has come, by what the ledger knows; a pair with id 0 is not in it. */
+export function stateOf(pair: Pair, ledger: Ledger): AccountState {
+  const listed = pair.id !== 0 && ledger.mailboxes(pair.id).some((mailbox) => mailbox.cursor !== null)
+  if (!listed) return 'not begun'
+  return isBalanced(ledger.totals({ pairId: pair.id })) ? 'moved' : 'under way'
+}
+
 /** True for a finding that blocks: nothing explains it. */
 export function isOpen(finding: Finding): boolean {
   return finding.class === 'open'

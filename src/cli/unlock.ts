@@ -3,6 +3,8 @@ import { connectAgent } from '../../vault/agent-client.ts'
 import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import type { Secret } from '../../vault/secret.ts'
 import type { CommandContext } from './context.ts'
+import { forbidCoreFiles } from './core-limit.ts'
+import { assertNoDebugger } from './guards.ts'
 import { readSecretFile, readSecretLine } from './secret-input.ts'
 import { canPrompt, promptSecret } from './terminal-prompt.ts'
 
@@ -15,6 +17,7 @@ const ADVISED_CHARACTERS = 12
 export async function unlock(context: CommandContext): Promise<UnlockedOperator> {
   const held = await heldByAgent(context)
   if (held !== null) return held
+  await guardMemory()
   const passphrase = await readPassphrase(context)
   try {
     return await unlockOperator(context.home, {
@@ -36,6 +39,7 @@ export async function readPassphrase(context: CommandContext): Promise<Secret> {
 
 /** The passphrase of a new operator, asked for twice on a terminal. The caller wipes it. Throws `config` when they differ. */
 export async function readNewPassphrase(context: CommandContext): Promise<Secret> {
+  await guardMemory()
   const unattended = await readUnattended(context)
   if (unattended !== null) return unattended
   const show = (text: string): void => context.output.prompt(text)
@@ -66,6 +70,12 @@ async function heldByAgent(context: CommandContext): Promise<UnlockedOperator | 
   if (held === null || operator === null || held.name === operator) return held
   held.wipe()
   return null
+}
+
+/** Before the first secret is in memory. */
+async function guardMemory(): Promise<void> {
+  await forbidCoreFiles()
+  assertNoDebugger()
 }
 
 async function readUnattended(context: CommandContext): Promise<Secret | null> {

@@ -1,18 +1,15 @@
 import type { Command } from 'commander'
 import type { Ledger, Pair } from '../../core/ledger.ts'
-import { isBalanced, type Totals } from '../../core/states.ts'
+import type { Totals } from '../../core/states.ts'
 import { chooseAccounts } from '../choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { accountOption } from '../options.ts'
-import { isOpen, messageCounts } from '../outcome.ts'
+import { isOpen, messageCounts, stateOf, type AccountState } from '../outcome.ts'
 import { formatCount } from '../progress-text.ts'
 import { table } from '../table.ts'
 import { totalLines } from './run.ts'
-
-/** How one account stands. */
-type AccountState = 'not begun' | 'under way' | 'moved'
 
 interface AccountStatus {
   readonly pair: Pair
@@ -92,10 +89,9 @@ async function status(named: readonly string[] | undefined, context: CommandCont
 function statusOf(pair: Pair, ledger: Ledger): AccountStatus {
   const totals = ledger.totals({ pairId: pair.id })
   const known = pair.id !== 0
-  const listed = known && ledger.mailboxes(pair.id).some((mailbox) => mailbox.cursor !== null)
   return {
     pair,
-    state: !listed ? 'not begun' : isBalanced(totals) ? 'moved' : 'under way',
+    state: stateOf(pair, ledger),
     totals,
     openFindings: known ? ledger.findings(pair.id).filter(isOpen).length : 0,
     unverified: known ? ledger.unverified(pair.id) : 0,
