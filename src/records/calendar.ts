@@ -45,9 +45,10 @@ export function formatDay(ms: number): string {
 export function parseInstant(text: string): number {
   const parts = INSTANT.exec(text.trim())
   if (parts !== null) {
+    // Seconds may be left out.
     const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
       .slice(1, 7)
-      .map((part) => Number(part))
+      .map((part: string | undefined) => Number(part ?? 0))
     const zone = parts[8] ?? 'Z'
     const [hours = 0, minutes = 0] = zone === 'Z' ? [0, 0] : zone.slice(1).split(':').map(Number)
     const isDay = month >= 1 && month <= 12 && day >= 1 && day <= lengthOfMonth(year, month - 1)

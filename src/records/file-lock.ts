@@ -27,11 +27,9 @@ export async function withFileLock<T>(
     throwIfAborted(signal)
     const holder = await readHolder(path)
     if (holder === null) continue
-    if (!(await isAlive(holder))) await takeAway(path, holder, own)
-    else {
-      if (clock.monotonic() > deadline) throw busy(path, holder)
-      await clock.sleep(PAUSE_MS, signal)
-    }
+    if (!(await isAlive(holder)) && (await takeAway(path, holder, own))) continue
+    if (clock.monotonic() > deadline) throw busy(path, holder)
+    await clock.sleep(PAUSE_MS, signal)
   }
   try {
     if (waited) await tidy(path)
@@ -62,9 +60,9 @@ async function place(path: string, own: LockHolder): Promise<boolean> {
 /**
  * Removes the lock of a process that is gone. The right to do so is a lock of its own, named after the dead one's token,
  * which never comes again: whoever gets it and still finds the dead lock in place is alone with it. Should that process
- * die in its turn, the right to go on is named after its token, and so on.
+ * die in its turn, the right to go on is named after its token, and so on. Returns false when somebody else is at it.
  */
-async function takeAway(path: string, dead: LockHolder, own: LockHolder): Promise<void> {
+async function takeAway(path: string, dead: LockHolder, own: LockHolder): Promise<boolean> {
   const rights: string[] = []
   let predecessor: LockHolder | null = dead
   while (predecessor !== null) {
@@ -74,11 +72,12 @@ async function takeAway(path: string, dead: LockHolder, own: LockHolder): Promis
       const present = await readHolder(path)
       if (present?.token === dead.token) await unlink(path).catch(() => undefined)
       for (const name of rights) await unlink(name).catch(() => undefined)
-      return
+      return true
     }
     const rival: LockHolder | null = await readHolder(right)
     predecessor = rival !== null && !(await isAlive(rival)) ? rival : null
   }
+  return false
 }
 
 /** Removes what killed processes left. To be called by the holder: no right that is claimed now means anything. */

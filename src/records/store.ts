@@ -1,9 +1,8 @@
-import type { Statement } from 'better-sqlite3'
 import type { Actor, AuditEvent, AuditLog } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
 import { SealpostError } from '../core/errors.ts'
 import { toDatabaseError } from '../sqlite/database-error.ts'
-import type { EncryptedDatabase } from '../sqlite/open-database.ts'
+import type { EncryptedDatabase, PreparedStatement } from '../sqlite/open-database.ts'
 import type { RetentionPolicy } from './retention.ts'
 
 /** What the parts of the records share. */
@@ -12,7 +11,7 @@ export interface Store {
   readonly log: AuditLog
   readonly policy: RetentionPolicy
   /** Prepares a statement; to be called once each, when the records are opened. */
-  prepare<Row>(sql: string): Statement<unknown[], Row>
+  prepare<Row>(sql: string): PreparedStatement<Row>
   /** One IMMEDIATE transaction: all of it is durable when it returns, or none. */
   write<T>(what: string, work: () => T): T
   read<T>(what: string, work: () => T): T

@@ -8,7 +8,7 @@ import { assertQuery, matchJson, matchPerson, matchText, type Match, type Subjec
 
 /** One place where something is held about a person. */
 export interface SubjectHit {
-  readonly where: 'contact' | 'client' | 'certificate' | 'restriction' | 'hold' | 'incident' | 'log'
+  readonly where: 'contact' | 'client' | 'certificate' | 'restriction' | 'hold' | 'incident' | 'log' | 'actor'
   /** The project, where it belongs to one. */
   readonly project: string | null
   /** Number of the contact, the hold or the entry; number of the incident. */
@@ -75,6 +75,14 @@ export function subjectFinder(
           restricted: false,
         })
       }
+    }
+    let acted = 0
+    for await (const { entry } of store.log.entries(signal)) {
+      if (entry?.by.name != null && matchText(query, entry.by.name) === 'exact') acted++
+    }
+    if (acted > 0) {
+      const value = `${acted} entries of the audit log name the person as the one who acted`
+      hits.push({ where: 'actor', id: query.name ?? '', field: 'actor', value, match: 'exact', ...place(null) })
     }
     for await (const { entry, fields } of store.log.personal(opener, signal)) {
       for (const found of findInTexts(query, fields)) {

@@ -1,9 +1,11 @@
 import type { Actor, PersonalOpener } from '../core/audit.ts'
 import { formatInstant } from '../core/clock.ts'
 import { SealpostError } from '../core/errors.ts'
+import { formatDay } from './calendar.ts'
 import type { HoldBook } from './holds.ts'
 import type { RecordBook } from './project-records.ts'
 import { DELETION_METHOD, type Contact, type HeldProject, type StoredContact } from './record-types.ts'
+import type { RetentionClass } from './retention.ts'
 import { eventOf, nameOf, type Store } from './store.ts'
 import type { SubjectFinder, SubjectHit } from './subject-find.ts'
 import { ERASED, type SubjectQuery } from './subject-match.ts'
@@ -105,16 +107,12 @@ export function subjectMethods(
     const hold = heldBy(hit.project)
     if (hold !== undefined) return `under legal hold since ${formatInstant(hold.since)}, kept until it is released`
     if (hit.restricted) return 'restricted: kept until the restriction is lifted'
-    const name =
-      hit.where === 'contact'
-        ? 'contact'
-        : hit.where === 'log'
-          ? 'log'
-          : hit.where === 'incident'
-            ? 'incident'
-            : 'record'
-    const { legalBasis } = store.policy[name]
-    const until = hit.keptUntil === null ? 'the end of its period' : hit.keptUntil
+    const { legalBasis } = store.policy[classOf(hit)]
+    if (hit.where === 'actor') return 'who acted is part of the entries: kept as long as they are'
+    const until = hit.keptUntil ?? 'the end of its period'
+    if (hit.where !== 'contact' && hit.where !== 'log' && until < formatDay(store.clock.now())) {
+      return `its period ended with ${until}: the next sweep removes it`
+    }
     if (legalBasis !== null) {
       const signed = hit.where === 'certificate' ? ', and names in a signed document cannot be taken out' : ''
       return `kept until ${until}: ${legalBasis}${signed}`
@@ -216,6 +214,10 @@ export function subjectMethods(
       store.write('liftRestriction', () => lift.run(project))
     },
   }
+}
+
+function classOf({ where }: SubjectHit): RetentionClass {
+  return where === 'contact' || where === 'log' || where === 'incident' ? where : 'record'
 }
 
 function correct(old: Contact, correction: Correction): Contact {

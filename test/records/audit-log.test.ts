@@ -3,7 +3,10 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { formatVerifierKey } from '../../src/records/signed-note.ts'
-import { parseCheckpoint } from '../../src/records/checkpoint.ts'
+import { parseCheckpoint, verifyCheckpoint } from '../../src/records/checkpoint.ts'
+import { generateBoxKeys, openSealedBox, sealToKey } from '../../vault/box.ts'
+import { generateSeed, signerOf } from '../../vault/ed25519.ts'
+import { openAuditLog } from '../../src/records/audit-log.ts'
 import { verifyConsistency } from '../../src/records/merkle-proof.ts'
 import { verifyTlogProof } from '../../src/records/tlog-proof.ts'
 import {
@@ -20,6 +23,7 @@ import {
   linesOf,
   openTestLog,
   temporaryFolder,
+  testClock,
   testSeal,
   verify,
 } from './audit-fixture.ts'
@@ -91,6 +95,33 @@ describe('an entry', () => {
     const personal = { reason: 'x'.repeat(17_000) }
     await expect(log.append(event({ personal }), CALM)).rejects.toMatchObject({ kind: 'config' })
     expect(await findings(log)).toEqual([])
+  })
+})
+
+describe('with the vault', () => {
+  it('fields are sealed by its public key alone, and checkpoints signed by its keys', async () => {
+    const keys = await generateBoxKeys()
+    const seed = generateSeed()
+    const sealer = {
+      seal: (context: string, bytes: Uint8Array) => sealToKey(keys.publicKey, ['audit', context], bytes),
+    }
+    const opener = {
+      open: (context: string, sealed: Uint8Array) => openSealedBox(keys, ['audit', context], sealed),
+    }
+    const folder = join(temporaryFolder(), 'audit')
+    const log = openAuditLog({ folder, origin: ORIGIN, clock: testClock(), sealer })
+    await log.append(event({ personal: { name: 'Omar Said' } }), CALM)
+    const vaultSigner = { name: ORIGIN, ...signerOf(seed) }
+    const note = await log.checkpoint(vaultSigner, CALM)
+    const vkey = formatVerifierKey(ORIGIN, vaultSigner.publicKey)
+    expect(verifyCheckpoint(note, ORIGIN, [vkey]).size).toBe(1)
+    expect(await verify(log, { keys: [vkey], opener })).toMatchObject({ intact: true, findings: [], compared: 1 })
+    for await (const { fields } of log.personal(opener, CALM)) expect(fields).toEqual({ name: 'Omar Said' })
+    const stranger = await generateBoxKeys()
+    const foreign = {
+      open: (context: string, sealed: Uint8Array) => openSealedBox(stranger, ['audit', context], sealed),
+    }
+    expect(await findings(log, { opener: foreign })).toEqual(['personal-edited 0-0'])
   })
 })
 
