@@ -1,11 +1,13 @@
 import { Command, Option, type CommanderError } from 'commander'
 import { SealpostError } from '../core/errors.ts'
+import { addCertificate } from './commands/certificate.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addExceptions } from './commands/exceptions.ts'
 import { addInit } from './commands/init.ts'
 import { addIntake } from './commands/intake.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRetry, addRun } from './commands/run.ts'
+import { addSignoff } from './commands/signoff.ts'
 import { addStatus } from './commands/status.ts'
 import { addLock, addUnlock } from './commands/unlock.ts'
 import { addVerify } from './commands/verify.ts'
@@ -57,6 +59,8 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addExceptions(program, start)
   addRetry(program, start)
   addVerify(program, start)
+  addSignoff(program, start)
+  addCertificate(program, start)
   for (const command of allOf(program)) command.copyInheritedSettings(program)
   return program
 }

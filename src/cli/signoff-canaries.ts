@@ -6,14 +6,12 @@ import type { Clock } from '../core/clock.ts'
 import { SealpostError } from '../core/errors.ts'
 import { plantLedgerCanary, readLedgerCanary } from '../ledger/canary.ts'
 import type { CanaryAttempt, CanaryObject, CanaryOpening } from '../signoff/state.ts'
+import { CANARY_CREDENTIAL } from './canary-name.ts'
 import { credentialFilePath, openCredentialStore } from '../../vault/credentials.ts'
 import { openEverySecret, type RemainingKey } from '../../vault/erase.ts'
 import { codeOf, ensurePrivateFolder, fileError, writePrivateFile } from '../../vault/files.ts'
 import { Secret } from '../../vault/secret.ts'
 import { createSealer } from '../../vault/stream.ts'
-
-/** The credential that is a canary: kept from view, since it opens nothing. */
-export const CANARY_CREDENTIAL = 'sealpost/canary'
 
 /** Where the canaries of a project lie. */
 export interface CanaryPlace {
@@ -70,7 +68,7 @@ export async function openCanaries(place: CanaryPlace, keys: CanaryKeys): Promis
   return [
     await opening('credential', () => readCredentialCanary(place, keys.credentialKey)),
     await opening('spool', () => readSpoolCanary(place, keys.spoolKey)),
-    await opening('ledger', () => Promise.resolve(readLedgerCanary(ledgerPath(place.state), keys.ledgerKey))),
+    await opening('ledger', async () => readLedgerCanary(ledgerPath(place.state), keys.ledgerKey)),
   ]
 }
 
@@ -85,7 +83,7 @@ export async function tryCanaries(
       readCredentialCanary(place, key),
     ),
     await attempts('spool', spoolPath(place.state), keys, (key) => readSpoolCanary(place, key)),
-    await attempts('ledger', ledger, keys, (key) => Promise.resolve(readLedgerCanary(ledger, key))),
+    await attempts('ledger', ledger, keys, async (key) => readLedgerCanary(ledger, key)),
   ]
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { homedir, platform, tmpdir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
@@ -31,7 +32,9 @@ export async function searchedPlaces(
     { place: 'project', path: folder },
     { place: 'workspace', path: home },
     ...[...new Set(temporary)].map((path) => ({ place: 'temporary', path })),
-    ...HISTORIES.map((name) => ({ place: 'shell history', path: join(homedir(), name) })),
+    ...HISTORIES.map((name) => join(homedir(), name))
+      .filter((path) => existsSync(path))
+      .map((path) => ({ place: 'shell history', path })),
   ]
   const real = await Promise.all(places.map(async ({ place, path }) => ({ place, path: await realPathOf(path) })))
   // A temporary folder may be a link to another one.

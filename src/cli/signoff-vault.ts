@@ -11,7 +11,8 @@ import {
 import type { UnlockedOperator } from '../../vault/operator.ts'
 import { openProject, type ProjectKeys } from '../../vault/projects.ts'
 import { wipe } from '../../vault/secret.ts'
-import { CANARY_CREDENTIAL, openCanaries, tryCanaries, type CanaryPlace } from './signoff-canaries.ts'
+import { CANARY_CREDENTIAL } from './canary-name.ts'
+import { openCanaries, tryCanaries, type CanaryPlace } from './signoff-canaries.ts'
 
 /** The keys of a project, for its sign-off. */
 export function purgeVaultOf(home: string, operator: UnlockedOperator, place: CanaryPlace): PurgeVault {

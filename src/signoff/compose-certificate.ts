@@ -31,7 +31,12 @@ export async function composeCertificate(ports: PurgePorts, state: PurgeState): 
   const { facts, request, project } = state
   const at = formatInstant(ports.clock.now())
   const erasure = required(state, 'destroy-keys')
-  const sanitization = nameMethod(workstation, facts.keys, erasure)
+  const verification = verificationOf(state)
+  const checked =
+    verification.secretSearch.done &&
+    verification.canaryScan.done &&
+    verification.canaries.every(({ proven }) => proven)
+  const sanitization = nameMethod(workstation, facts.keys, erasure, checked)
   const rotate = required(state, 'revoke-grants').answers.map(({ name, kind, revoked, answer }) => ({
     credential: name,
     kind,
@@ -74,7 +79,7 @@ export async function composeCertificate(ports: PurgePorts, state: PurgeState): 
     media: mediaOf(state, workstation),
     objects: composeObjects(state, sanitization.method),
     keys: keysOf(state, erasure),
-    verification: verificationOf(state),
+    verification,
     process: {
       steps: PURGE_STEPS.flatMap((step) => {
         const entry = state.steps[step]

@@ -126,5 +126,5 @@ function amountOf(
 
 function outcomeOf(kind: ObjectClass): string {
   if (kind === 'intake-identity') return 'destroyed with the project key and its wrapped form'
-  return 'removed; nothing is left of it in the file system'
+  return 'removed; looked for afterwards and not there'
 }

@@ -7,12 +7,13 @@ const DECISIVE = ['file-system', 'copy-on-write', 'journal', 'snapshots']
 /**
  * The name of the method. "Cryptographic erase" only where the slot was overwritten on a known file system that neither
  * copies on write nor journals data, and of which no snapshot is known; else what it was: a key was deleted. It never
- * names a Clear or Purge of the medium.
+ * names a Clear or Purge of the medium. `checked`: every check was made, and showed what it should.
  */
 export function nameMethod(
   workstation: Workstation,
   keys: KeyFacts,
   erasure: KeyErasure,
+  checked: boolean,
 ): DeletionCertificate['sanitization'] {
   const because: string[] = []
   let allowed = true
@@ -37,7 +38,8 @@ export function nameMethod(
     medium:
       'no Clear, Purge or Destroy of the medium is claimed: the workstation stays in service, and what was sanitized is the target data on it',
     scope: 'selected data: everything that this project kept on this workstation',
-    verificationMethod:
-      'full: every object class was tried before and after by a canary of its own, and every folder named below was searched whole',
+    verificationMethod: checked
+      ? 'full: sealed object classes were tried before and after by canaries of their own, and every place named below was searched whole'
+      : 'partial: not every check could be made; the residual risks say which',
   }
 }

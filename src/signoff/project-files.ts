@@ -1,5 +1,6 @@
 import { access, readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { SealpostError } from '../core/errors.ts'
 import type { ObjectClass } from '../core/certificate.ts'
 import type { PurgeFiles } from './ports.ts'
 import { digestFile, listFiles, removeTree, syncNames, type FoundFile } from './remove-files.ts'
@@ -59,6 +60,7 @@ export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
         await removeTree(join(state, name), clear ? 'overwrite' : 'unlink')
       }
       await syncNames(state)
+      await assertGone(state, LAST)
     },
 
     countDocuments: async () => {
@@ -80,12 +82,26 @@ export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
       for (const [, path] of documents) await removeTree(path, 'overwrite')
       await removeTree(state, 'overwrite')
       await flushNames()
+      for (const path of [...documents.map(([, document]) => document), state]) await assertGone(path, new Set())
     },
 
     flush: async () => ({ synced: await flushNames(), trim: await trim([folder, keystore]) }),
 
     search: (needles, signal) => searchPlaces(searched, apart, needles, signal),
   }
+}
+
+/** What is said to be removed is looked for again. */
+async function assertGone(path: string, except: ReadonlySet<string>): Promise<void> {
+  const left = (await listFiles(path)).filter((file) => !except.has(relative(path, file.path)))
+  if (left.length === 0) return
+  throw new SealpostError(
+    'config',
+    `sign-off: ${left.length} files came back or could not be removed in ${path}`,
+    {
+      hint: 'find out what writes there, then run sealpost signoff again: it goes on from here',
+    },
+  )
 }
 
 /** Which class of objects a file of the state folder belongs to. */

@@ -18,7 +18,8 @@ export function listResidualRisks(
   }
   addSearchRisks(state, add)
   const trim = evidenceOf(state, 'remove-documents')?.trim
-  if (trim !== undefined && trim.state !== 'done') add('trim', 'unknown', `discarding free blocks: ${trim.text}`)
+  if (trim !== undefined && trim.state !== 'done' && trim.state !== 'by itself')
+    add('trim', 'unknown', `discarding free blocks: ${trim.text}`)
   const outside = evidenceOf(state, 'remove-documents')?.leftOutside ?? []
   if (outside.length > 0) {
     add(

@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/clock.ts'
-import { SealpostError, toSealpostError } from '../core/errors.ts'
+import { SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
 import type { CertificateIssuer, IssuedCertificate, PurgePorts } from './ports.ts'
 import { createSteps, type PurgeMemory, type StepActions } from './steps.ts'
 import {
@@ -87,6 +87,7 @@ export async function runPurge(ports: PurgePorts, begun: PurgeState, signal: Abo
   try {
     for (const step of PURGE_STEPS) {
       if (state.steps[step]?.finishedAt != null) continue
+      throwIfAborted(signal)
       ports.progress(step)
       state = await runStep(ports, steps, step, state)
     }
@@ -112,7 +113,7 @@ async function runStep(
   const action = steps[step]
   const earlier = before.steps[step]
   // Nothing is left to be held once all is gone; what remains is to account for it.
-  if (step !== 'write-record' && step !== 'issue-certificate') await refuseHeld(ports, before)
+  if (step !== 'write-record' && step !== 'issue-certificate') await refuseHeld(ports, before, step)
   const counted = earlier?.before ?? (await action.count?.(before)) ?? null
   let state = withStep(before, step, {
     starts: (earlier?.starts ?? 0) + 1,
@@ -127,11 +128,8 @@ async function runStep(
     state = withStep(state, step, { ...stepOf(state, step), finishedAt: now(), evidence })
   } catch (error) {
     const failure = toSealpostError(error, `sign-off: ${step}`)
-    // What a person has to settle goes on record; a kill or a full disk does not get here or is told by the resumption.
-    if (failure.kind === 'policy') {
-      const obstacle = { at: now(), step, text: failure.message }
-      await ports.journal.write({ ...state, obstacles: [...state.obstacles, obstacle] })
-    }
+    // A kill or a full disk does not get here, or is told by the resumption.
+    if (failure.kind === 'policy') await noteObstacle(ports, state, step, failure.message)
     throw failure
   }
   await ports.journal.write(state)
@@ -144,13 +142,18 @@ async function runStep(
   return state
 }
 
-async function refuseHeld(ports: PurgePorts, state: PurgeState): Promise<void> {
+async function refuseHeld(ports: PurgePorts, state: PurgeState, step: PurgeStep): Promise<void> {
   const hold = await ports.records.hold(state.project)
   if (hold === null) return
-  throw new SealpostError('policy', `a hold by ${hold.by} of ${hold.since} blocks the purge`, {
-    hint: 'sealpost hold release, by whoever may',
-    code: 'HOLD',
-  })
+  const text = `a hold by ${hold.by} of ${hold.since} blocks the purge`
+  await noteObstacle(ports, state, step, text)
+  throw new SealpostError('policy', text, { hint: 'sealpost hold release, by whoever may', code: 'HOLD' })
+}
+
+/** What a person has to settle goes on record. */
+async function noteObstacle(ports: PurgePorts, state: PurgeState, step: PurgeStep, text: string): Promise<void> {
+  const obstacle = { at: formatInstant(ports.clock.now()), step, text }
+  await ports.journal.write({ ...state, obstacles: [...state.obstacles, obstacle] })
 }
 
 function withStep<S extends PurgeStep>(state: PurgeState, step: S, entry: StepState<S>): PurgeState {

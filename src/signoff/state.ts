@@ -110,6 +110,8 @@ export interface ProjectFacts {
   readonly handedOver: readonly HandedOver[]
   /** Mail stores that are ends of the migration: neither searched nor touched. */
   readonly mailStores: readonly string[]
+  /** Where the list of accounts lies, absolute. */
+  readonly accountList: string
   readonly dualControl: string
 }
 
@@ -202,7 +204,7 @@ export interface FlushReport {
 }
 
 /** What came of asking the file system to discard free blocks. */
-export type TrimState = 'done' | 'not permitted' | 'not supported' | 'not available' | 'failed'
+export type TrimState = 'done' | 'by itself' | 'not permitted' | 'not supported' | 'not available' | 'failed'
 
 /** What the workstation is, as far as it shows. */
 export interface Workstation {

@@ -22,15 +22,26 @@ export async function trimFolders(folders: readonly string[]): Promise<FlushRepo
     if (mount !== null) mounts.set(mount.point, mount.options.includes('discard'))
   }
   if (mounts.size === 0) return { state: 'not available', text: 'the mounts of this system are not readable' }
-  const results = await Promise.all([...mounts.keys()].map(trimOne))
-  const online = [...mounts.values()].every(Boolean) ? '; the file system is mounted to discard by itself' : ''
-  const worst = results.find(({ state }) => state !== 'done') ?? results[0]
-  const state = worst?.state ?? 'not available'
+  const results = await Promise.all(
+    [...mounts].map(async ([point, online]): Promise<TrimOutcome> =>
+      online
+        ? { point, state: 'by itself', text: 'the file system is mounted to discard what is freed (discard)' }
+        : trimOne(point),
+    ),
+  )
+  const good = (state: TrimState): boolean => state === 'done' || state === 'by itself'
+  const worst = results.find(({ state }) => !good(state)) ?? results[0]
   const text = results.map((result) => `${result.point}: ${result.text}`).join('; ')
-  return { state, text: `${text}${online}` }
+  return { state: worst?.state ?? 'not available', text }
 }
 
-function trimOne(point: string): Promise<{ point: string; state: TrimState; text: string }> {
+interface TrimOutcome {
+  readonly point: string
+  readonly state: TrimState
+  readonly text: string
+}
+
+function trimOne(point: string): Promise<TrimOutcome> {
   return new Promise((resolve) => {
     const options = {
       timeout: TIMEOUT_MS,

@@ -8,6 +8,7 @@ import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { descriptorOption, lifeOption } from '../options.ts'
 import { table } from '../table.ts'
+import { CANARY_CREDENTIAL } from '../canary-name.ts'
 import { addImport } from './credentials-import.ts'
 
 interface SetOptions {
@@ -42,6 +43,7 @@ export function addCredentials(program: Command, start: Start): void {
 }
 
 async function setOne(name: string, options: SetOptions, context: CommandContext): Promise<ExitCode> {
+  refuseCanary(name)
   if (name === PER_ACCOUNT) {
     throw new SealpostError('config', `"${PER_ACCOUNT}" stands for the credentials of the accounts`, {
       hint: 'for one account the name is source/ACCOUNT or destination/ACCOUNT',
@@ -92,7 +94,7 @@ async function list(context: CommandContext): Promise<ExitCode> {
   const { openKeys } = await import('../open-project.ts')
   const project = await openKeys(context)
   try {
-    const credentials = await project.credentials.list()
+    const credentials = (await project.credentials.list()).filter(({ name }) => name !== CANARY_CREDENTIAL)
     if (credentials.length === 0) context.output.line('No credentials are kept.')
     else {
       const rows = credentials.map(({ name, kind, createdAt, expiresAt, expired }) => [
@@ -119,11 +121,14 @@ async function list(context: CommandContext): Promise<ExitCode> {
 }
 
 async function remove(name: string, context: CommandContext): Promise<ExitCode> {
+  refuseCanary(name)
   const { openKeys } = await import('../open-project.ts')
   const project = await openKeys(context)
   try {
     if (!(await project.credentials.remove(name))) {
-      const known = (await project.credentials.list()).map((credential) => credential.name)
+      const known = (await project.credentials.list())
+        .map((credential) => credential.name)
+        .filter((other) => other !== CANARY_CREDENTIAL)
       const meant = didYouMean(name, known)
       throw new SealpostError('config', `there is no credential "${name}"`, {
         hint: meant === null ? 'sealpost credentials list shows the names' : `did you mean "${meant}"?`,
@@ -136,4 +141,10 @@ async function remove(name: string, context: CommandContext): Promise<ExitCode> 
   } finally {
     await project.close()
   }
+}
+
+/** Sign-off shows by it that credentials cannot be opened any more. */
+function refuseCanary(name: string): void {
+  if (name !== CANARY_CREDENTIAL) return
+  throw new SealpostError('config', `"${name}" is kept for the proof at sign-off`, { hint: 'choose another name' })
 }

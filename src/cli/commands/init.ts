@@ -49,7 +49,10 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
     const id = randomUUID()
     await createProject(home, operator, { projectId: id })
     const keys = await openProject(home, operator, id)
-    keys.wipe()
+    const { plantCanaries } = await import('../signoff-canaries.ts')
+    await plantCanaries({ folder: path, state: join(path, STATE_FOLDER), projectId: id }, keys, clock).finally(
+      () => keys.wipe(),
+    )
     const fingerprint = await certificateFingerprint(home, operator)
     const created = formatInstant(clock.now())
     const yamlMade = await writeNew(join(path, 'project.yaml'), projectTemplate(client))
