@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import type { Reporter, SerializedError, TestModule, TestRunEndReason } from 'vitest/node'
+import type { Reporter, SerializedError, TestCase, TestModule, TestRunEndReason } from 'vitest/node'
 import { missingPackages, wantedPackages } from '../../scripts/set-up.mjs'
 import { closingLine, countRun, type Counts } from './count.ts'
 
@@ -26,23 +26,26 @@ export class ClosingLineReporter implements Reporter {
   }
 }
 
-/** One line for each file with skipped tests: how many, and the reasons that were given. */
+const MAX_NAMED = 10
+
+/** What was skipped, by name where it is not much, with the reasons that were given. */
 function skipReasons(modules: readonly TestModule[]): string[] {
   const lines: string[] = []
   for (const module of modules) {
-    const notes = new Set<string>()
-    let skipped = 0
-    for (const test of module.children.allTests('skipped')) {
-      skipped++
-      const result = test.result()
-      if (result.state === 'skipped' && result.note !== undefined) notes.add(result.note)
-    }
-    if (skipped > 0)
-      lines.push(`skipped: ${skipped} in ${module.relativeModuleId} ${[...notes].join('; ')}`.trim())
+    const skipped = [...module.children.allTests('skipped')]
+    const file = module.relativeModuleId
+    if (skipped.length > MAX_NAMED)
+      lines.push(`skipped: ${skipped.length} in ${file}: ${skipped[0]?.fullName ?? ''} …`)
+    else for (const test of skipped) lines.push(`skipped: ${file}: ${test.fullName}${noteOf(test)}`)
   }
   const missing = lines.length === 0 ? [] : missingPackages(wantedPackages())
   if (missing.length > 0) {
     lines.push(`skipped suites may need Debian packages that are not installed: ${missing.join(' ')}`)
   }
   return lines
+}
+
+function noteOf(test: TestCase): string {
+  const result = test.result()
+  return result.state === 'skipped' && result.note !== undefined ? ` (${result.note})` : ''
 }
