@@ -4,7 +4,14 @@ import type { Body } from '../../src/core/mail.ts'
 
 /** A piece of a command: text (latin1, no line end), or a literal. */
 export type Part =
-  string | { readonly literal: Uint8Array | Body; /** RFC 3516 section 4.4 */ readonly literal8?: boolean }
+  | string
+  | {
+      readonly literal: Uint8Array | Body
+      /** RFC 3516 section 4.4 */
+      readonly literal8?: boolean
+      /** Wait until the server asks for it, whatever the mode. */
+      readonly waits?: boolean
+    }
 
 /** Which literals may be sent without waiting (RFC 7888). */
 export type LiteralMode = 'waiting' | 'to-4096' | 'any'
@@ -69,7 +76,8 @@ export async function writeCommand(
       continue
     }
     const size = announcedBytes(part.literal)
-    const waits = output.literals === 'waiting' || (output.literals === 'to-4096' && size > 4096)
+    const waits =
+      part.waits === true || output.literals === 'waiting' || (output.literals === 'to-4096' && size > 4096)
     await put(Buffer.from(`${part.literal8 === true ? '~' : ''}{${size}${waits ? '' : '+'}}\r\n`, 'latin1'))
     if (waits) {
       await flush()

@@ -177,6 +177,11 @@ export class Connection {
       this.#tag = tag
       writing = writeCommand(output, tag, parts, signal).catch((error: unknown) => {
         if (error === REFUSED) return
+        if (error === DESYNCHRONIZED && this.#lastReply !== null && this.#lastReply.status !== 'OK') {
+          // Refused before the end: the answer stands, but nobody knows what the server would make of the rest.
+          this.destroy(this.#lostError(error))
+          return
+        }
         const ours = error === SOCKET_CLOSED || error === DESYNCHRONIZED
         failure.error = ours
           ? (this.#lost ?? this.#lostError(error))

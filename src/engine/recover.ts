@@ -15,7 +15,7 @@ const MAX_WAITS = 50
 
 /**
  * Gets rows through that did not go through at first: waits as a server asked, reconnects, reconciles what is in
- * doubt, halves what was refused and sends one by one what a connection died over, until the one message is found.
+ * doubt, halves what was refused and sends in small parts what a connection died over, until the one message is found.
  * Returns when each row is through, quarantined, or set aside as a suspect. Throws what stops the pair.
  */
 export async function recover(lane: LaneContext, work: MailboxWork, first: Trouble): Promise<void> {
@@ -43,7 +43,7 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
     } else if (isKind(error, 'transient', 'unknown-outcome', 'not-found')) {
       await lane.pair.noteDeath(error, lane.stop)
       if (alone) suspect(work, trouble.rows)
-      else queue.unshift(...trouble.rows.map((row) => [row]))
+      else queue.unshift(...parts(trouble.rows))
     } else if (isKind(error, 'rejected', 'corrupt')) {
       // The source cannot hand it over. One such message must not keep the others.
       if (!alone) queue.unshift(...halves(trouble.rows))
@@ -58,6 +58,7 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
  */
 export async function tryAgain(lane: LaneContext, work: MailboxWork): Promise<void> {
   const suspects = work.suspects.splice(0)
+  const deadly: { readonly id: number; readonly error: SealpostError }[] = []
   for (const { id, deaths } of suspects) {
     const row = lane.context.ledger.message(id)
     for (let died = deaths; ;) {
@@ -71,25 +72,29 @@ export async function tryAgain(lane: LaneContext, work: MailboxWork): Promise<vo
       await lane.pair.noteDeath(trouble.error, lane.stop)
       died++
       if (died < MAX_DEATHS) continue
-      await settleDoubt(lane, work)
-      if (lane.context.ledger.message(id).state !== 'discovered') break
-      quarantine(lane, work, id, reasonOf('connection-died', trouble.error))
+      deadly.push({ id, error: trouble.error })
       break
     }
   }
+  if (deadly.length === 0) return
+  await settleDoubt(lane, work)
+  for (const { id, error } of deadly) {
+    if (lane.context.ledger.message(id).state !== 'discovered') continue
+    quarantine(lane, work, id, reasonOf('connection-died', error))
+  }
 }
 
-/** Moves rows one batch at a time, after what is in doubt has been decided. Null when all are through. */
+/** Moves rows in one batch, after what is in doubt of them has been decided. Null when all are through. */
 async function attempt(
   lane: LaneContext,
   work: MailboxWork,
   rows: readonly MessageRecord[],
 ): Promise<Trouble | null> {
   await lane.pair.whenNotPaused(lane.stop)
-  await settleDoubt(lane, work)
-  const pending = rows
-    .map((row) => lane.context.ledger.message(row.id))
-    .filter((row) => row.state === 'discovered')
+  const { ledger } = lane.context
+  // Others in doubt can wait: to be sure takes time, and what is sent now cannot be taken for them.
+  if (rows.some((row) => ledger.message(row.id).state === 'appending')) await settleDoubt(lane, work)
+  const pending = rows.map((row) => ledger.message(row.id)).filter((row) => row.state === 'discovered')
   if (pending.length === 0) return null
   let batch
   try {
@@ -148,6 +153,12 @@ function quarantine(lane: LaneContext, work: MailboxWork, id: number, reason: Re
 
 function reasonOf(code: string, error: SealpostError): Reason {
   return { code, text: error.message, serverText: error.serverText ?? null }
+}
+
+/** Parts of about the square root: few deaths, and few round trips, until one message is alone. */
+function parts(rows: readonly MessageRecord[]): (readonly MessageRecord[])[] {
+  const size = rows.length <= 4 ? 1 : Math.ceil(Math.sqrt(rows.length))
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size))
 }
 
 function halves(rows: readonly MessageRecord[]): (readonly MessageRecord[])[] {

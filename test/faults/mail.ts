@@ -31,6 +31,8 @@ export function plainMail(
     readonly seed?: number
     readonly mailboxes?: readonly (readonly string[])[]
     readonly mark?: (index: number) => string
+    /** Times so large. */
+    readonly scale?: number
   } = {},
 ): StoredMessage[] {
   const random = seeded(options.seed ?? 1)
@@ -40,7 +42,11 @@ export function plainMail(
     const mailbox = mailboxes[index % mailboxes.length] ?? ['INBOX']
     const message = {
       mailbox,
-      bytes: text(index, 300 + Math.floor(random() ** 3 * 12_000), options.mark?.(index) ?? ''),
+      bytes: text(
+        index,
+        300 + Math.floor(random() ** 3 * 12_000 * (options.scale ?? 1)),
+        options.mark?.(index) ?? '',
+      ),
       internalDate: 1_500_000_000_000 + index * 3_601_000,
       flags: FLAGS[index % FLAGS.length] ?? [],
     }
