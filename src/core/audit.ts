@@ -59,7 +59,7 @@ export type AuditOutcome = 'done' | 'refused' | 'failed'
 
 /** Who acts. A locked process knows at most the name that was given. */
 export interface Actor {
-  /** The operator's name in the keystore; null where nobody is known. */
+  /** A name that the keystore has: never what somebody typed that is none. Null where nobody is known. */
   readonly name: string | null
   readonly role: 'engineer' | 'lead' | 'auditor' | null
   /** What was shown besides the passphrase; null where nothing was unlocked. */

@@ -66,6 +66,7 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
 
   const exclusive = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     const next = turn.then(async () => {
+      throwIfAborted(signal)
       await ensurePrivateFolder(files.folder)
       return withFileLock(files.lock, options.clock, work, signal)
     })

@@ -2,7 +2,7 @@ import { link, readdir, unlink } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import { SealpostError, throwIfAborted } from '../core/errors.ts'
+import { SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
 import { isAlive, newHolder, readHolder, type LockHolder } from './lock-holder.ts'
 import { codeOf, fileError, withFile } from './private-files.ts'
 
@@ -29,7 +29,9 @@ export async function withFileLock<T>(
     if (holder === null) continue
     if (!(await isAlive(holder)) && (await takeAway(path, holder, own))) continue
     if (clock.monotonic() > deadline) throw busy(path, holder)
-    await clock.sleep(PAUSE_MS, signal)
+    await clock.sleep(PAUSE_MS, signal).catch((error: unknown) => {
+      throw toSealpostError(error, `waiting for ${path}`)
+    })
   }
   try {
     if (waited) await tidy(path)
