@@ -20,10 +20,9 @@ export async function prepareDestination(
   const destination = await ensureDestination(session, work, signal)
   const { id: destinationId, validity, surveyed } = ledger.mailbox(work.record.id).destination
   const position = await session.position(destination, signal)
-  if (position.validity !== validity) {
-    ledger.setValidity(destinationId, position.validity)
-    if (validity !== null) await reclaim(context, session, work, destination, position.validity, signal)
-  }
+  if (position.validity !== validity) ledger.setValidity(destinationId, position.validity)
+  // Also when the validity is the known one: a run that was killed here may have left claims of the former.
+  await reclaim(context, session, work, destination, position.validity, signal)
   await reconcile(context, session, work, destination, signal)
   work.hasCandidates = surveyed || (await surveyAlone(destination))
 

@@ -212,6 +212,13 @@ describe('killed at each step and started again', () => {
       fixture.alice.add(['INBOX'], mail('new'))
       return fixture
     },
+    'new validity at the destination': async () => {
+      const fixture = filled(12)
+      await fixture.run()
+      fixture.moved.resetUidValidity(['INBOX'])
+      fixture.alice.setFlags(['INBOX'], '2', ['\\Flagged'])
+      return fixture
+    },
     quarantine: async () => {
       const fixture = filled(12)
       fixture.destinationOptions = {
