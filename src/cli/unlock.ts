@@ -10,14 +10,16 @@ import { canPrompt, promptSecret } from './terminal-prompt.ts'
 
 const ADVISED_CHARACTERS = 12
 
+let coreFilesForbidden: Promise<void> | null = null
+
 /**
  * Opens the operator's keys, by the agent where one holds them and no passphrase was given, else with the passphrase; the
  * caller wipes them. Throws `locked` when it is the wrong one.
  */
 export async function unlock(context: CommandContext): Promise<UnlockedOperator> {
+  await guardMemory()
   const held = await heldByAgent(context)
   if (held !== null) return held
-  await guardMemory()
   const passphrase = await readPassphrase(context)
   try {
     return await unlockOperator(context.home, {
@@ -32,6 +34,7 @@ export async function unlock(context: CommandContext): Promise<UnlockedOperator>
 
 /** The passphrase of an operator who exists: from a descriptor, a file or the terminal. The caller wipes it. */
 export async function readPassphrase(context: CommandContext): Promise<Secret> {
+  await guardMemory()
   const unattended = await readUnattended(context)
   if (unattended !== null) return unattended
   return promptSecret('Passphrase', (text) => context.output.prompt(text), context.stop)
@@ -74,7 +77,7 @@ async function heldByAgent(context: CommandContext): Promise<UnlockedOperator | 
 
 /** Before the first secret is in memory. */
 async function guardMemory(): Promise<void> {
-  await forbidCoreFiles()
+  await (coreFilesForbidden ??= forbidCoreFiles())
   assertNoDebugger()
 }
 
