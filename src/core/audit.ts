@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto'
+
 /**
  * The vocabulary of the audit log (docs/design.md section 8) and the ports that it needs. An entry says who did what to
  * which object with what outcome, in ids and numbers; what names a person is sealed apart and can be erased.
  */
+
+/** An id, a number in words, a fingerprint: nothing that could be an address, or a name of two words. */
+export const AUDIT_ID = /^[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,127}$/
 
 /** Everything that is ever logged. A word is never given another meaning; new ones are added. */
 export type AuditAction =
@@ -119,7 +124,7 @@ export interface ErasedIndexes {
 /** One place in the log as a reader meets it. */
 export interface LoggedEntry {
   readonly index: number
-  /** RFC 6962 leaf hash, 32 bytes. */
+  /** RFC 6962 leaf hash, 32 bytes; empty where the line cannot be read at all. */
   readonly leafHash: Uint8Array
   /** Null where the content was erased, or is damaged. */
   readonly entry: AuditEntry | null
@@ -135,6 +140,16 @@ export interface TreeHead {
 /** A head together with whose it is, as a checkpoint says both. */
 export interface KnownHead extends TreeHead {
   readonly origin: string
+}
+
+/**
+ * The id under which an object whose name people choose stands in the log: the name itself where it is an id, else 16 hex
+ * digits of SHA-256 over project and name, which tell two objects apart. Whoever knows the name can make it again; the
+ * name itself belongs among the personal fields.
+ */
+export function auditObject(project: string, name: string): string {
+  if (AUDIT_ID.test(name)) return name
+  return `x-${createHash('sha256').update(`${project}\n${name}`).digest('hex').slice(0, 16)}`
 }
 
 /** Where an appended event ended up. */

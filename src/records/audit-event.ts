@@ -1,8 +1,6 @@
-import type { AuditEvent } from '../core/audit.ts'
+import { AUDIT_ID, type AuditEvent } from '../core/audit.ts'
 import { SealpostError } from '../core/errors.ts'
 
-/** An id, a number in words, a fingerprint: nothing that could be a name or an address. */
-const ID = /^[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,127}$/
 const FACT_NAME = /^[a-z][A-Za-z0-9]{0,63}$/
 const MAX_FACTS = 32
 const MAX_PERSONAL_BYTES = 16 * 1024
@@ -14,13 +12,13 @@ const MAX_PERSONAL_BYTES = 16 * 1024
 export function assertEvent(event: AuditEvent): void {
   const ids = { actor: event.by.name, project: event.project, object: event.object }
   for (const [name, id] of Object.entries(ids)) {
-    if (id !== null && !ID.test(id)) throw refused(event, `${name} is not an id`)
+    if (id !== null && !AUDIT_ID.test(id)) throw refused(event, `${name} is not an id`)
   }
   const facts = Object.entries(event.facts)
   if (facts.length > MAX_FACTS) throw refused(event, 'too many facts')
   for (const [name, value] of facts) {
     if (!FACT_NAME.test(name)) throw refused(event, 'a fact has no good name')
-    if (typeof value === 'string' && !ID.test(value)) throw refused(event, `the fact ${name} is not an id`)
+    if (typeof value === 'string' && !AUDIT_ID.test(value)) throw refused(event, `the fact ${name} is not an id`)
     if (typeof value === 'number' && !Number.isFinite(value)) throw refused(event, `the fact ${name} is no number`)
   }
   if (Buffer.byteLength(JSON.stringify(event.personal)) > MAX_PERSONAL_BYTES) {

@@ -50,6 +50,8 @@ export interface AuditLogOptions {
 /** An erasure is written in entries of so many indexes at most, so that each fits a line whatever they are. */
 const ERASED_PER_ENTRY = 2000
 
+const NO_HASH = Buffer.alloc(0)
+
 /** Who is named for what the log does to itself. */
 const NOBODY = { name: null, role: null, factor: null }
 
@@ -194,11 +196,13 @@ async function* readEntries(
 ): AsyncGenerator<LoggedEntry, void, undefined> {
   const head = await readHead(files)
   if (head === null) return
+  let position = 0
   for await (const { bytes } of readLines(files.log, 0, head.logBytes)) {
     throwIfAborted(signal)
     const line = parseLine(bytes)
-    if (line === null) throw damagedLog('a line is not an entry')
-    yield { index: line.index, leafHash: line.leafHash, entry: line.content }
+    // What can still be read is worth most when something was damaged.
+    yield { index: line?.index ?? position, leafHash: line?.leafHash ?? NO_HASH, entry: line?.content ?? null }
+    position++
   }
 }
 

@@ -189,6 +189,21 @@ describe('a log that lost what it had', () => {
     expect(await findings(log)).toContain('head-damaged 0-1')
   })
 
+  it('takes no line whose sealed fields are not those it was written with', async () => {
+    const { folder, log } = await filledLog(2)
+    const head = readFileSync(join(folder, 'head'))
+    await log.append(event({ object: 'torn', personal: { name: 'somebody' } }), CALM)
+    writeFileSync(join(folder, 'head'), head)
+    const rows = linesOf(folder, 'personal')
+    const [id = '', sealed = ''] = (rows.at(-1) ?? '').split(' ')
+    const other = `${id} ${sealed.startsWith('A') ? 'B' : 'A'}${sealed.slice(1)}`
+    writeFileSync(join(folder, 'personal'), [...rows.slice(0, -1), other, ''].join('\n'))
+    await log.append(event({ object: 'next' }), CALM)
+    const objects = (await allEntries(log)).map(({ entry }) => entry?.object ?? entry?.action)
+    expect(objects).toEqual(['thing-0', 'thing-1', 'log-repaired', 'next'])
+    expect(await findings(log, { opener: testSeal() })).toEqual([])
+  })
+
   it('takes no line that does not go on from its last entry', async () => {
     const { folder, log } = await filledLog(2)
     const leaf = Buffer.from(

@@ -6,6 +6,7 @@ import { formatVerifierKey } from '../../src/records/signed-note.ts'
 import { parseCheckpoint, verifyCheckpoint } from '../../src/records/checkpoint.ts'
 import { generateBoxKeys, openSealedBox, sealToKey } from '../../vault/box.ts'
 import { generateSeed, signerOf } from '../../vault/ed25519.ts'
+import { auditObject } from '../../src/core/audit.ts'
 import { openAuditLog } from '../../src/records/audit-log.ts'
 import { verifyConsistency } from '../../src/records/merkle-proof.ts'
 import { verifyTlogProof } from '../../src/records/tlog-proof.ts'
@@ -88,6 +89,17 @@ describe('an entry', () => {
     const { log } = openTestLog()
     await expect(log.append(event(over), CALM)).rejects.toMatchObject({ kind: 'bug' })
     expect(await log.head(CALM)).toMatchObject({ size: 0 })
+  })
+
+  it('names an object by its id, or by one that is made of its name', async () => {
+    expect(auditObject('p', 'source-admin')).toBe('source-admin')
+    const made = auditObject('p', 'layla@acme.example')
+    expect(made).toMatch(/^x-[0-9a-f]{16}$/)
+    expect(
+      new Set([made, auditObject('q', 'layla@acme.example'), auditObject('p', 'omar@acme.example')]).size,
+    ).toBe(3)
+    const { log } = openTestLog()
+    await log.append(event({ action: 'credentials-used', project: 'p', object: made }), CALM)
   })
 
   it('with a text too long for a line is refused', async () => {

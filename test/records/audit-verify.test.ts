@@ -138,6 +138,21 @@ describe('lines', () => {
   })
 })
 
+it('what can still be read of a damaged log is read', async () => {
+  const { folder, log } = fabricateLog(6)
+  writeLines(folder, linesOf(folder).toSpliced(2, 1, 'noise'))
+  const entries = await allEntries(log)
+  expect(entries.map(({ index, entry }) => [index, entry?.object ?? null])).toEqual([
+    [0, 'thing-0'],
+    [1, 'thing-1'],
+    [2, null],
+    [3, 'thing-3'],
+    [4, 'thing-4'],
+    [5, 'thing-5'],
+  ])
+  expect(entries[2]?.leafHash).toHaveLength(0)
+})
+
 describe('a log put back', () => {
   it('as a whole to an earlier state is whole by itself, and found by a checkpoint from outside', async () => {
     const test = fabricateLog(10)
