@@ -29,11 +29,7 @@ export async function openDestinationRoot(
   path: string,
   apartFrom: readonly string[],
 ): Promise<Buffer> {
-  checkAbsolute(account, path)
-  const real = await realpathOfFuture(path)
-  for (const other of apartFrom) {
-    if (overlaps(real, await realpathOfFuture(other))) throw refusal(account, 'is, holds or lies in the source')
-  }
+  const real = await placeOfDestination(account, path, apartFrom)
   const root = Buffer.from(real, 'utf8')
   await makeRoot(real, root)
   const isMaildir = await isDirectory(within(root, 'cur'))
@@ -42,6 +38,24 @@ export async function openDestinationRoot(
   await makeParts(await ownerOf(root), root)
   await flushDirectory(root)
   return root
+}
+
+/** False while the Maildir of a destination account is still to be made. Throws as `openDestinationRoot`; makes nothing. */
+export async function isDestinationThere(
+  account: string,
+  path: string,
+  apartFrom: readonly string[],
+): Promise<boolean> {
+  return isDirectory(Buffer.from(await placeOfDestination(account, path, apartFrom), 'utf8'))
+}
+
+async function placeOfDestination(account: string, path: string, apartFrom: readonly string[]): Promise<string> {
+  checkAbsolute(account, path)
+  const real = await realpathOfFuture(path)
+  for (const other of apartFrom) {
+    if (overlaps(real, await realpathOfFuture(other))) throw refusal(account, 'is, holds or lies in the source')
+  }
+  return real
 }
 
 /** Makes the folder for the owner of the one that it lies in. Twice is safe. */

@@ -1,3 +1,4 @@
+import type { DestinationSession } from '../../src/core/connector.ts'
 import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -307,16 +308,24 @@ describe('a Maildir as a destination', () => {
 })
 
 describe('where a destination may be', () => {
-  const open = (path: string, apartFrom: readonly string[] = []): Promise<unknown> =>
+  const open = (path: string, apartFrom: readonly string[] = []): Promise<DestinationSession> =>
     createMaildirConnector({ path: () => path, apartFrom: () => apartFrom, clock: systemClock }).openDestination(
       'anna',
       quiet,
     )
 
-  it('is made when it is not there', async () => {
+  it('is made when it is first needed, and not by looking at it', async () => {
     const folder = await makeFolder()
-    await open(join(folder, 'a/b/Maildir'))
+    const session = await open(join(folder, 'a/b/Maildir'))
+    const paths: (readonly string[])[] = []
+    for await (const mailbox of session.listMailboxes(quiet)) paths.push(mailbox.path)
+    expect(paths).toEqual([['INBOX']])
+    expect(await session.quota(quiet)).toBeNull()
+    await expect(stat(join(folder, 'a'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await session.ensureMailbox(['INBOX'], 'inbox', quiet)
     expect((await stat(join(folder, 'a/b/Maildir/cur'))).isDirectory()).toBe(true)
+    await session.close()
+    expect(session.alive).toBe(false)
     await open(join(folder, 'a/b/Maildir'))
   })
 
