@@ -64,7 +64,7 @@ async function place(path: string, own: LockHolder): Promise<boolean> {
  * which never comes again: whoever gets it and still finds the dead lock in place is alone with it. Should that process
  * die in its turn, the right to go on is named after its token, and so on. Returns false when somebody else is at it.
  */
-async function takeAway(path: string, dead: LockHolder, own: LockHolder): Promise<boolean> {
+export async function takeAway(path: string, dead: LockHolder, own: LockHolder): Promise<boolean> {
   const rights: string[] = []
   let predecessor: LockHolder | null = dead
   while (predecessor !== null) {

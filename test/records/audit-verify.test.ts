@@ -59,6 +59,9 @@ function forge(folder: string, at: number, also: 'nothing' | 'hash' | 'chain' | 
   writeFileSync(join(folder, 'head'), encodeHead({ ...head, personalBytes }))
 }
 
+/** A line as it is when its content was erased. */
+const blank = (line: string): string => `${line.split(' ').slice(0, 2).join(' ')} `.padEnd(line.length)
+
 describe('edits', () => {
   it('of an entry are found at it, whatever else was made to fit', async () => {
     for (const at of [0, 7, 19]) {
@@ -193,7 +196,6 @@ describe('a log put back', () => {
 describe('what was erased', () => {
   it('without an entry that says so is found', async () => {
     const { folder, log } = fabricateLog(12)
-    const blank = (line: string): string => `${line.split(' ').slice(0, 2).join(' ')} `.padEnd(line.length)
     writeLines(
       folder,
       linesOf(folder).map((line, i) => (i === 4 ? blank(line) : line)),
@@ -210,16 +212,39 @@ describe('what was erased', () => {
     expect(await findings(log)).toContain('personal-missing 0-0')
   })
 
-  it('is not excused by an entry before it, or by one that was tampered with', async () => {
+  it('is not excused by an entry that was tampered with', async () => {
+    for (const rehash of [false, true]) {
+      const { folder, log } = fabricateLog(6)
+      await log.erase(event({ action: 'sweep' }), { leaves: [2], personal: [] }, CALM)
+      expect(await findings(log)).toEqual([])
+      const changed = linesOf(folder).map((line, i) => {
+        if (i === 3) return blank(line)
+        if (i !== 6) return line
+        const leaf = line.slice(line.indexOf('{')).replace('"leaves":"2"', '"leaves":"2-3"')
+        return rehash ? encodeLine(6, Buffer.from(leaf)).toString().slice(0, -1) : line.slice(0, 47) + leaf
+      })
+      writeLines(folder, changed)
+      expect(await findings(log)).toEqual(['content-missing 2-3', 'edited 6-6'])
+    }
+  })
+
+  it('is not excused by an entry that stands before it', async () => {
     const { folder, log } = fabricateLog(6)
-    await log.erase(event({ action: 'sweep' }), { leaves: [2], personal: [] }, CALM)
-    expect(await findings(log)).toEqual([])
-    const lines = linesOf(folder)
-    writeLines(
-      folder,
-      lines.map((line, i) => (i === 6 ? line.replace('"leaves":"2"', '"leaves":"3"') : line)),
-    )
-    expect(await findings(log)).toEqual(['content-missing 2-2', 'edited 6-6'])
+    let head = emptyHead(ORIGIN)
+    const lines = linesOf(folder).map((line, index) => {
+      const content = decodeLeaf(Buffer.from(line.slice(line.indexOf('{'))))
+      if (content === null) throw new Error('no leaf')
+      const erased = index === 2 ? { leaves: [4], personal: [] } : null
+      const leaf = encodeLeaf({ ...content, erased, previous: head.last })
+      const made = encodeLine(index, leaf)
+      head = advance(head, hashLeaf(leaf), made.length)
+      const text = made.toString().slice(0, -1)
+      return index === 4 ? blank(text) : text
+    })
+    writeLines(folder, lines)
+    const { personalBytes } = decodeHead(readFileSync(join(folder, 'head')))
+    writeFileSync(join(folder, 'head'), encodeHead({ ...head, personalBytes }))
+    expect(await findings(log)).toEqual(['content-missing 4-4'])
   })
 
   it('has a hash that cannot be changed, even beside another that was erased', async () => {

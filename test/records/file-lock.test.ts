@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
-import { withFileLock } from '../../src/records/file-lock.ts'
+import { takeAway, withFileLock } from '../../src/records/file-lock.ts'
 import { newHolder, type LockHolder } from '../../src/records/lock-holder.ts'
 import { CALM, temporaryFolder } from './audit-fixture.ts'
 
@@ -87,6 +87,16 @@ describe('the lock', () => {
     controller.abort()
     await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' })
     expect(readFileSync(path, 'utf8')).toContain('a'.repeat(32))
+  })
+
+  it('of the one who was quicker is left alone by the one who was late', async () => {
+    const path = join(temporaryFolder(), 'lock')
+    const quicker = { ...(await newHolder()), token: 'f'.repeat(32) }
+    place(path, quicker)
+    const late = await newHolder()
+    expect(await takeAway(path, await deadHolder('a'), late)).toBe(true)
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(quicker)
+    expect(readdirSync(join(path, '..'))).toEqual(['lock'])
   })
 
   it('of a number that now another process has is taken over', async () => {
