@@ -156,10 +156,15 @@ function accept(
     // Named by an earlier, wider acceptance as well: fine. Named by nothing: surely a slip.
     if (!items.some((item) => fits(acceptance, item))) throw fitsNothing(acceptance, items)
   }
-  const accepted = [...taken].flatMap(([{ class: name, reason }, covered]) =>
-    covered.map((item) => ({ class: name, mailbox: item.pair.source, count: item.count, reason })),
-  )
-  return { accepted, open }
+  const accepted = new Map<string, AcceptedItem>()
+  for (const [{ class: name, reason }, covered] of taken) {
+    for (const { pair, count } of covered) {
+      const key = JSON.stringify([name, pair.source, reason])
+      const sum = (accepted.get(key)?.count ?? 0) + count
+      accepted.set(key, { class: name, mailbox: pair.source, count: sum, reason })
+    }
+  }
+  return { accepted: [...accepted.values()], open }
 }
 
 function fits(acceptance: Acceptance, item: Item): boolean {

@@ -60,7 +60,7 @@ function check(
         : []
     case 'additionalProperties': {
       if (rule !== false) throw new Error(`${path}: additionalProperties is not false`)
-      const known = Object.keys((schema['properties'] ?? {}))
+      const known = Object.keys(schema['properties'] ?? {})
       return isObject(value)
         ? Object.keys(value)
             .filter((name) => !known.includes(name))
