@@ -10,6 +10,11 @@ export interface ErasurePlan extends ErasedIndexes {
   readonly kept: readonly number[]
 }
 
+interface ErasedSets {
+  readonly leaves: ReadonlySet<number>
+  readonly personal: ReadonlySet<number>
+}
+
 interface Stretch {
   readonly offset: number
   readonly length: number
@@ -43,14 +48,12 @@ export async function planErasure(files: AuditFolder, head: AuditHead, what: Era
 }
 
 /**
- * Removes what the entry at `head.erasing` names, by overwriting in place: sealed fields first, since only the content
+ * Removes what the erasures from `head.erasing` on name, by overwriting in place: sealed fields first, since only the content
  * says which they are. Then the head forgets the erasure. Twice is safe. To be called under the lock.
  */
 export async function finishErasure(files: AuditFolder, head: AuditHead): Promise<AuditHead> {
-  const order = head.erasing === null ? null : await readOrder(files, head, head.erasing)
-  if (order !== null) {
-    const leaves = new Set(order.leaves)
-    const personal = new Set(order.personal)
+  if (head.erasing !== null) {
+    const { leaves, personal } = await readOrders(files, head, head.erasing)
     const contents: Stretch[] = []
     const rows = new Set<string>()
     for await (const { bytes, offset, length } of readLines(files.log, 0, head.logBytes)) {
@@ -68,12 +71,19 @@ export async function finishErasure(files: AuditFolder, head: AuditHead): Promis
   return done
 }
 
-async function readOrder(files: AuditFolder, head: AuditHead, index: number): Promise<ErasedIndexes> {
+/** All that the entries from `first` on say was erased. */
+async function readOrders(files: AuditFolder, head: AuditHead, first: number): Promise<ErasedSets> {
+  const orders = { leaves: new Set<number>(), personal: new Set<number>() }
+  let found = false
   for await (const { bytes } of readLines(files.log, 0, head.logBytes)) {
     const line = parseLine(bytes)
-    if (line?.index === index && line.content?.erased != null) return line.content.erased
+    if (line === null || line.index < first || line.content?.erased == null) continue
+    if (line.index === first) found = true
+    for (const index of line.content.erased.leaves) orders.leaves.add(index)
+    for (const index of line.content.erased.personal) orders.personal.add(index)
   }
-  throw damagedLog(`entry ${index}, an erasure that has not ended, is missing`)
+  if (found) return orders
+  throw damagedLog(`entry ${first}, an erasure that has not ended, is missing`)
 }
 
 async function findRows(

@@ -13,7 +13,7 @@ export interface AuditHead extends TreeHead {
   /** Lengths that the files had. */
   readonly logBytes: number
   readonly personalBytes: number
-  /** Index of an erasure whose removal has not ended; null for none. */
+  /** Index of the first erasure whose removal has not ended; null for none. */
   readonly erasing: number | null
   /** What a recovery found and has not yet written into the log; null for nothing. */
   readonly repair: AuditRepair | null

@@ -170,8 +170,9 @@ async function erase(
     const isEmpty = slice.length === 0
     const told = part === 0 ? event : { ...event, personal: {} }
     head = (await appendEntry(writer, head, told, isEmpty ? null : erased)).head
-    if (!isEmpty) head = await finishErasure(writer.files, head)
   }
+  // All that was written down is removed in one go: reading the log for each part would take as many times as long.
+  if (head.erasing !== null) await finishErasure(writer.files, head)
   return { index, leaves, personal, kept }
 }
 

@@ -21,7 +21,7 @@ export async function recover(files: AuditFolder, head: AuditHead): Promise<Audi
     recovered = {
       ...advance(recovered, line.leafHash, length),
       personalBytes,
-      erasing: erased === null ? recovered.erasing : index,
+      erasing: recovered.erasing ?? (erased === null ? null : index),
     }
   }
   // The tail that no line ended in may go on behind the first bad line.

@@ -22,7 +22,7 @@ export function checkTree(placed: Placed, head: AuditHead | null, known: readonl
   const believed = new Set<number>()
   const hashes: (Uint8Array | null)[] = []
   /** What an interrupted erasure was about to overwrite. */
-  let pending: ReadonlySet<number> = new Set()
+  const pending = new Set<number>()
   let claimed = head?.last ?? null
   for (let index = size - 1; index >= 0; index--) {
     const line = lines.get(index)
@@ -40,7 +40,9 @@ export function checkTree(placed: Placed, head: AuditHead | null, known: readonl
     } else if (line?.state === 'intact') {
       believed.add(index)
     }
-    if (index === head?.erasing && believed.has(index)) pending = new Set(line?.erased?.leaves)
+    if (believed.has(index) && head?.erasing != null && index >= head.erasing) {
+      for (const named of line?.erased?.leaves ?? []) pending.add(named)
+    }
     claimed = believed.has(index) ? (line?.previous ?? null) : null
   }
   const checked = checkRoots(hashes, head, known)

@@ -62,7 +62,7 @@ export async function appendEntry(
   const next: AuditHead = {
     ...advance(head, leafHash, line.length),
     personalBytes: head.personalBytes + (sealed?.line.length ?? 0),
-    erasing: erased === null ? head.erasing : head.size,
+    erasing: head.erasing ?? (erased === null ? null : head.size),
   }
   await writeHead(files, next)
   return { head: next, receipt: { index: head.size, leafHash } }
