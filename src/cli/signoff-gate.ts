@@ -18,7 +18,7 @@ import type { CommandContext } from './context.ts'
 import { readProjectFiles, type ProjectFiles } from './project-files.ts'
 import type { ProjectFolder } from './project-folder.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
-import type { OpenBooks } from './signoff-books.ts'
+import type { SignoffBooks } from './signoff-records.ts'
 import type { SigningPeople } from './signoff-people.ts'
 import { accountListOf, mailStoresOf, storesInTheWay } from './signoff-places.ts'
 import { keyFactsOf } from './signoff-vault.ts'
@@ -54,7 +54,7 @@ export async function passGate(
   context: CommandContext,
   folder: ProjectFolder,
   people: SigningPeople,
-  books: OpenBooks,
+  books: SignoffBooks,
   backups: BackupBook,
   request: SignoffRequest,
 ): Promise<GateOutcome> {

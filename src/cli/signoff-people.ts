@@ -1,7 +1,11 @@
 import { SealpostError } from '../core/errors.ts'
 import type { Signer } from '../../vault/ed25519.ts'
-import { listOperators } from '../../vault/keystore.ts'
-import { openCertificateSigner, unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
+import {
+  openCertificateSigner,
+  readTrustedList,
+  unlockOperator,
+  type UnlockedOperator,
+} from '../../vault/operator.ts'
 import type { Secret } from '../../vault/secret.ts'
 import type { CommandContext } from './context.ts'
 import { readSecretLine } from './secret-input.ts'
@@ -31,11 +35,11 @@ export interface SigningPeople {
  * certificate key, and when both are the same; `locked` for a wrong passphrase.
  */
 export async function gatherPeople(context: CommandContext, options: PeopleOptions): Promise<SigningPeople> {
-  const operators = await listOperators(context.home)
-  const couldSign = operators.filter(({ role }) => role !== 'auditor').length
   const operator = await unlock(context)
   let second: UnlockedOperator | null = null
   try {
+    const { operators } = await readTrustedList(context.home, operator)
+    const couldSign = operators.filter(({ role }) => role !== 'auditor').length
     if (options.second !== null) second = await unlockSecond(context, options.second, options, operator)
     const lead = [operator, second].find((person) => person?.role === 'lead')
     if (lead === undefined || lead === null) {

@@ -6,7 +6,7 @@ import { trimFolders } from '../signoff/trim.ts'
 import { slotFolderOf } from '../../vault/erase.ts'
 import { keystoreFolder } from '../../vault/paths.ts'
 import type { CommandContext } from './context.ts'
-import type { OpenBooks } from './signoff-books.ts'
+import type { SignoffBooks } from './signoff-records.ts'
 import { openJournal } from './signoff-journal.ts'
 import type { SigningPeople } from './signoff-people.ts'
 import { searchedPlaces } from './signoff-places.ts'
@@ -28,7 +28,7 @@ export async function purgePortsOf(
   context: CommandContext,
   subject: PurgeSubject,
   people: SigningPeople,
-  books: OpenBooks,
+  books: SignoffBooks,
   issuer: CertificateIssuer,
   progress: (step: PurgeStep) => void,
 ): Promise<PurgePorts> {

@@ -1,61 +1,65 @@
-import type { Actor, AuditLog, NoteSigner } from '../core/audit.ts'
 import { formatInstant } from '../core/clock.ts'
 import type { HoldBook } from '../records/holds.ts'
-import type { RecordBook } from '../records/project-records.ts'
+import type { NewRecord } from '../records/record-types.ts'
 import type { ActiveHold, ProjectRecords, PurgeAudit } from '../signoff/ports.ts'
 import type { PurgeState, Retained } from '../signoff/state.ts'
+import type { WorkspaceBooks } from './open-books.ts'
 
-/** What the workspace keeps, as far as a sign-off needs it. */
+/** What the workspace keeps, as far as the sign-off of one project needs it. */
 export interface SignoffBooks {
-  readonly records: RecordBook & HoldBook
-  readonly log: AuditLog
-  readonly actor: Actor
-  /** Signs checkpoints. */
-  readonly signer: NoteSigner
-  /** Fingerprint of the key that certificates are signed with. */
-  readonly fingerprint: string
+  readonly records: ProjectRecords
+  readonly audit: PurgeAudit
 }
 
-/** The records of the workspace, for the sign-off of one project. */
-export function signoffRecords(books: SignoffBooks, signal: AbortSignal): ProjectRecords {
-  const { records, actor, fingerprint } = books
-  return {
-    hold: (project) => Promise.resolve(holdOn(records, project.id)),
-    write: async (state) => {
-      const { kept } = await records.add(actor, recordOf(state), signal)
-      return [
-        {
-          what: 'project record without content: client, signatory, dates, counts, this certificate',
-          until: kept.lastDay,
-          where: 'records of the workspace, encrypted',
-        },
-        { what: 'entries of the audit log: ids, numbers, who and when', until: kept.lastDay, where: 'workspace' },
-        ...CERTIFICATE_STAYS,
-      ]
-    },
-    attach: async (state, certificate) => {
-      const { audit } = JSON.parse(certificate.bytes.toString('utf8')) as {
-        readonly audit: { readonly checkpoint: string | null }
-      }
-      const documents = { certificate: certificate.bytes, fingerprint, checkpoint: audit.checkpoint }
-      await records.attachDocuments(actor, state.project.id, documents, signal)
-    },
-  }
-}
-
-/** The audit log of the workspace, for the sign-off of one project. */
-export function signoffAudit(books: SignoffBooks, projectId: string, signal: AbortSignal): PurgeAudit {
+/** `fingerprint` is that of the key which certificates are signed with. */
+export function signoffBooksOf(
+  books: WorkspaceBooks,
+  projectId: string,
+  fingerprint: string,
+  signal: AbortSignal,
+): SignoffBooks {
   const { log, actor, signer } = books
   return {
-    note: async (action, outcome, object, facts) => {
-      await log.append({ by: actor, action, outcome, project: projectId, object, facts, personal: {} }, signal)
+    records: {
+      // Opened anew each time: a hold that is set while the purge goes on stops it at the next step.
+      hold: () => books.withRecords((records) => holdOn(records, projectId), signal),
+      write: async (state) => {
+        const { kept } = await books.withRecords((records) => records.add(actor, recordOf(state), signal), signal)
+        return [
+          {
+            what: 'project record without content: client, signatory, dates, counts, this certificate',
+            until: kept.lastDay,
+            where: 'records of the workspace, encrypted',
+          },
+          {
+            what: 'entries of the audit log: ids, numbers, who and when',
+            until: kept.lastDay,
+            where: 'audit log of the workspace',
+          },
+          ...CERTIFICATE_STAYS,
+        ]
+      },
+      attach: async (state, certificate) => {
+        const { audit } = JSON.parse(certificate.bytes.toString('utf8')) as {
+          readonly audit: { readonly checkpoint: string | null }
+        }
+        const documents = { certificate: certificate.bytes, fingerprint, checkpoint: audit.checkpoint }
+        await books.withRecords(
+          (records) => records.attachDocuments(actor, state.project.id, documents, signal),
+          signal,
+        )
+      },
     },
-    checkpoint: () => log.checkpoint(signer, signal),
+    audit: {
+      note: async (action, outcome, object, facts) => {
+        await log.append({ by: actor, action, outcome, project: projectId, object, facts, personal: {} }, signal)
+      },
+      checkpoint: () => log.checkpoint(signer, signal),
+    },
   }
 }
 
-/** The hold on a project that was set first, or null. */
-export function holdOn(records: HoldBook, projectId: string): ActiveHold | null {
+function holdOn(records: HoldBook, projectId: string): ActiveHold | null {
   const held = records.heldProjects().find(({ project }) => project === projectId)
   return held === undefined ? null : { by: held.by, since: formatInstant(held.since) }
 }
@@ -63,13 +67,13 @@ export function holdOn(records: HoldBook, projectId: string): ActiveHold | null 
 const CERTIFICATE_STAYS: readonly Retained[] = [
   {
     what: 'this certificate with its signatures',
-    until: 'no end: it is the client’s',
+    until: "without end: it is the client's",
     where: 'folder certificate/ of the project',
   },
 ]
 
 /** Sums and names, no content: the same for every attempt at one sign-off. */
-function recordOf(state: PurgeState): Parameters<RecordBook['add']>[1] {
+function recordOf(state: PurgeState): NewRecord {
   const { project, request, facts, startedAt } = state
   const totals = facts.delivery?.totals
   return {

@@ -11,14 +11,14 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { STATE_FOLDER, type ProjectFolder } from '../project-folder.ts'
 import type { ProjectLock } from '../project-lock.ts'
 import { Reasons, signoffOptions, toRequest, type RawSignoff } from '../signoff-options.ts'
-import type { OpenBooks } from '../signoff-books.ts'
+import type { SignoffBooks } from '../signoff-records.ts'
 import type { SigningPeople } from '../signoff-people.ts'
 import type { PurgeSubject } from '../signoff-ports.ts'
 
 /** What a sign-off works with besides its context. */
 interface Session {
   readonly people: SigningPeople
-  readonly books: OpenBooks
+  readonly books: SignoffBooks
   readonly projectId: string
 }
 
@@ -70,7 +70,10 @@ async function begin(
   const { beginPurge } = await import('../../signoff/run-purge.ts')
   const { people, books } = session
   const { facts, obstacles } = await passGate(context, folder, people, books, NO_BACKUPS, request)
-  if (facts === null) return refuse(obstacles, context)
+  if (facts === null) {
+    await books.audit.note('signoff-started', 'refused', null, { reasons: obstacles.length })
+    return refuse(obstacles, context)
+  }
   const { ports } = await portsOf(session, context, {
     folder: folder.path,
     state: folder.state,
@@ -138,7 +141,9 @@ async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const { gatherPeople } = await import('../signoff-people.ts')
-  const { openBooks } = await import('../signoff-books.ts')
+  const { openBooks } = await import('../open-books.ts')
+  const { signoffBooksOf } = await import('../signoff-records.ts')
+  const { sshFingerprint } = await import('../../../vault/ssh-key.ts')
   if (resumed?.second != null && raw.second === undefined) {
     throw new SealpostError('policy', `this sign-off was begun with ${resumed.second} as the second person`, {
       hint: 'name a second person again: --second OPERATOR',
@@ -150,12 +155,9 @@ async function withSession<T>(
     secondPassphraseFd: raw.secondPassphraseFd ?? null,
   })
   try {
-    const books = await openBooks(context, people.operator, people.certificate, projectId)
-    try {
-      return await work({ people, books, projectId })
-    } finally {
-      books.close()
-    }
+    const books = await openBooks(context.home, people.operator, context.clock)
+    const fingerprint = sshFingerprint(people.certificate.publicKey)
+    return await work({ people, books: signoffBooksOf(books, projectId, fingerprint, context.stop), projectId })
   } finally {
     people.close()
   }
