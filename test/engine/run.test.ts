@@ -192,6 +192,23 @@ describe('a run', () => {
     expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
   })
 
+  it('says that a mailbox is no longer there, and goes on without it the next time', async () => {
+    const fixture = filled(10)
+    fixture.alice.add(['Gone'], mail('x'))
+    fixture.sourceOptions = {
+      onStep: ({ op, mailbox, phase }) => {
+        if (op === 'listMessages' && phase === 'before' && mailbox === 'Gone') fixture.alice.remove(['Gone'])
+      },
+    }
+    const first = await fixture.run()
+    expect(first.pairs[0]?.error).toMatchObject({ kind: 'not-found' })
+    expect(first.pairs[0]?.error?.message).toContain('no such mailbox')
+    fixture.sourceOptions = {}
+    const second = await fixture.run()
+    expect(second.pairs[0]?.error).toBeNull()
+    expect(nonZero(second.totals)).toEqual({ source: 10, landed: 10 })
+  })
+
   it('tries a refused credential once, and other accounts go on', async () => {
     const fixture = new Fixture()
     for (const name of ['alice', 'bob', 'carol']) fixture.source.account(name).add(['INBOX'], mail(name))
