@@ -1,0 +1,230 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { lockProject } from '../../src/cli/project-lock.ts'
+import type { DeletionCertificate } from '../../src/core/certificate.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import { MAILDIR_YAML, Place, type Ended, type Given } from '../cli/program.ts'
+import { validate, type Schema } from './json-schema.ts'
+import { filesBelow } from './place.ts'
+
+const SECRET = 'Sommerregen-4711-im-Vertrag'
+const SCHEMA = JSON.parse(
+  readFileSync(new URL('../../docs/schemas/deletion-certificate.schema.json', import.meta.url), 'utf8'),
+) as Schema
+let place: Place
+let temporary = ''
+
+beforeEach(async () => {
+  place = await Place.open()
+  temporary = join(place.folder, 'temporary')
+  mkdirSync(temporary)
+})
+afterEach(() => place.close())
+
+/** The program with a folder of its own for temporary files, which sign-off searches. */
+function run(words: readonly string[], given: Given = {}): Promise<Ended> {
+  return place.run(words, { ...given, environment: { ...given.environment, TMPDIR: temporary } })
+}
+
+function bare(words: readonly string[], given: Given = {}): Promise<Ended> {
+  return place.bare(words, { cwd: place.project, ...given, environment: { TMPDIR: temporary } })
+}
+
+async function makeProject(csv = 'source,destination\nanna,anna\n'): Promise<string> {
+  const { stdout, exitCode } = await place.init('--json')
+  expect(exitCode).toBe(0)
+  await place.configure(MAILDIR_YAML, csv)
+  await place.fillMaildir('anna', 4)
+  const set = await run(['credentials', 'set', 'admin', '--secret-fd', '3'], { third: `${SECRET}\n` })
+  expect(set.exitCode).toBe(0)
+  return (JSON.parse(stdout) as { certificateFingerprint: string }).certificateFingerprint
+}
+
+async function moveAndVerify(): Promise<void> {
+  expect((await run(['run'])).exitCode).toBe(0)
+  expect((await run(['verify', '--level', 'full'])).exitCode).toBe(0)
+}
+
+function certificateFile(): string {
+  return join(place.project, 'certificate', 'deletion-certificate.json')
+}
+
+async function readCertificate(): Promise<DeletionCertificate> {
+  return JSON.parse(await readFile(certificateFile(), 'utf8')) as DeletionCertificate
+}
+
+describe('the whole road', () => {
+  test('from init to a certificate that anybody can check', async () => {
+    const fingerprint = await makeProject()
+    const early = await run(['signoff', '--by', 'Eva Muster', '--json'])
+    expect(early.exitCode).toBe(4)
+    expect(JSON.parse(early.stdout)).toMatchObject({
+      signedOff: false,
+      refused: [{ code: 'not-moved', acceptAs: 'not-moved:anna' }],
+    })
+    expect((await run(['run'])).exitCode).toBe(0)
+    const unverified = await run(['signoff', '--by', 'Eva Muster'])
+    expect(unverified.exitCode).toBe(4)
+    expect(unverified.stdout).toMatch(/4 messages never verified.*sealpost verify/)
+    expect((await run(['verify', '--level', 'full'])).exitCode).toBe(0)
+
+    mkdirSync(join(place.project, 'reports'))
+    writeFileSync(join(place.project, 'reports', 'report.html'), '<p>done</p>')
+    const leak = join(temporary, 'note.txt')
+    writeFileSync(leak, Buffer.from(`x${SECRET}`).toString('base64'))
+    const leaking = await run(['signoff', '--by', 'Eva Muster'])
+    expect(leaking.exitCode).toBe(4)
+    expect(leaking.stderr).toContain(leak)
+    expect(leaking.stdout + leaking.stderr).not.toContain(SECRET)
+    expect((await run(['status'])).exitCode).toBe(0)
+    rmSync(leak)
+
+    const copy = join(place.folder, 'copy')
+    cpSync(place.project, join(copy, 'project'), { recursive: true })
+    cpSync(place.home, join(copy, 'workspace'), { recursive: true })
+
+    const words = [
+      'signoff',
+      '--by',
+      'Eva Muster',
+      '--title',
+      'Head of IT',
+      '--location',
+      'Bonn',
+      '--language',
+      'ar',
+    ]
+    const done = await run([...words, '--json'])
+    expect(done.stderr).toBe('')
+    expect(done.exitCode).toBe(0)
+    const told = JSON.parse(done.stdout) as { certificate: { id: string; sha256: string } }
+    expect(told).toMatchObject({
+      signedOff: true,
+      certificate: { fingerprint, deliveryCertified: true, resumptions: 1, clientMustRotate: ['admin'] },
+    })
+    const certificate = await readCertificate()
+    expect(validate(SCHEMA, certificate)).toEqual([])
+    expect(certificate.id).toBe(told.certificate.id)
+    expect(certificate.delivery.messages).toMatchObject({ source: 4, landed: 4, neverVerified: 0 })
+    expect(certificate.process.obstacles).toMatchObject([{ step: 'search-secrets' }])
+    expect(certificate.audit.checkpoint).toMatch(/^sealpost\/audit\/[0-9a-f]{8}\n\d+\n/)
+    expect(certificate.retained).toHaveLength(3)
+    expect(certificate.verification.canaries.every(({ proven }) => proven)).toBe(true)
+    expect(readFileSync(join(place.project, 'certificate', 'deletion-certificate.html'), 'utf8')).toContain(
+      'dir="rtl"',
+    )
+    const left = filesBelow(place.project).filter((path) => !/^(?:certificate|old|new)\//.test(path))
+    expect(left).toEqual([])
+    expect(filesBelow(join(place.project, 'new', 'anna')).filter((path) => path.includes('cur/'))).toHaveLength(4)
+
+    const again = await bare(['signoff', '--json'])
+    expect(again.exitCode).toBe(0)
+    expect(JSON.parse(again.stdout)).toMatchObject({ signedOff: true, certificate: told.certificate })
+    expect((await run(['status'])).exitCode).toBe(2)
+
+    const verify = ['certificate', 'verify', certificateFile()]
+    const elsewhere = { cwd: place.folder, environment: { SEALPOST_HOME: join(place.folder, 'nowhere') } }
+    const embedded = await place.bare(verify, elsewhere)
+    expect(embedded.exitCode).toBe(0)
+    expect(embedded.stdout).toContain('trust: embedded')
+    expect(embedded.stdout).toContain(fingerprint)
+    const given = await place.bare([...verify, '--key', fingerprint, '--json'], elsewhere)
+    expect(given.exitCode).toBe(0)
+    expect(JSON.parse(given.stdout)).toMatchObject({ good: true, trust: 'given', fingerprint })
+    const wrong = await place.bare([...verify, '--key', `SHA256:${'A'.repeat(43)}`], elsewhere)
+    expect(wrong.exitCode).toBe(1)
+    expect((await place.bare(['certificate', 'verify', 'none.json'], elsewhere)).exitCode).toBe(2)
+    expect((await place.bare([...verify, '--key', 'no fingerprint'], elsewhere)).exitCode).toBe(2)
+    writeFileSync(certificateFile(), readFileSync(certificateFile(), 'utf8').replace('Eva Muster', 'Eva Meister'))
+    expect((await place.bare(verify, elsewhere)).exitCode).toBe(1)
+
+    // The copy that was made before, of everything: without the slot the passphrase opens nothing of it.
+    const slots = join(copy, 'workspace', 'keystore', 'slots')
+    for (const name of filesBelow(slots).filter((path) => path !== 'CACHEDIR.TAG')) rmSync(join(slots, name))
+    const opened = await run(['status'], {
+      cwd: join(copy, 'project'),
+      environment: { SEALPOST_HOME: join(copy, 'workspace') },
+    })
+    expect(opened.exitCode).toBe(5)
+    expect(opened.stderr).toContain('shred key')
+  }, 180_000)
+})
+
+describe('signoff', () => {
+  test('is refused while a run holds the project, and to nobody in particular', async () => {
+    await makeProject()
+    const lock = await lockProject(join(place.project, '.sealpost'), systemClock)
+    const busy = await run(['signoff', '--by', 'Eva'])
+    await lock.release()
+    expect(busy.exitCode).toBe(4)
+    expect(busy.stderr).toMatch(/a run is active: process \d+/)
+    expect((await run(['signoff'])).exitCode).toBe(2)
+    expect((await run(['signoff', '--by', 'Eva', '--accept', 'missing'])).exitCode).toBe(2)
+    expect((await run(['signoff', '--by', 'Eva', '--abandon'])).exitCode).toBe(2)
+    expect((await run(['signoff', '--by', 'Eva', '--accept', 'missing', '--reason', 'x'])).exitCode).toBe(2)
+    expect(filesBelow(place.home).filter((path) => path.startsWith('signoff/'))).toEqual([])
+  }, 120_000)
+
+  test('takes what the signatory accepts, and says so in the certificate', async () => {
+    await makeProject('source,destination\nanna,anna\nben,ben\n')
+    await place.fillMaildir('ben', 1)
+    expect((await run(['run', '--mailbox', 'anna'])).exitCode).toBe(0)
+    await run(['verify', '--mailbox', 'anna'])
+    expect((await run(['signoff', '--by', 'Eva'])).exitCode).toBe(4)
+    const accept = ['--accept', 'not-moved:ben', '--reason', 'left the company']
+    expect((await run(['signoff', '--by', 'Eva', ...accept])).exitCode).toBe(0)
+    expect((await readCertificate()).acceptedExceptions).toEqual([
+      { class: 'not-moved', mailbox: 'ben', count: 1, reason: 'left the company' },
+    ])
+  }, 120_000)
+
+  test('abandons a project that was never moved, also when its settings cannot be read', async () => {
+    await makeProject()
+    writeFileSync(join(place.project, 'project.yaml'), 'version: [')
+    expect((await run(['signoff', '--by', 'Eva'])).exitCode).toBe(2)
+    const done = await run(['signoff', '--by', 'Eva', '--abandon', '--reason', 'the client withdrew'])
+    expect(done.exitCode).toBe(0)
+    expect(done.stdout).toContain('not certified')
+    const certificate = await readCertificate()
+    expect(validate(SCHEMA, certificate)).toEqual([])
+    expect(certificate.delivery).toMatchObject({ certified: false, abandoned: { reason: 'the client withdrew' } })
+    expect(existsSync(join(place.project, '.sealpost'))).toBe(false)
+  }, 120_000)
+
+  test('killed at any time goes on where it was', async () => {
+    await makeProject()
+    await moveAndVerify()
+    const words = ['signoff', '--passphrase-file', place.passphraseFile, '--by', 'Eva Muster']
+    let kills = 0
+    for (const killAfter of [700, 850, 1000, 1100, 1200, 1300]) {
+      if (existsSync(certificateFile())) break
+      const given = { cwd: place.project, environment: { TMPDIR: temporary } }
+      const child = place.start(words, given)
+      const timer = setTimeout(() => child.kill('SIGKILL'), killAfter)
+      await child
+      clearTimeout(timer)
+      kills++
+    }
+    expect(kills).toBeGreaterThan(0)
+    expect((await run(['signoff', '--by', 'Eva Muster'])).exitCode).toBe(0)
+    const { project, people, verification } = await readCertificate()
+    expect(project.client).toBe('Beispiel GmbH')
+    expect(people.signatory.name).toBe('Eva Muster')
+    expect(verification.canaries.every(({ proven }) => proven)).toBe(true)
+    expect((await bare(['certificate', 'verify', certificateFile()])).exitCode).toBe(0)
+    const journal = filesBelow(place.home).filter((path) => path.startsWith('signoff/') && path.endsWith('.json'))
+    if (journal.length > 0) expect((await run(['signoff'])).exitCode).toBe(0)
+    expect(filesBelow(place.home).filter((path) => path.startsWith('signoff/'))).toEqual([])
+  }, 180_000)
+
+  test('nothing of the canary shows in the list of credentials', async () => {
+    await makeProject()
+    const { stdout } = await run(['credentials', 'list', '--json'])
+    expect(
+      (JSON.parse(stdout) as { credentials: { name: string }[] }).credentials.map(({ name }) => name),
+    ).toEqual(['admin'])
+    expect((await run(['credentials', 'remove', 'sealpost/canary'])).exitCode).toBe(2)
+  }, 60_000)
+})
