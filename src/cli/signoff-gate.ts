@@ -15,6 +15,7 @@ import { openCredentialStore } from '../../vault/credentials.ts'
 import { openProject } from '../../vault/projects.ts'
 import type { AccountPair } from './config/mailboxes-csv.ts'
 import type { CommandContext } from './context.ts'
+import { countPlaintext } from './plaintext-notes.ts'
 import { readProjectFiles, type ProjectFiles } from './project-files.ts'
 import type { ProjectFolder } from './project-folder.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
@@ -97,6 +98,7 @@ export async function passGate(
       keys: await keyFactsOf(context.home, people.operator, folder.record.id),
       handedOver: backups.handedOver(),
       mailStores,
+      plaintextImports: await countPlaintext(folder.state),
       accountList: accountListOf(folder.path, config),
       dualControl: dualControlText(people, request),
     },

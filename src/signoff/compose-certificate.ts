@@ -209,7 +209,10 @@ function keysOf(state: PurgeState, erasure: StepEvidence['destroy-keys']): Delet
     randomSource: 'random generator of OpenSSL (node:crypto randomBytes)',
     chain:
       'project key = HKDF-SHA-512(grant key, shred key); it wraps the keys of credentials, ledger, spool and intake; the grant key is sealed to operators, the shred key lies in its slot alone',
-    encryptedSince: 'data was encrypted before its first write; none was ever written in the clear',
+    encryptedSince:
+      state.facts.plaintextImports === 0
+        ? 'data was encrypted before its first write; none was ever written in the clear'
+        : 'data was encrypted before its first write by this program; secrets that came in files in the clear are a residual risk',
     escrow: 'none: there is no recovery key and no copy of a project key outside of the keystore',
     shredKey: {
       place: keys.slotPlace,

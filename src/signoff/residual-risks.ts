@@ -28,6 +28,13 @@ export function listResidualRisks(
       `a list of accounts outside of the project folder was left: ${outside.join(', ')}`,
     )
   }
+  if (state.facts.plaintextImports > 0) {
+    add(
+      'plaintext-import',
+      'adverse',
+      `secrets were taken in from files in the clear ${state.facts.plaintextImports} times; these lay outside of project and workspace, and what became of them is unknown`,
+    )
+  }
   if (rotate.some(({ revoked }) => !revoked)) {
     add(
       'not-revoked',

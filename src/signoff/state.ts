@@ -110,6 +110,8 @@ export interface ProjectFacts {
   readonly handedOver: readonly HandedOver[]
   /** Mail stores that are ends of the migration: neither searched nor touched. */
   readonly mailStores: readonly string[]
+  /** How often secrets were taken in from a file in the clear. */
+  readonly plaintextImports: number
   /** Where the list of accounts lies, absolute. */
   readonly accountList: string
   readonly dualControl: string

@@ -182,6 +182,10 @@ describe('signoff', () => {
 
   test('abandons a project that was never moved, also when its settings cannot be read', async () => {
     await makeProject()
+    const list = join(place.folder, 'list.csv')
+    writeFileSync(list, 'side,account,secret\nsource,anna,a-password-in-the-clear\n', { mode: 0o600 })
+    expect((await run(['credentials', 'import', '--plaintext-file', list])).exitCode).toBe(0)
+    rmSync(list)
     writeFileSync(join(place.project, 'project.yaml'), 'version: [')
     expect((await run(['signoff', '--by', 'Eva'])).exitCode).toBe(2)
     const done = await run(['signoff', '--by', 'Eva', '--abandon', '--reason', 'the client withdrew'])
@@ -190,6 +194,8 @@ describe('signoff', () => {
     const certificate = await readCertificate()
     expect(validate(SCHEMA, certificate)).toEqual([])
     expect(certificate.delivery).toMatchObject({ certified: false, abandoned: { reason: 'the client withdrew' } })
+    expect(certificate.residualRisks.map(({ code }) => code)).toContain('plaintext-import')
+    expect(certificate.keys.encryptedSince).toMatch(/residual risk/)
     expect(existsSync(join(place.project, '.sealpost'))).toBe(false)
   }, 120_000)
 

@@ -203,6 +203,7 @@ export async function factsFor(subject: Subject, operator: UnlockedOperator): Pr
     keys: await keyFactsOf(home, operator, projectId),
     handedOver: [],
     mailStores: [],
+    plaintextImports: 0,
     accountList: join(folder, 'mailboxes.csv'),
     dualControl: 'not required',
   }

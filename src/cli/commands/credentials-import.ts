@@ -9,6 +9,7 @@ import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { KeyedProject } from '../open-project.ts'
 import { descriptorOption, lifeOption } from '../options.ts'
+import { notePlaintext } from '../plaintext-notes.ts'
 import { isPathWithin } from '../path-within.ts'
 
 interface ImportOptions {
@@ -49,6 +50,7 @@ async function importAll(file: string | null, options: ImportOptions, context: C
       if (problems.length > 0) throw problemsError(problems)
       if (credentials.length === 0) throw new SealpostError('config', `${name} holds no credential`)
       const expiresAt = options.expires === undefined ? null : context.clock.now() + options.expires
+      if (options.plaintextFile !== undefined) await notePlaintext(project.folder.state, context.clock)
       await project.credentials.setAll(
         credentials.map((credential) => ({ ...credential, kind: 'password' as const, expiresAt })),
       )
