@@ -15,7 +15,8 @@ h3 { font-size: .95rem; margin: .9rem 0 .3rem; break-after: avoid; }
 .note { background: #fff6e0; border: 1px solid #e2c36b; padding: .5rem .8rem; border-radius: 4px; }
 .key { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; font-size: .9em; overflow-wrap: anywhere; direction: ltr; unicode-bidi: isolate; }
 table { border-collapse: collapse; width: 100%; margin: .3rem 0 .6rem; font-size: .92em; }
-th, td { text-align: start; vertical-align: top; padding: .22rem .45rem; border: 1px solid #d5dde0; overflow-wrap: anywhere; }
+th, td { text-align: start; vertical-align: top; padding: .22rem .45rem; border: 1px solid #d5dde0; overflow-wrap: break-word; }
+.long { overflow-wrap: anywhere; }
 th { background: #eef3f5; font-weight: 600; }
 table.facts th { width: 34%; }
 tr { break-inside: avoid; }
@@ -208,7 +209,8 @@ function delivery({ delivery: facts }: DeletionCertificate, page: Page): string 
   ).map((name) => [page.label(name), messages[name]] as const)
   return (
     page.facts([
-      ['delivery', `${page.label(facts.certified ? 'certified' : 'notCertified')}: ${facts.text}`],
+      ['delivery', page.label(facts.certified ? 'certified' : 'notCertified')],
+      ['text', facts.text],
       ...(facts.abandoned === null ? [] : [['abandoned', facts.abandoned.reason] as const]),
       ['accounts', facts.accounts],
       ['mailboxes', facts.mailboxes],
@@ -296,6 +298,11 @@ function safeHtml(text: string): string {
   return escapeHtml(text.replace(HARMFUL, ' '))
 }
 
+/** Digests, fingerprints and keys. */
+const KEY = /^[0-9a-f]{64}$|^SHA256:|^ssh-ed25519 /
+/** Words that no line may have room for, such as paths. */
+const LONG = /\S{25}/
+
 type Cell = string | number
 
 /** Builds the parts of the page. Every value is escaped here and nowhere else. */
@@ -331,7 +338,7 @@ class Page {
   }
 
   paragraph(text: string): string {
-    return `<p class="value">${safeHtml(text)}</p>\n`
+    return `<p class="value">${safeHtml(this.#words.texts[text] ?? text)}</p>\n`
   }
 
   list(items: readonly string[]): string {
@@ -357,9 +364,9 @@ class Page {
   }
 
   #cell(value: Cell): string {
-    const text = safeHtml(String(value)).replaceAll('\n', '<br>')
-    return /^[0-9a-f]{64}$|^SHA256:|^ssh-ed25519 /.test(String(value))
-      ? `<td><span class="key">${text}</span></td>`
-      : `<td class="value">${text}</td>`
+    const own = String(value)
+    const text = safeHtml(this.#words.texts[own] ?? own).replaceAll('\n', '<br>')
+    if (KEY.test(own)) return `<td><span class="key">${text}</span></td>`
+    return LONG.test(own) ? `<td class="value long">${text}</td>` : `<td class="value">${text}</td>`
   }
 }

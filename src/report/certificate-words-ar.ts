@@ -1,3 +1,4 @@
+import { ARABIC_TEXTS } from './certificate-texts-ar.ts'
 import type { CertificateWords } from './certificate-words.ts'
 
 /** Arabic, written from right to left. */
@@ -122,6 +123,7 @@ export const ARABIC: CertificateWords = {
     standard:
       'تتبع الحقول NIST SP 800-88r2 (سبتمبر 2025) القسم 4.6 والإصدار Rev. 1 القسم 4.8. ولا يُدّعى التطابق مع IEEE 2883 أو ISO/IEC 27040.',
   },
+  texts: ARABIC_TEXTS,
   codes: {
     credentials: 'بيانات الدخول',
     'intake-identity': 'مفتاح الاستلام',

@@ -108,5 +108,6 @@ export const ENGLISH: CertificateWords = {
   },
   methods: {},
   statements: {},
+  texts: {},
   codes: {},
 }

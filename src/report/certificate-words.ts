@@ -10,6 +10,8 @@ export interface CertificateWords {
   readonly methods: Readonly<Record<string, string>>
   /** Statements by code. */
   readonly statements: Readonly<Record<string, string>>
+  /** Sentences, by the JSON's text. */
+  readonly texts: Readonly<Record<string, string>>
   /** Classes of objects, steps, states, findings and risks by code. */
   readonly codes: Readonly<Record<string, string>>
 }

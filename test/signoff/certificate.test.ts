@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkCertificate } from '../../src/cli/certificate-check.ts'
 import { CERTIFICATE_FILE, CERTIFICATE_NAMESPACE } from '../../src/core/certificate.ts'
+import { ARABIC_TEXTS } from '../../src/report/certificate-texts-ar.ts'
 import { renderCertificate } from '../../src/report/certificate-html.ts'
 import { CERTIFICATE_IDENTITY, personIdentity } from '../../src/signoff/verify-text.ts'
 import { lacking } from '../packages.ts'
@@ -207,10 +208,27 @@ describe('the rendering', () => {
     expect(page).toContain(language === 'ar' ? 'غير موقّعة' : 'not authoritative')
     expect(page).toContain(`default-src 'none'`)
     expect(page).not.toMatch(/<(?:script|link|img|iframe|object|form)\b|\b(?:src|href)=|url\(|@import|\son\w+=/i)
-    for (const { text } of certificate.residualRisks) expect(page).toContain(text.slice(0, 20))
+    const risks = certificate.residualRisks.map(({ text }) =>
+      language === 'ar' ? (ARABIC_TEXTS[text] ?? text) : text,
+    )
+    for (const text of risks) expect(page).toContain(text.slice(0, 20))
     for (const { sha256 } of certificate.keys.commitments) expect(page).toContain(sha256)
     expect(page).toContain(certificate.signing.keyFingerprint)
     expect(page).toContain(certificate.id)
+  })
+
+  test('in Arabic leaves no sentence in English that every certificate has', async () => {
+    const certificate = readCertificate(readFileSync(join(await issued(), CERTIFICATE_FILE)))
+    const { objects, residualRisks, delivery, sanitization, keys, legalHold, backups } = certificate
+    const always = [
+      ...objects.flatMap(({ what, protection, outcome }) => [what, protection, outcome]),
+      ...residualRisks.filter(({ state }) => state === 'inherent').map(({ text }) => text),
+      ...[delivery.text, sanitization.medium, keys.chain, keys.escrow, legalHold, backups.text],
+    ]
+    expect(always.filter((text) => ARABIC_TEXTS[text] === undefined)).toEqual([])
+    expect(Object.values(ARABIC_TEXTS).filter((text) => !/[\u0600-\u06ff]/.test(text))).toEqual([])
+    const page = renderCertificate(certificate, 'ar')
+    for (const text of always) expect(page).not.toContain(text)
   })
 
   test('escapes whatever a name holds, and lets no name turn the writing round', async () => {
