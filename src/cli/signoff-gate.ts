@@ -165,8 +165,7 @@ async function readFiles(folder: ProjectFolder, abandoned: boolean): Promise<Pro
 
 function dualControlText(people: SigningPeople, request: SignoffRequest): string {
   const { couldSign, operator, second } = people
-  if (second !== null)
-    return `carried out by ${operator.name} with ${second.name} as the second person; both signed`
+  if (second !== null) return `${operator.name}, with ${second.name} as the second person`
   if (couldSign < 2) return 'not required: the workspace has one operator who can sign'
   return `waived by ${operator.name}: ${request.alone ?? ''}`
 }

@@ -3,7 +3,6 @@ import type { CertificateIssuer, PurgePorts } from '../signoff/ports.ts'
 import { purgeFilesOf } from '../signoff/project-files.ts'
 import type { PurgeStep } from '../signoff/state.ts'
 import { trimFolders } from '../signoff/trim.ts'
-import { slotFolderOf } from '../../vault/erase.ts'
 import { keystoreFolder } from '../../vault/paths.ts'
 import type { CommandContext } from './context.ts'
 import type { SignoffBooks } from './signoff-records.ts'
@@ -21,6 +20,8 @@ export interface PurgeSubject {
   readonly projectId: string
   readonly accountList: string
   readonly mailStores: readonly string[]
+  /** Where the shred key lies, or lay. */
+  readonly slotFolder: string
 }
 
 /** Everything that a purge reaches, over the real files and keys. */
@@ -33,9 +34,8 @@ export async function purgePortsOf(
   progress: (step: PurgeStep) => void,
 ): Promise<PurgePorts> {
   const { clock, home, systemUser } = context
-  const { folder, state, projectId } = subject
+  const { folder, state, projectId, slotFolder } = subject
   const keystore = keystoreFolder(home)
-  const slotFolder = await slotFolderOf(home, people.operator, projectId)
   return {
     clock,
     journal: openJournal(home, projectId),

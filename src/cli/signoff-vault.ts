@@ -6,6 +6,7 @@ import {
   inspectProjectKeys,
   openEverySecret,
   openRemainingKeys,
+  slotFolderOf,
   type HeldCredential,
 } from '../../vault/erase.ts'
 import type { UnlockedOperator } from '../../vault/operator.ts'
@@ -60,6 +61,7 @@ export async function keyFactsOf(home: string, operator: UnlockedOperator, proje
     known,
     slotExisted: slotExists,
     slotPlace: slotElsewhere ? 'another folder' : 'keystore',
+    slotFolder: await slotFolderOf(home, operator, projectId),
     commitments,
     wrappedKeys,
   }

@@ -93,7 +93,11 @@ export async function composeCertificate(ports: PurgePorts, state: PurgeState): 
       signatory: { name: request.by, title: request.title ?? NOT_GIVEN, organisation: project.client },
       operator: person(operator),
       second: second === null ? null : person(second),
-      dualControl: facts.dualControl,
+      // Whoever took it up again signs, and may be others than those who began.
+      dualControl:
+        second === null
+          ? facts.dualControl
+          : `signed by ${operator.name}, and by ${second.name} as the second person`,
     },
     environment: workstation.findings,
     residualRisks: listResidualRisks(state, workstation, rotate),

@@ -93,6 +93,8 @@ export interface KeyFacts {
   readonly known: boolean
   readonly slotExisted: boolean
   readonly slotPlace: 'keystore' | 'another folder'
+  /** Where it lay: its file system decides about the method, also after the key document is gone. */
+  readonly slotFolder: string
   /** Keys in the document: wrapped under the project key, and sealed to operators. */
   readonly wrappedKeys: number
   readonly commitments: readonly { readonly key: string; readonly sha256: string }[]

@@ -2,9 +2,11 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openJournal } from '../../src/cli/signoff-journal.ts'
 import { lockProject } from '../../src/cli/project-lock.ts'
 import type { DeletionCertificate } from '../../src/core/certificate.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import type { PurgeState } from '../../src/signoff/state.ts'
 import { MAILDIR_YAML, Place, type Ended, type Given } from '../cli/program.ts'
 import { validate, type Schema } from './json-schema.ts'
 import { filesBelow } from './place.ts'
@@ -224,6 +226,20 @@ describe('signoff', () => {
     if (journal.length > 0) expect((await run(['signoff'])).exitCode).toBe(0)
     expect(filesBelow(place.home).filter((path) => path.startsWith('signoff/'))).toEqual([])
   }, 180_000)
+
+  test('a folder whose project has not been signed off to the end takes no new one', async () => {
+    await makeProject()
+    const { id } = JSON.parse(readFileSync(join(place.project, '.sealpost', 'project.json'), 'utf8')) as {
+      id: string
+    }
+    const journal = openJournal(place.home, id)
+    // As a kill leaves it after the last file of the project has gone.
+    await journal.write({ version: 1, project: { id, folder: place.project } } as unknown as PurgeState)
+    rmSync(join(place.project, '.sealpost'), { recursive: true })
+    const refused = await run(['init', place.project, '--client', 'Another', '--kdf', 'interactive'])
+    expect(refused.exitCode).toBe(2)
+    expect(refused.stderr).toContain('has not ended')
+  }, 60_000)
 
   test('nothing of the canary shows in the list of credentials', async () => {
     await makeProject()

@@ -60,7 +60,7 @@ describe('dual control', () => {
     const { people } = readCertificate()
     expect(people.operator).toMatchObject({ name: 'ada', role: 'lead' })
     expect(people.second).toMatchObject({ name: 'ben', role: 'engineer' })
-    expect(people.dualControl).toMatch(/both signed/)
+    expect(people.dualControl).toBe('signed by ada, and by ben as the second person')
     const folder = join(place.project, 'certificate')
     const verified = await place.bare(['certificate', 'verify', join(folder, CERTIFICATE_FILE), '--json'])
     expect(JSON.parse(verified.stdout)).toMatchObject({ good: true })

@@ -122,6 +122,7 @@ describe('the name of the method', () => {
     known: true,
     slotExisted: true,
     slotPlace: 'keystore',
+    slotFolder: '/slots',
     wrappedKeys: 5,
     commitments: [],
   }

@@ -96,6 +96,13 @@ async function assertFree(path: string, home: string): Promise<void> {
   }
   const workspace = await realPathOf(home)
   const real = await realPathOf(path)
+  const { findJournal } = await import('../signoff-journal.ts')
+  if ((await findJournal(home, real)) !== null) {
+    throw new SealpostError('config', `the sign-off of the project that was in ${path} has not ended`, {
+      hint: 'end it first: sealpost signoff, in that folder',
+      code: 'SIGNOFF_UNDER_WAY',
+    })
+  }
   if (isPathWithin(real, workspace) || isPathWithin(workspace, real)) {
     throw new SealpostError(
       'config',

@@ -80,6 +80,7 @@ async function begin(
     projectId: folder.record.id,
     accountList: facts.accountList,
     mailStores: facts.mailStores,
+    slotFolder: facts.keys.slotFolder,
   })
   const start = { certificateId: `urn:uuid:${randomUUID()}`, project: identityOf(folder), request, facts }
   return finish(ports, await beginPurge(ports, start, earlier), context)
@@ -100,6 +101,7 @@ async function resume(
     projectId: journal.project.id,
     accountList: journal.facts.accountList,
     mailStores: journal.facts.mailStores,
+    slotFolder: journal.facts.keys.slotFolder,
   })
   const state = { ...journal, project: { ...journal.project, folder: path } }
   return finish(ports, await resumePurge(ports, state), context)
