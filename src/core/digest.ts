@@ -22,9 +22,10 @@ const MASKED_NUL = Buffer.from([0x80])
 /**
  * Digests one body fed in pieces of any size; the result does not depend on where the pieces are cut.
  *
- * The canonical form is what servers change by themselves: any run of CR before LF, none included, reads as CRLF,
- * and NUL reads as 0x80. A CR that no LF follows stays. Most mail is canonical already, and then one hash does for
- * both: a second one is begun at the first byte that differs, with what came before fed to it from the first.
+ * The canonical form is what servers change by themselves: every line ends in CRLF, the last one too, whatever run of
+ * CR stood before its LF; a CR that no LF follows does not count (Courier drops it, Dovecot at the very end); NUL reads
+ * as 0x80. Most mail is canonical already, and then one hash does for both: a second one is begun at the first byte
+ * that differs, with what came before fed to it from the first.
  */
 export class Digester {
   readonly #plain: Hash = createHash('sha256')
@@ -33,20 +34,22 @@ export class Digester {
   #bytes = 0
   #matchBytes = 0
   #nul = false
-  /** CRs at the end of what was fed that an LF may still follow; while canonical, at most one and in neither hash. */
-  #heldCr = 0
+  /** A CR came last; while canonical it is in neither hash. */
+  #heldCr = false
+  /** The canonical form so far ends in a line end. */
+  #atLineEnd = false
 
   /** Takes the next piece; it is not kept. */
   update(piece: Uint8Array): void {
     if (piece.length === 0) return
     this.#bytes += piece.length
     if (this.#canonical === null) {
-      if (isCanonical(piece, this.#heldCr === 1)) {
+      if (isCanonical(piece, this.#heldCr)) {
         this.#updateBoth(piece)
         return
       }
       this.#canonical = this.#plain.copy()
-      if (this.#heldCr === 1) this.#plain.update(ONE_CR)
+      if (this.#heldCr) this.#plain.update(ONE_CR)
     }
     this.#plain.update(piece)
     this.#updateCanonical(this.#canonical, piece)
@@ -54,22 +57,31 @@ export class Digester {
 
   /** Ends the body. May be called once. */
   finish(): Digests {
-    const held = Buffer.alloc(this.#heldCr, CR)
-    this.#matchBytes += held.length
-    if (this.#canonical === null) this.#plain.update(held)
-    else this.#canonical.update(held)
+    let canonical = this.#canonical
+    const lacksEnd = !this.#atLineEnd && this.#matchBytes > 0
+    if (canonical === null && (lacksEnd || this.#heldCr)) {
+      canonical = this.#plain.copy()
+      if (this.#heldCr) this.#plain.update(ONE_CR)
+    }
+    if (lacksEnd) {
+      canonical?.update(CRLF)
+      this.#matchBytes += CRLF.length
+    }
     const digest = this.#plain.digest()
-    const matchDigest = this.#canonical === null ? digest : this.#canonical.digest()
+    const matchDigest = canonical === null ? digest : canonical.digest()
     return { digest, matchDigest, bytes: this.#bytes, matchBytes: this.#matchBytes, nul: this.#nul }
   }
 
   #updateBoth(piece: Uint8Array): void {
-    if (this.#heldCr === 1) this.#plain.update(ONE_CR)
-    this.#matchBytes += this.#heldCr
-    this.#heldCr = piece[piece.length - 1] === CR ? 1 : 0
-    const kept = piece.length - this.#heldCr
+    if (this.#heldCr) {
+      this.#plain.update(ONE_CR)
+      this.#matchBytes++
+    }
+    this.#heldCr = piece[piece.length - 1] === CR
+    const kept = piece.length - (this.#heldCr ? 1 : 0)
     this.#plain.update(piece.subarray(0, kept))
     this.#matchBytes += kept
+    if (kept > 0) this.#atLineEnd = piece[kept - 1] === LF
   }
 
   #updateCanonical(hash: Hash, piece: Uint8Array): void {
@@ -86,42 +98,38 @@ export class Digester {
     for (let i = 0; i < piece.length; i++) {
       const byte = piece[i]
       if (byte === CR) {
-        if (this.#heldCr === 0) flush(i)
-        this.#heldCr++
+        flush(i)
         start = i + 1
-      } else if (byte === LF) {
-        if (this.#heldCr === 0) flush(i)
+        continue
+      }
+      this.#atLineEnd = byte === LF
+      if (byte === LF) {
+        flush(i)
         put(CRLF)
-        this.#heldCr = 0
         start = i + 1
-      } else {
-        if (this.#heldCr > 0) {
-          put(Buffer.alloc(this.#heldCr, CR))
-          this.#heldCr = 0
-          start = i
-        }
-        if (byte === 0) {
-          flush(i)
-          put(MASKED_NUL)
-          this.#nul = true
-          start = i + 1
-        }
+      } else if (byte === 0) {
+        flush(i)
+        put(MASKED_NUL)
+        this.#nul = true
+        start = i + 1
       }
     }
     flush(piece.length)
   }
 }
 
-/** True when every LF stands after exactly one CR and there is no NUL. `afterCr`: the byte before was a CR. */
+/** True when each CR stands before an LF or last, each LF after a CR, and there is no NUL. `afterCr`: a CR came before. */
 function isCanonical(piece: Uint8Array, afterCr: boolean): boolean {
   if (piece.includes(0)) return false
-  const first = piece[0]
-  if (afterCr ? first === CR : first === LF) return false
+  if (afterCr !== (piece[0] === LF)) return false
   for (let i = piece.indexOf(LF, 1); i !== -1; i = piece.indexOf(LF, i + 1)) {
-    if (piece[i - 1] !== CR || piece[i - 2] === CR) return false
+    if (piece[i - 1] !== CR) return false
   }
-  const end = piece.length
-  return !(end >= 2 && piece[end - 1] === CR && piece[end - 2] === CR)
+  const last = piece.length - 1
+  for (let i = piece.indexOf(CR); i !== -1 && i < last; i = piece.indexOf(CR, i + 1)) {
+    if (piece[i + 1] !== LF) return false
+  }
+  return true
 }
 
 /** Digests a body held whole. */

@@ -5,8 +5,9 @@ import { Digester, digestWhole } from '../../src/core/digest.ts'
 
 /** The canonical form, written as plainly as can be. */
 function canonical(body: Uint8Array): Buffer {
-  const text = Buffer.from(body).toString('latin1').replace(/\r*\n/g, '\r\n').replaceAll('\0', '\x80')
-  return Buffer.from(text, 'latin1')
+  const lines = Buffer.from(body).toString('latin1').replaceAll('\r', '').replaceAll('\0', '\x80').split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return Buffer.from(lines.map((line) => `${line}\r\n`).join(''), 'latin1')
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -50,9 +51,21 @@ describe('digests', () => {
     )
   })
 
-  it('tell messages apart that differ in anything else', () => {
-    const a = digestWhole(Buffer.from('a\rb'))
-    const b = digestWhole(Buffer.from('ab'))
-    expect(hexOf(a.matchDigest)).not.toBe(hexOf(b.matchDigest))
+  it('match what Courier makes of a CR within a line and of a last line without an end', () => {
+    const sent = digestWhole(Buffer.from('a\rb\r\nthe end\r'))
+    const kept = digestWhole(Buffer.from('ab\r\nthe end\r\n'))
+    expect(hexOf(sent.matchDigest)).toBe(hexOf(kept.matchDigest))
+    expect(hexOf(sent.digest)).not.toBe(hexOf(kept.digest))
+  })
+
+  it.each([
+    ['ab', 'a b'],
+    ['a\r\nb', 'ab'],
+    ['a\r\n', 'a\r\n\r\n'],
+    ['', '\r\n'],
+    ['a\0', 'a'],
+  ])('tell %j and %j apart', (one, other) => {
+    const [a, b] = [one, other].map((text) => hexOf(digestWhole(Buffer.from(text)).matchDigest))
+    expect(a).not.toBe(b)
   })
 })
