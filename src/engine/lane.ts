@@ -1,4 +1,4 @@
-import { isKind, toSealpostError } from '../core/errors.ts'
+import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
 import type { Board, Task } from './board.ts'
 import { finishMailbox } from './finish-mailbox.ts'
 import { listMailbox } from './list-mailbox.ts'
@@ -6,6 +6,7 @@ import type { MailboxWork } from './mailbox-work.ts'
 import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { recover, tryAgain } from './recover.ts'
+import { setAside } from './set-aside.ts'
 import { retry } from '../core/retry.ts'
 
 /** A slice whose append is under way. The promise never rejects. */
@@ -94,7 +95,10 @@ async function perform(lane: LaneContext, board: Board, task: Exclude<Task, { ki
   }
 }
 
-/** Makes the destination ready and lists the source at the same time; rows are handed out once the former is done. */
+/**
+ * Makes the destination ready and lists the source at the same time; rows are handed out once the former is done.
+ * A mailbox that the destination refuses keeps no other from going on.
+ */
 async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Promise<void> {
   const { context, sessions, stop } = lane
   work.listing = true
@@ -104,16 +108,25 @@ async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Prom
   })
   const ready = again(lane, async () => {
     await prepareDestination(context, await sessions.destination(stop), work, stop)
-  }).then(() => {
-    work.phase = 'moving'
-    board.notify()
-  })
+  }).then(
+    () => {
+      work.phase = 'moving'
+      board.notify()
+      return null
+    },
+    (error: unknown) => {
+      if (isKind(error, 'rejected')) return error
+      throw error
+    },
+  )
+  let refusal: SealpostError | null
   try {
-    await Promise.all([listing, ready])
+    refusal = (await Promise.all([ready, listing]))[0]
   } finally {
     await Promise.allSettled([listing, ready])
   }
   work.listing = false
+  if (refusal !== null) setAside(context, work, refusal)
 }
 
 async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {

@@ -30,7 +30,7 @@ export async function verifyMailbox(
   const mailbox = mailboxes.find((entry) => samePath(entry.path, record.destination.path))
   const present = mailbox === undefined ? new Map<string, Listed>() : await listPresent(session, mailbox, signal)
   const findings: Finding[] = []
-  if (mailbox === undefined) {
+  if (mailbox === undefined && !isRefused()) {
     findings.push(
       place(null, {
         ...OPEN,
@@ -48,6 +48,15 @@ export async function verifyMailbox(
   ledger.replaceFindings(record.id, 'verify', findings)
   context.events({ event: 'verified', pair: record.pairId, mailbox: record.id, checked: delivered })
   return delivered
+
+  /** The run has said so already. */
+  function isRefused(): boolean {
+    const earlier = ledger.findings(record.pairId)
+    return (
+      delivered === 0 &&
+      earlier.some((f) => f.mailboxId === record.id && f.check === 'mailbox' && f.actual.startsWith('refused: '))
+    )
+  }
 
   async function checkMessages(at: Mailbox): Promise<void> {
     const refused = new Set(

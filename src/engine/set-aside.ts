@@ -1,0 +1,41 @@
+import type { SealpostError } from '../core/errors.ts'
+import type { Reason } from '../core/ledger.ts'
+import { formatPath } from '../core/mailbox-path.ts'
+import type { EngineContext } from './settings.ts'
+import type { MailboxWork } from './mailbox-work.ts'
+
+const PAGE = 500
+
+/**
+ * The destination does not take the mailbox, its name for instance: what it should have held is quarantined with the
+ * server's words, the mailbox itself is a finding, and its work is done. `retry` tries again.
+ */
+export function setAside(context: EngineContext, work: MailboxWork, refusal: SealpostError): void {
+  const { ledger, events } = context
+  const { id, pairId, destination } = work.record
+  const serverText = refusal.serverText ?? null
+  const reason: Reason = { code: 'mailbox-refused', text: refusal.message, serverText }
+  for (;;) {
+    const rows = ledger.pending(id, 0, PAGE, Number.MAX_SAFE_INTEGER)
+    if (rows.length === 0) break
+    for (const row of rows) {
+      ledger.quarantine(row.id, reason)
+      events({ event: 'message-quarantined', pair: pairId, mailbox: id, message: row.id })
+    }
+  }
+  ledger.replaceFindings(id, 'run', [
+    {
+      class: 'open',
+      check: 'mailbox',
+      pairId,
+      mailboxId: id,
+      messageId: null,
+      sourceKey: null,
+      destinationKey: null,
+      expected: formatPath(destination.path),
+      actual: `refused: ${serverText ?? refusal.message}`,
+      rule: null,
+    },
+  ])
+  work.phase = 'done'
+}
