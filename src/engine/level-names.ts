@@ -21,6 +21,10 @@ const STAND_INS: ReadonlyMap<string, string> = new Map([
   ['<', '\u2039'],
   ['>', '\u203a'],
   ['?', '\uff1f'],
+  ['{', '\u2774'],
+  ['}', '\u2775'],
+  [';', '\u204f'],
+  ['`', '\u02cb'],
 ])
 const ORIGINALS: ReadonlyMap<string, string> = new Map(
   [...STAND_INS].map(([original, other]) => [other, original]),

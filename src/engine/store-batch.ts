@@ -184,11 +184,17 @@ function claimLanded(
 
 const MERGED: Reason = { code: 'merged', text: 'destination kept another message', serverText: null }
 
+/** An atom (RFC 9051 section 9, flag-keyword) as every server takes it: Dovecot stops at 50 characters, Courier at `]`, `;` and their like. */
+const COMMON_KEYWORD = /^[$A-Za-z0-9_.+-]{1,50}$/
+
 function asNewMessage(message: Prepared, capabilities: Capabilities, options: StoreOptions): NewMessage {
   const { row, digests, body } = message
   const onlySystem = options.plainFlags || capabilities.keywords === 'none'
-  // \Deleted is set last, by STORE (invariant 1).
-  const flags = row.flags.filter((flag) => flag !== '\\Deleted' && (!onlySystem || SYSTEM_FLAGS.includes(flag)))
+  // \Deleted is set last, by STORE (invariant 1). So are keywords that some server refuses: refused there, a keyword is
+  // lost and listed; refused here, the message would be.
+  const flags = row.flags.filter(
+    (flag) => (SYSTEM_FLAGS.includes(flag) && flag !== '\\Deleted') || (!onlySystem && COMMON_KEYWORD.test(flag)),
+  )
   return { body, internalDate: row.internalDate, flags, nul: digests.nul }
 }
 

@@ -54,9 +54,9 @@ function checkDate(row: MessageRecord, listed: Listed, capabilities: Capabilitie
   ]
 }
 
-/** Servers keep what fits 32 bits from 1970 and does not lie ahead; an adopted message keeps the date it had. */
+/** Servers keep what fits 32 bits from 1970, zero meaning none, and does not lie ahead; an adopted message keeps the date it had. */
 function dateRule(row: MessageRecord, capabilities: Capabilities, now: number): string | null {
-  if (row.internalDate < 0 || row.internalDate > now) return 'date-out-of-range'
+  if (row.internalDate <= 0 || row.internalDate > now) return 'date-out-of-range'
   if (row.state === 'existing') return 'adopted'
   return capabilities.keepsInternalDate ? null : 'date-not-kept'
 }
