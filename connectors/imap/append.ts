@@ -39,6 +39,10 @@ export async function append(
     return oversized.map((error) => ({ kind: 'refused', error: error ?? others }))
   }
   const kept = await flagsKept(context, mailbox, signal)
+  if (context.selected?.name === mailbox.name && !context.selected.writable) {
+    // Courier refuses to append to a mailbox that the session has open for reading only.
+    await select(context, mailbox, { write: true, fresh: false, anyValidity: true }, signal)
+  }
   const first = await send(context, mailbox, batch, (message) => acceptable(message, kept), signal)
   if (first.kind === 'unknown') return batch.map(() => ({ kind: 'unknown', error: first.error }))
   if (first.reply.status === 'OK') return landed(context, mailbox, first.reply, batch.length)

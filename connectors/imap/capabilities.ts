@@ -82,11 +82,16 @@ function prefixes(token: Token | undefined): { prefix: string; delimiter: string
   })
 }
 
-/** What names the server stores: everything but its delimiter, controls, and levels beyond what servers take. */
-export function namingOf(namespace: Namespace): MailboxNaming {
+/**
+ * What names the server stores: everything but its delimiter, controls, and levels beyond what servers take. Servers
+ * with `.` between levels refuse `/` (Dovecot, Courier, Cyrus), and Cyrus keeps to a list of its own.
+ */
+export function namingOf(namespace: Namespace, greeting: string): MailboxNaming {
+  const slash = namespace.delimiter === '.' ? '/' : ''
+  const caret = namespace.delimiter === '/' ? '^' : ''
   return {
     delimiter: namespace.delimiter,
-    forbidden: '',
+    forbidden: / Cyrus IMAP /.test(greeting) ? `"%;<>\\\`{|}${slash}${caret}` : slash,
     maxLevelBytes: 200,
     caseSensitive: true,
     belowInbox: isBelowInbox(namespace),

@@ -45,7 +45,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         return {
           context,
           capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits),
-          naming: namingOf(namespace),
+          naming: namingOf(namespace, connection.greeting),
         }
       } catch (error) {
         await connection.close()
