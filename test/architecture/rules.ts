@@ -17,7 +17,7 @@ export const AREAS: readonly Area[] = [
   { folder: 'src/report', mayImport: ['src/core'] },
   { folder: 'src/cli', mayImport: ['src', 'connectors', 'vault'] },
   { folder: 'connectors/shared', mayImport: ['src/core'] },
-  ...['imap', 'maildir', 'memory', 'presets'].map((name) => ({
+  ...['archive', 'gmail', 'graph', 'imap', 'maildir', 'mbox', 'memory', 'presets'].map((name) => ({
     folder: `connectors/${name}`,
     mayImport: ['src/core', 'connectors/shared'],
   })),
@@ -36,6 +36,19 @@ export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
   ['csv-parse', 'src/cli'],
   ['commander', 'src/cli'],
   ['env-paths', 'src/cli'],
+  ['pino', 'src/cli'],
+  ['ink', 'src/cli'],
+  ['react', 'src/cli'],
+  ['dns-packet', 'src/cli'],
+  ['@bomb.sh/tab', 'src/cli'],
+  ['write-excel-file', 'src/report'],
+  ['otpauth', 'vault'],
+  ['tar-stream', 'connectors/archive'],
+  ['@azure/msal-node', 'connectors/shared'],
+  ['google-auth-library', 'connectors/shared'],
+  ['@googleapis/gmail', 'connectors/gmail'],
+  ['@googleapis/admin', 'connectors/gmail'],
+  ['@microsoft/microsoft-graph-client', 'connectors/graph'],
 ])
 
 /** Node's modules that do no input or output: all that src/core may use. */

@@ -119,24 +119,26 @@ export class RawImap {
     })
   }
 
-  /** Every message of a mailbox, without marking it as seen. */
+  /**
+   * Every message of a mailbox, without marking it as seen. Some servers show NUL as 0x80 and have the real bytes for
+   * those who ask for BINARY (RFC 3516).
+   */
   async messages(name: string): Promise<RawMessage[]> {
     await this.must('EXAMINE ', nameOf(name))
     const { untagged } = await this.must('UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])')
-    return untagged.flatMap((response) => {
-      const uid = /\bUID (\d+)/.exec(response.text)?.[1]
-      const date = /INTERNALDATE "([^"]+)"/.exec(response.text)?.[1]
-      if (!/^\d+ FETCH /.test(response.text) || uid === undefined || date === undefined) return []
-      const flags = (/FLAGS \(([^)]*)\)/.exec(response.text)?.[1] ?? '').split(' ').filter((flag) => flag !== '')
-      const quoted = /BODY\[\] "((?:\\.|[^"\\])*)"/s.exec(response.text)?.[1]
-      return [
-        {
-          uid: Number(uid),
-          flags: flags.filter((flag) => flag !== '\\Recent'),
-          internalDate: instantOf(date),
-          bytes: response.literals[0] ?? Buffer.from(unquote(`"${quoted ?? ''}"`), 'latin1'),
-        },
-      ]
+    const messages = read(untagged)
+    const masked = messages.filter(({ bytes }) => bytes.includes(0x80)).map(({ uid }) => uid)
+    if (masked.length === 0) return messages
+    const second = await this.command(`UID FETCH ${masked.join(',')} (UID BINARY.PEEK[])`)
+    const real = new Map(
+      second.untagged.map(({ text, literals }) => [Number(/\bUID (\d+)/.exec(text)?.[1]), literals[0]]),
+    )
+    return messages.map((message) => {
+      const bytes = real.get(message.uid)
+      const isReal = bytes?.every(
+        (byte, i) => byte === message.bytes[i] || (byte === 0 && message.bytes[i] === 0x80),
+      )
+      return isReal === true && bytes !== undefined ? { ...message, bytes } : message
     })
   }
 
@@ -192,4 +194,23 @@ function ended(line: string, untagged: readonly RawResponse[]): RawReply {
 
 function unquote(text: string): string {
   return text.startsWith('"') ? text.slice(1, -1).replace(/\\(.)/gs, '$1') : text
+}
+
+/** The messages among FETCH responses. */
+function read(untagged: readonly RawResponse[]): RawMessage[] {
+  return untagged.flatMap((response) => {
+    const uid = /\bUID (\d+)/.exec(response.text)?.[1]
+    const date = /INTERNALDATE "([^"]+)"/.exec(response.text)?.[1]
+    if (!/^\d+ FETCH /.test(response.text) || uid === undefined || date === undefined) return []
+    const flags = (/FLAGS \(([^)]*)\)/.exec(response.text)?.[1] ?? '').split(' ').filter((flag) => flag !== '')
+    const quoted = /BODY\[\] "((?:\\.|[^"\\])*)"/s.exec(response.text)?.[1]
+    return [
+      {
+        uid: Number(uid),
+        flags: flags.filter((flag) => flag !== '\\Recent'),
+        internalDate: instantOf(date),
+        bytes: response.literals[0] ?? Buffer.from(unquote(`"${quoted ?? ''}"`), 'latin1'),
+      },
+    ]
+  })
 }

@@ -155,6 +155,8 @@ function startSession(
       IMAP_ENHANCEDIDLE: '0',
       IMAP_TRASHFOLDERNAME: 'Trash',
       IMAP_IDLE_TIMEOUT: '60',
+      // It watches its locks through this program, which ends by itself when nobody needs it.
+      GAMIN_DEBUG_SERVER: unpacked('usr/libexec/gam_server'),
       TCPREMOTEIP: '127.0.0.1',
       TCPREMOTEPORT: '1',
     },

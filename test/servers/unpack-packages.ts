@@ -10,7 +10,7 @@ import { join } from 'node:path'
 const PACKAGES: readonly string[] = [
   ...['cyrus-imapd', 'cyrus-common', 'sasl2-bin', 'libsasl2-modules', 'libsasl2-modules-db'],
   ...['courier-imap', 'courier-authlib'],
-  ...['libical3', 'libxapian30', 'libpcre3', 'libcourier-unicode4', 'libidn12', 'libgamin0', 'libltdl7'],
+  ...['libical3', 'libxapian30', 'libpcre3', 'libcourier-unicode4', 'libidn12', 'libgamin0', 'gamin', 'libltdl7'],
 ]
 
 /** Where the packages lie. */

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { travel } from './journey.ts'
+import { writePair } from './report.ts'
+import { SERVERS, type RunningServer, type ServerKind } from './servers.ts'
+
+/** `npm run test:matrix` moves the corpus between all ordered pairs; `npm test` between two. */
+const isLong = process.env['MATRIX'] === 'all'
+const kinds: readonly ServerKind[] = Object.values(SERVERS)
+const short: readonly (readonly [ServerKind, ServerKind])[] = [
+  [SERVERS.dovecot, SERVERS.cyrusBelow],
+  [SERVERS.cyrus, SERVERS.courier],
+]
+const all = kinds.flatMap((from) => kinds.map((to) => [from, to] as const))
+
+describe('the same mail, from every server to every other', () => {
+  const running = new Map<ServerKind, RunningServer>()
+  const pairs = isLong ? all : short
+
+  beforeAll(async () => {
+    const wanted = new Set(pairs.flat().filter((kind) => kind.why() === null))
+    const users = Array.from({ length: 80 }, (_, i) => `user${i}@example.test`)
+    await Promise.all([...wanted].map(async (kind) => running.set(kind, await kind.start(users))))
+  }, 120_000)
+  afterAll(async () => {
+    await Promise.all([...running.values()].map((server) => server.stop()))
+  })
+
+  for (const [index, [from, to]] of pairs.entries()) {
+    const reason = from.why() ?? to.why()
+    const title = `${from.label} to ${to.label}${reason === null ? '' : ` (${reason})`}`
+    it.skipIf(reason !== null)(
+      title,
+      async () => {
+        const [source, destination] = [running.get(from), running.get(to)]
+        if (source === undefined || destination === undefined) throw new Error('a server does not run')
+        const user = (n: number): string => `user${index * 3 + n}@example.test`
+        const journey = await travel(source, destination, { from: user(0), to: user(1), home: user(2) })
+        writePair({ from: from.label, to: to.label, results: [...journey.results], renamed: journey.renamed })
+        expect(journey.wrong).toEqual([])
+        expect(journey.results.size).toBeGreaterThan(150)
+      },
+      300_000,
+    )
+  }
+})
