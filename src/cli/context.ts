@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { ExitCode } from './exit-codes.ts'
-import type { Output } from './output.ts'
+import type { Output } from './terminal/output.ts'
 
 /** Options that every command takes. */
 export interface GlobalOptions {

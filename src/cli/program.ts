@@ -13,7 +13,7 @@ import { addLock, addUnlock } from './commands/unlock.ts'
 import { addVerify } from './commands/verify.ts'
 import type { GlobalOptions, Start } from './context.ts'
 import { descriptorOption } from './options.ts'
-import type { Output } from './output.ts'
+import type { Output } from './terminal/output.ts'
 
 /** What commander leaves of the global options. */
 interface RawOptions {

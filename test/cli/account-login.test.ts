@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { credentialNameOf, loginNamesOf } from '../../src/cli/account-login.ts'
+import { credentialNameOf, loginNamesOf } from '../../src/cli/project/account-login.ts'
 import type { AccountPair } from '../../src/cli/config/mailboxes-csv.ts'
 import type { ImapEnd } from '../../src/cli/config/project-types.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SealpostError } from '../../src/core/errors.ts'
 import { problemsError } from '../../src/cli/config/problems.ts'
-import { Output } from '../../src/cli/output.ts'
+import { Output } from '../../src/cli/terminal/output.ts'
 
 class Recorder {
   text = ''

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Totals } from '../../src/core/states.ts'
-import { ProgressState } from '../../src/cli/progress-state.ts'
-import { accountLine, cut, formatCount, progressBlock, totalLine } from '../../src/cli/progress-text.ts'
+import { ProgressState } from '../../src/cli/terminal/progress-state.ts'
+import { accountLine, cut, formatCount, progressBlock, totalLine } from '../../src/cli/terminal/progress-text.ts'
 
 const NOTHING: Totals = {
   source: 0,

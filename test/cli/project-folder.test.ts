@@ -2,7 +2,7 @@ import { chmod, cp, mkdir, mkdtemp, realpath, rename, rm, symlink } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findProject, readRecord, writeProjectRecord } from '../../src/cli/project-folder.ts'
+import { findProject, readRecord, writeProjectRecord } from '../../src/cli/project/folder.ts'
 
 let root: string
 let project: string

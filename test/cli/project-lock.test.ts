@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { isRunning, ownIdentity } from '../../src/cli/process-identity.ts'
-import { lockProject } from '../../src/cli/project-lock.ts'
+import { lockProject } from '../../src/cli/project/lock.ts'
 
 let folder: string
 

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import { lockProject } from '../../src/cli/project-lock.ts'
+import { lockProject } from '../../src/cli/project/lock.ts'
 import { MAILDIR_YAML, Place } from './program.ts'
 
 let place: Place

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SecretLine } from '../../src/cli/terminal-prompt.ts'
+import { SecretLine } from '../../src/cli/terminal/prompt.ts'
 
 /** Types bytes until the line ends; returns what was typed, or how it ended. */
 function type(bytes: Buffer | string): string {

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { checkCertificate } from '../../src/cli/certificate-check.ts'
+import { checkCertificate } from '../../src/cli/signoff/certificate-check.ts'
 import { CERTIFICATE_FILE, CERTIFICATE_NAMESPACE } from '../../src/core/certificate.ts'
 import { ARABIC_TEXTS } from '../../src/report/certificate-texts-ar.ts'
 import { renderCertificate } from '../../src/report/certificate-html.ts'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { checkCertificate } from '../../src/cli/certificate-check.ts'
+import { checkCertificate } from '../../src/cli/signoff/certificate-check.ts'
 import type { DeletionCertificate } from '../../src/core/certificate.ts'
 import { PURGE_STEPS, type PurgeState } from '../../src/signoff/state.ts'
 import { validate, type Schema } from './json-schema.ts'

@@ -3,7 +3,7 @@ import { cpSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFil
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { METHOD_DELETION } from '../../src/core/certificate.ts'
-import { checkCertificate } from '../../src/cli/certificate-check.ts'
+import { checkCertificate } from '../../src/cli/signoff/certificate-check.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { PURGE_STEPS } from '../../src/signoff/state.ts'
 import { openEverySecret } from '../../vault/erase.ts'

@@ -17,7 +17,7 @@ export function addCertificate(program: Command, start: Start): void {
 }
 
 async function verify(file: string, key: string | null, context: CommandContext): Promise<ExitCode> {
-  const { checkCertificate } = await import('../certificate-check.ts')
+  const { checkCertificate } = await import('../signoff/certificate-check.ts')
   const { output } = context
   const verdict = await checkCertificate(file, key === null ? null : toFingerprint(key))
   const { good, trust, fingerprint, checks, faults, certificate } = verdict

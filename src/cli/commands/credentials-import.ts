@@ -7,9 +7,9 @@ import { problemsError } from '../config/problems.ts'
 import { readCredentials } from '../config/credentials-csv.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import type { KeyedProject } from '../open-project.ts'
+import type { KeyedProject } from '../project/open-project.ts'
 import { descriptorOption, lifeOption } from '../options.ts'
-import { notePlaintext } from '../plaintext-notes.ts'
+import { notePlaintext } from '../project/plaintext-notes.ts'
 import { isPathWithin } from '../path-within.ts'
 
 interface ImportOptions {
@@ -41,7 +41,7 @@ async function importAll(file: string | null, options: ImportOptions, context: C
       hint: 'give one of FILE.age, --fd N and --plaintext-file FILE',
     })
   }
-  const { openKeys } = await import('../open-project.ts')
+  const { openKeys } = await import('../project/open-project.ts')
   const project = await openKeys(context)
   try {
     const { name, content } = await readSource(file, options, project, context)
@@ -83,7 +83,7 @@ async function readSource(
   context: CommandContext,
 ): Promise<{ readonly name: string; readonly content: Buffer }> {
   if (options.fd !== undefined) {
-    const { readDescriptorWhole } = await import('../secret-input.ts')
+    const { readDescriptorWhole } = await import('../access/secret-input.ts')
     const content = await readDescriptorWhole(options.fd, 'the credentials', context.stop)
     return { name: `descriptor ${options.fd}`, content }
   }

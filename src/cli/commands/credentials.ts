@@ -7,8 +7,8 @@ import { didYouMean } from '../config/did-you-mean.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { descriptorOption, lifeOption } from '../options.ts'
-import { table } from '../table.ts'
-import { CANARY_CREDENTIAL } from '../canary-name.ts'
+import { table } from '../terminal/table.ts'
+import { CANARY_CREDENTIAL } from '../signoff/canary-name.ts'
 import { addImport } from './credentials-import.ts'
 
 interface SetOptions {
@@ -52,7 +52,7 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
   if (options.secretFd !== undefined && options.secretFile !== undefined) {
     throw new SealpostError('config', 'both --secret-fd and --secret-file were given', { hint: 'give one' })
   }
-  const { openKeys } = await import('../open-project.ts')
+  const { openKeys } = await import('../project/open-project.ts')
   const project = await openKeys(context)
   try {
     const secret = await readSecret(name, options, context)
@@ -77,8 +77,8 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
 }
 
 async function readSecret(name: string, options: SetOptions, context: CommandContext): Promise<Secret> {
-  const { readSecretFile, readSecretLine } = await import('../secret-input.ts')
-  const { canPrompt, promptSecret } = await import('../terminal-prompt.ts')
+  const { readSecretFile, readSecretLine } = await import('../access/secret-input.ts')
+  const { canPrompt, promptSecret } = await import('../terminal/prompt.ts')
   if (options.secretFd !== undefined) return readSecretLine(options.secretFd, 'the secret', context.stop)
   if (options.secretFile !== undefined) return readSecretFile(options.secretFile, 'the secret')
   if (!canPrompt()) {
@@ -91,7 +91,7 @@ async function readSecret(name: string, options: SetOptions, context: CommandCon
 }
 
 async function list(context: CommandContext): Promise<ExitCode> {
-  const { openKeys } = await import('../open-project.ts')
+  const { openKeys } = await import('../project/open-project.ts')
   const project = await openKeys(context)
   try {
     const credentials = (await project.credentials.list()).filter(({ name }) => name !== CANARY_CREDENTIAL)
@@ -122,7 +122,7 @@ async function list(context: CommandContext): Promise<ExitCode> {
 
 async function remove(name: string, context: CommandContext): Promise<ExitCode> {
   refuseCanary(name)
-  const { openKeys } = await import('../open-project.ts')
+  const { openKeys } = await import('../project/open-project.ts')
   const project = await openKeys(context)
   try {
     if (!(await project.credentials.remove(name))) {

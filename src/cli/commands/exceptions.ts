@@ -2,14 +2,14 @@ import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import type { Ledger, MessageRecord, Pair } from '../../core/ledger.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
-import { chooseAccounts } from '../choose-accounts.ts'
+import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { findingDocument, findingLine } from '../findings.ts'
+import { findingDocument, findingLine } from '../project/findings.ts'
 import { accountOption } from '../options.ts'
 import { isOpen } from '../outcome.ts'
-import { formatCount } from '../progress-text.ts'
+import { formatCount } from '../terminal/progress-text.ts'
 
 const PAGE = 500
 
@@ -25,7 +25,7 @@ export function addExceptions(program: Command, start: Start): void {
 }
 
 async function exceptions(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openLedgered } = await import('../open-project.ts')
+  const { knownPairs, openLedgered } = await import('../project/open-project.ts')
   const { output } = context
   const project = await openLedgered(context)
   try {

@@ -12,7 +12,7 @@ import { projectTemplate } from '../config/project-template.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { isPathWithin } from '../path-within.ts'
-import { readRecord, STATE_FOLDER, writeProjectRecord } from '../project-folder.ts'
+import { readRecord, STATE_FOLDER, writeProjectRecord } from '../project/folder.ts'
 
 interface InitOptions {
   readonly client: string
@@ -49,7 +49,7 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
     const id = randomUUID()
     await createProject(home, operator, { projectId: id })
     const keys = await openProject(home, operator, id)
-    const { plantCanaries } = await import('../signoff-canaries.ts')
+    const { plantCanaries } = await import('../signoff/canaries.ts')
     await plantCanaries({ folder: path, state: join(path, STATE_FOLDER), projectId: id }, keys, clock).finally(
       () => keys.wipe(),
     )
@@ -96,7 +96,7 @@ async function assertFree(path: string, home: string): Promise<void> {
   }
   const workspace = await realPathOf(home)
   const real = await realPathOf(path)
-  const { findJournal } = await import('../signoff-journal.ts')
+  const { findJournal } = await import('../signoff/journal.ts')
   if ((await findJournal(home, real)) !== null) {
     throw new SealpostError('config', `the sign-off of the project that was in ${path} has not ended`, {
       hint: 'end it first: sealpost signoff, in that folder',
@@ -145,7 +145,7 @@ async function openOrMakeWorkspace(
 ): Promise<{ readonly operator: UnlockedOperator; readonly workspaceMade: boolean }> {
   const { createWorkspace, workspaceExists } = await import('../../../vault/keystore.ts')
   const { unlockOperator } = await import('../../../vault/operator.ts')
-  const { readNewPassphrase, unlock } = await import('../unlock.ts')
+  const { readNewPassphrase, unlock } = await import('../access/unlock.ts')
   const { home, clock, systemUser } = context
   if (await workspaceExists(home)) return { operator: await unlock(context), workspaceMade: false }
   const name = context.options.operator ?? systemUser.toLowerCase()

@@ -21,9 +21,9 @@ import { problemsError } from '../config/problems.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readIntakeScript } from '../intake-script.ts'
-import type { KeyedProject } from '../open-project.ts'
+import type { KeyedProject } from '../project/open-project.ts'
 import { lifeOption } from '../options.ts'
-import { unlock } from '../unlock.ts'
+import { unlock } from '../access/unlock.ts'
 
 interface PageOptions {
   readonly out?: string
@@ -69,7 +69,7 @@ export function addIntake(program: Command, start: Start): void {
 }
 
 async function writePage(options: PageOptions, context: CommandContext): Promise<ExitCode> {
-  const { openKeys } = await import('../open-project.ts')
+  const { openKeys } = await import('../project/open-project.ts')
   const { output, clock, home } = context
   const script = await readIntakeScript()
   const logo = options.logo === undefined ? null : await readLogo(options.logo)
@@ -116,7 +116,7 @@ async function writePage(options: PageOptions, context: CommandContext): Promise
 }
 
 async function openAnswer(file: string, options: OpenOptions, context: CommandContext): Promise<ExitCode> {
-  const { openKeys } = await import('../open-project.ts')
+  const { openKeys } = await import('../project/open-project.ts')
   const { output, clock } = context
   const project = await openKeys(context)
   try {

@@ -1,15 +1,15 @@
 import type { Command } from 'commander'
 import { formatPath } from '../../core/mailbox-path.ts'
 import type { PlannedMailbox, PlannedPair } from '../../engine/plan-project.ts'
-import { chooseAccounts } from '../choose-accounts.ts'
+import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { accountOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
-import { errorDocument, failureText, type Output } from '../output.ts'
-import { formatCount } from '../progress-text.ts'
-import { table } from '../table.ts'
+import { errorDocument, failureText, type Output } from '../terminal/output.ts'
+import { formatCount } from '../terminal/progress-text.ts'
+import { table } from '../terminal/table.ts'
 
 interface PlanOptions {
   readonly mailbox?: readonly string[]
@@ -26,7 +26,7 @@ export function addPlan(program: Command, start: Start): void {
 
 /** Shows the plan; changes nothing at either end, nor in the ledger. */
 export async function showPlan(options: PlanOptions, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openProject } = await import('../open-project.ts')
+  const { knownPairs, openProject } = await import('../project/open-project.ts')
   const { planProject } = await import('../../engine/plan-project.ts')
   const { ByteBudget } = await import('../../engine/byte-budget.ts')
   const { output, clock, stop } = context

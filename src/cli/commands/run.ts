@@ -2,15 +2,15 @@ import type { Command } from 'commander'
 import type { Pair } from '../../core/ledger.ts'
 import type { Totals } from '../../core/states.ts'
 import type { RunOutcome } from '../../engine/run-project.ts'
-import { chooseAccounts } from '../choose-accounts.ts'
+import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import type { OpenProject } from '../open-project.ts'
+import type { OpenProject } from '../project/open-project.ts'
 import { accountOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
-import { errorDocument, failureText } from '../output.ts'
-import { formatCount } from '../progress-text.ts'
+import { errorDocument, failureText } from '../terminal/output.ts'
+import { formatCount } from '../terminal/progress-text.ts'
 import { showPlan } from './plan.ts'
 
 interface RunOptions {
@@ -53,9 +53,9 @@ async function run(
   context: CommandContext,
   prepare: (project: OpenProject, pairs: readonly Pair[]) => void = () => undefined,
 ): Promise<ExitCode> {
-  const { enterPairs, openProject } = await import('../open-project.ts')
+  const { enterPairs, openProject } = await import('../project/open-project.ts')
   const { runProject } = await import('../../engine/run-project.ts')
-  const { showProgress } = await import('../progress.ts')
+  const { showProgress } = await import('../terminal/progress.ts')
   const project = await openProject(context)
   try {
     const { ledger, config, spool, source, destination } = project

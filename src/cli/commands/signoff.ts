@@ -8,12 +8,12 @@ import type { IssuedCertificate, PurgePorts } from '../../signoff/ports.ts'
 import { isCommitted, type PurgeState, type SignoffRequest } from '../../signoff/state.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { STATE_FOLDER, type ProjectFolder } from '../project-folder.ts'
-import type { ProjectLock } from '../project-lock.ts'
-import { Reasons, signoffOptions, toRequest, type RawSignoff } from '../signoff-options.ts'
-import type { SignoffBooks } from '../signoff-records.ts'
-import type { SigningPeople } from '../signoff-people.ts'
-import type { PurgeSubject } from '../signoff-ports.ts'
+import { STATE_FOLDER, type ProjectFolder } from '../project/folder.ts'
+import type { ProjectLock } from '../project/lock.ts'
+import { Reasons, signoffOptions, toRequest, type RawSignoff } from '../signoff/options.ts'
+import type { SignoffBooks } from '../signoff/records.ts'
+import type { SigningPeople } from '../signoff/people.ts'
+import type { PurgeSubject } from '../signoff/ports.ts'
 
 /** What a sign-off works with besides its context. */
 interface Session {
@@ -33,7 +33,7 @@ export function addSignoff(program: Command, start: Start): void {
 }
 
 async function signoff(raw: RawSignoff, reasons: Reasons, context: CommandContext): Promise<ExitCode> {
-  const { findSignoff } = await import('../signoff-find.ts')
+  const { findSignoff } = await import('../signoff/find.ts')
   const found = await findSignoff(context)
   if (found.kind === 'certificate') return showCertificate(found.certificate, context)
   const projectId = found.kind === 'project' ? found.folder.record.id : found.journal.project.id
@@ -41,7 +41,7 @@ async function signoff(raw: RawSignoff, reasons: Reasons, context: CommandContex
   // Told before a passphrase is asked for.
   const request = committed ? found.journal.request : toRequest(raw, reasons)
   if (committed) warnAboutResumption(found.journal, raw, context)
-  const { forgetLock, lockSignoff } = await import('../signoff-journal.ts')
+  const { forgetLock, lockSignoff } = await import('../signoff/journal.ts')
   const lock = await lockSignoff(context.home, projectId, context.clock)
   try {
     const folder = found.kind === 'project' ? found.folder : null
@@ -66,7 +66,7 @@ async function begin(
   earlier: PurgeState | null,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { identityOf, NO_BACKUPS, passGate } = await import('../signoff-gate.ts')
+  const { identityOf, NO_BACKUPS, passGate } = await import('../signoff/gate.ts')
   const { beginPurge } = await import('../../signoff/run-purge.ts')
   const { people, books } = session
   const { facts, obstacles } = await passGate(context, folder, people, books, NO_BACKUPS, request)
@@ -127,8 +127,8 @@ async function portsOf(
   context: CommandContext,
   subject: PurgeSubject,
 ): Promise<{ readonly ports: PurgePorts }> {
-  const { purgePortsOf } = await import('../signoff-ports.ts')
-  const { createIssuer } = await import('../signoff-issuer.ts')
+  const { purgePortsOf } = await import('../signoff/ports.ts')
+  const { createIssuer } = await import('../signoff/issuer.ts')
   const { certificate, operator, second } = people
   const issuer = createIssuer(subject.folder, { certificate, operator, second })
   const progress = (step: string): void => context.output.line(`  ${step}`)
@@ -142,9 +142,9 @@ async function withSession<T>(
   context: CommandContext,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const { gatherPeople } = await import('../signoff-people.ts')
-  const { openBooks } = await import('../open-books.ts')
-  const { signoffBooksOf } = await import('../signoff-records.ts')
+  const { gatherPeople } = await import('../signoff/people.ts')
+  const { openBooks } = await import('../books/open-books.ts')
+  const { signoffBooksOf } = await import('../signoff/records.ts')
   const { sshFingerprint } = await import('../../../vault/ssh-key.ts')
   if (resumed?.second != null && raw.second === undefined) {
     throw new SealpostError('policy', `this sign-off was begun with ${resumed.second} as the second person`, {
@@ -172,7 +172,7 @@ async function withProjectLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (folder === null) return work()
-  const { lockProject } = await import('../project-lock.ts')
+  const { lockProject } = await import('../project/lock.ts')
   let lock: ProjectLock
   try {
     lock = await lockProject(folder.state, context.clock)
@@ -200,7 +200,7 @@ function refuse(obstacles: readonly Obstacle[], { output }: CommandContext): Exi
 }
 
 async function showCertificate(certificate: IssuedCertificate, context: CommandContext): Promise<ExitCode> {
-  const { checkCertificate } = await import('../certificate-check.ts')
+  const { checkCertificate } = await import('../signoff/certificate-check.ts')
   const { CERTIFICATE_FILE } = await import('../../core/certificate.ts')
   const { output } = context
   const file = join(certificate.folder, CERTIFICATE_FILE)

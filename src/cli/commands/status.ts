@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import type { Ledger, Pair } from '../../core/ledger.ts'
 import type { Totals } from '../../core/states.ts'
-import { chooseAccounts } from '../choose-accounts.ts'
+import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { accountOption } from '../options.ts'
 import { isOpen, messageCounts, stateOf, type AccountState } from '../outcome.ts'
-import { formatCount } from '../progress-text.ts'
-import { table } from '../table.ts'
+import { formatCount } from '../terminal/progress-text.ts'
+import { table } from '../terminal/table.ts'
 import { totalLines } from './run.ts'
 
 interface AccountStatus {
@@ -31,7 +31,7 @@ export function addStatus(program: Command, start: Start): void {
 }
 
 async function status(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openLedgered } = await import('../open-project.ts')
+  const { knownPairs, openLedgered } = await import('../project/open-project.ts')
   const { output } = context
   const project = await openLedgered(context)
   try {

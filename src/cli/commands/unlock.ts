@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { stopAgent } from '../../../vault/agent-client.ts'
-import { startAgent } from '../agent-process.ts'
+import { startAgent } from '../access/agent-process.ts'
 import { formatDuration, parseDuration } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { readPassphrase } from '../unlock.ts'
+import { readPassphrase } from '../access/unlock.ts'
 
 const DEFAULT_IDLE_MS = 30 * 60_000
 const LONGEST_IDLE_MS = 12 * 3_600_000

@@ -2,14 +2,14 @@ import { Option, type Command } from 'commander'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Ledger, Pair } from '../../core/ledger.ts'
 import type { VerifyLevel } from '../../verify/verify-mailbox.ts'
-import { chooseAccounts } from '../choose-accounts.ts'
+import { chooseAccounts } from '../project/choose-accounts.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { findingDocument, findingLine } from '../findings.ts'
+import { findingDocument, findingLine } from '../project/findings.ts'
 import { accountOption } from '../options.ts'
 import { failureCode, isOpen, stateOf } from '../outcome.ts'
-import { errorDocument, failureText } from '../output.ts'
-import { formatCount } from '../progress-text.ts'
+import { errorDocument, failureText } from '../terminal/output.ts'
+import { formatCount } from '../terminal/progress-text.ts'
 
 interface VerifyOptions {
   readonly level: VerifyLevel
@@ -34,7 +34,7 @@ export function addVerify(program: Command, start: Start): void {
 }
 
 async function verify(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openProject } = await import('../open-project.ts')
+  const { knownPairs, openProject } = await import('../project/open-project.ts')
   const { verifyProject } = await import('../../verify/verify-project.ts')
   const { output, clock } = context
   const project = await openProject(context)

@@ -1,0 +1,50 @@
+/**
+ * The process of the agent (`sealpost unlock`). Standard input: an `AgentOrder` on one line, then the passphrase. Standard
+ * output: one `AgentAnswer`, and then it is closed. It takes no signal for the inspector and leaves no core behind.
+ */
+import { closeSync, writeSync } from 'node:fs'
+import { systemClock } from '../../core/clock.ts'
+import { toSealpostError } from '../../core/errors.ts'
+import { serveAgent } from '../../../vault/agent-server.ts'
+import { unlockOperator } from '../../../vault/operator.ts'
+import { Secret } from '../../../vault/secret.ts'
+import type { AgentAnswer, AgentOrder } from './agent-process.ts'
+
+process.umask(0o077)
+process.on('SIGUSR1', () => undefined)
+process.on('SIGHUP', () => undefined)
+
+const input = await readInput()
+let answered = false
+try {
+  const lineEnd = input.indexOf(0x0a)
+  const order = JSON.parse(input.toString('utf8', 0, lineEnd)) as AgentOrder
+  const passphrase = Secret.fromBytes(input.subarray(lineEnd + 1))
+  const { home, operator: name, systemUser, socketPath, idleMs } = order
+  const operator = await unlockOperator(home, { operator: name, systemUser, passphrase }).finally(() =>
+    passphrase.wipe(),
+  )
+  await serveAgent({ root: home, socketPath, operator, idleMs, clock: systemClock }, () =>
+    answer({ ready: operator.name }),
+  )
+} catch (error) {
+  const { kind, message, hint } = toSealpostError(error, 'the agent')
+  answer({ error: { kind, message, ...(hint === undefined ? {} : { hint }) } })
+} finally {
+  input.fill(0)
+}
+
+async function readInput(): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  const whole = Buffer.concat(chunks)
+  for (const chunk of chunks) chunk.fill(0)
+  return whole
+}
+
+function answer(said: AgentAnswer): void {
+  if (answered) return
+  answered = true
+  writeSync(1, `${JSON.stringify(said)}\n`)
+  closeSync(1)
+}

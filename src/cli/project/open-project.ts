@@ -1,0 +1,199 @@
+import { join } from 'node:path'
+import type { Connector } from '../../core/connector.ts'
+import { SealpostError } from '../../core/errors.ts'
+import type { Ledger, Pair } from '../../core/ledger.ts'
+import type { Spool } from '../../core/ports.ts'
+import { openLedger } from '../../ledger/open-ledger.ts'
+import { openSpool } from '../../spool/open-spool.ts'
+import { openCredentialStore, type CredentialStore } from '../../../vault/credentials.ts'
+import { openProject as openProjectKeys, type ProjectKeys } from '../../../vault/projects.ts'
+import type { Secret } from '../../../vault/secret.ts'
+import { createSealer } from '../../../vault/stream.ts'
+import { credentialNameOf, type Side } from './account-login.ts'
+import type { CommandContext } from '../context.ts'
+import type { AccountPair } from '../config/mailboxes-csv.ts'
+import type { ProjectConfig } from '../config/project-types.ts'
+import { openEnd } from './open-end.ts'
+import { readProjectFiles } from './files.ts'
+import { findProject, type ProjectFolder } from './folder.ts'
+import { lockProject } from './lock.ts'
+import { unlock } from '../access/unlock.ts'
+
+/** A project whose keys are open. */
+export interface KeyedProject {
+  readonly folder: ProjectFolder
+  readonly keys: ProjectKeys
+  readonly credentials: CredentialStore
+  /** Wipes the keys, and closes and lets go of all else that is open. Twice is safe. */
+  close(): Promise<void>
+}
+
+/** A project whose files were read and whose ledger is open. */
+export interface LedgeredProject extends KeyedProject {
+  readonly config: ProjectConfig
+  readonly accounts: readonly AccountPair[]
+  readonly ledger: Ledger
+}
+
+/** A project with everything that a migration needs. */
+export interface OpenProject extends LedgeredProject {
+  readonly spool: Spool
+  readonly source: Connector
+  readonly destination: Connector
+}
+
+/**
+ * Finds the project and opens its keys, asking for the passphrase; other processes may work on it meanwhile. Throws
+ * `config` when there is no project or no workspace, `locked` for a wrong passphrase.
+ */
+export async function openKeys(context: CommandContext): Promise<KeyedProject> {
+  return openKeysOf(await locate(context), context)
+}
+
+async function locate(context: CommandContext): Promise<ProjectFolder> {
+  const folder = await findProject(context.options.project)
+  if (folder.movedFrom !== null) context.output.warn(`the project was moved here from ${folder.movedFrom}`)
+  return folder
+}
+
+async function openKeysOf(folder: ProjectFolder, context: CommandContext): Promise<KeyedProject> {
+  const operator = await unlock(context)
+  let keys: ProjectKeys
+  try {
+    keys = await openProjectKeys(context.home, operator, folder.record.id)
+  } catch (error) {
+    throw withPlace(error, context.home)
+  } finally {
+    operator.wipe()
+  }
+  const credentials = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
+  return { folder, keys, credentials, close: async () => keys.wipe() }
+}
+
+/**
+ * Opens a project's files and its ledger, which one process may have open at a time. Throws as `openKeys`; `config` for
+ * all that is wrong in the files, in one pass, and `busy` when another process holds the project, both before the
+ * passphrase is asked for.
+ */
+export async function openLedgered(context: CommandContext): Promise<LedgeredProject> {
+  const folder = await locate(context)
+  const { config, accounts } = await readProjectFiles(folder.path)
+  if (accounts.length === 0) {
+    throw new SealpostError('config', `${config.mailboxes} names no account`, {
+      hint: 'write one line an account: source,destination',
+      code: 'NO_ACCOUNTS',
+    })
+  }
+  const lock = await lockProject(folder.state, context.clock)
+  let keyed: KeyedProject | null = null
+  let ledger: Ledger | null = null
+  const close = async (): Promise<void> => {
+    try {
+      ledger?.close()
+    } finally {
+      ledger = null
+      await keyed?.close()
+      await lock.release()
+    }
+  }
+  try {
+    keyed = await openKeysOf(folder, context)
+    ledger = openLedger(join(folder.state, 'ledger.db'), keyed.keys.ledgerKey)
+    return { ...keyed, config, accounts, ledger, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * Opens all of a project: credentials there and not expired, ledger, spool and both ends. No connection is made yet.
+ * Throws as `openLedgered`, and `config` for credentials that are missing or have expired.
+ */
+export async function openProject(context: CommandContext): Promise<OpenProject> {
+  const project = await openLedgered(context)
+  const { folder, keys, credentials, config, accounts } = project
+  const secrets: Secret[] = []
+  const close = async (): Promise<void> => {
+    for (const secret of secrets.splice(0)) secret.wipe()
+    await project.close()
+  }
+  try {
+    await assertCredentials(config, accounts, credentials)
+    const facts = {
+      folder: folder.path,
+      config,
+      accounts,
+      credentials,
+      clock: context.clock,
+      keep: (secret: Secret): void => void secrets.push(secret),
+    }
+    const source = await openEnd('source', facts)
+    const destination = await openEnd('destination', facts)
+    const spool = openSpool(join(folder.state, 'spool'), createSealer(keys.spoolKey, folder.record.id))
+    return { ...project, spool, source, destination, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The ledger's pairs of the accounts, entered where they are new. */
+export function enterPairs(project: LedgeredProject, accounts: readonly AccountPair[]): readonly Pair[] {
+  return accounts.map((account) => project.ledger.openPair(account.source, account.destination))
+}
+
+/** The ledger's pairs of the accounts as far as it knows them; the others have id 0. */
+export function knownPairs(project: LedgeredProject, accounts: readonly AccountPair[]): readonly Pair[] {
+  const known = project.ledger.pairs()
+  return accounts.map(
+    ({ source, destination }) =>
+      known.find((pair) => pair.source === source && pair.destination === destination) ?? {
+        id: 0,
+        source,
+        destination,
+      },
+  )
+}
+
+/** All credentials that are missing or have expired, told before the first connection is made. */
+async function assertCredentials(
+  config: ProjectConfig,
+  accounts: readonly AccountPair[],
+  credentials: CredentialStore,
+): Promise<void> {
+  const needed = new Set<string>()
+  for (const side of ['source', 'destination'] satisfies readonly Side[]) {
+    const end = config[side]
+    if (end.kind === 'imap') for (const pair of accounts) needed.add(credentialNameOf(side, end, pair))
+  }
+  if (needed.size === 0) return
+  const known = new Map((await credentials.list()).map((summary) => [summary.name, summary]))
+  const missing = [...needed].filter((name) => !known.has(name))
+  const expired = [...needed].filter((name) => known.get(name)?.expired === true)
+  if (missing.length > 0) {
+    const hint = `sealpost credentials set ${missing[0] ?? ''}${missing.length > 1 ? ', or credentials import for many' : ''}`
+    throw new SealpostError('config', `missing credentials: ${listed(missing)}`, { hint, code: 'NO_CREDENTIAL' })
+  }
+  if (expired.length > 0) {
+    const hint = 'set them anew with sealpost credentials set'
+    throw new SealpostError('config', `expired credentials: ${listed(expired)}`, {
+      hint,
+      code: 'CREDENTIAL_EXPIRED',
+    })
+  }
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 8).map((name) => `"${name}"`)
+  return names.length > shown.length
+    ? `${shown.join(', ')} and ${names.length - shown.length} more`
+    : shown.join(', ')
+}
+
+/** A project whose keys are in another workspace is the usual reason. */
+function withPlace(error: unknown, home: string): unknown {
+  if (!(error instanceof SealpostError) || error.kind !== 'config' || error.hint !== undefined) return error
+  const hint = `this is the workspace in ${home}; set SEALPOST_HOME to the one in which the project was made`
+  return new SealpostError(error.kind, error.message, { hint, cause: error, code: 'OTHER_WORKSPACE' })
+}

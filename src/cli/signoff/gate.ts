@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { isKind, SealpostError } from '../../core/errors.ts'
+import type { Ledger } from '../../core/ledger.ts'
+import { openLedger } from '../../ledger/open-ledger.ts'
+import { judgeDelivery, type Obstacle } from '../../signoff/gate.ts'
+import type {
+  CredentialFacts,
+  HandedOver,
+  ProjectFacts,
+  ProjectIdentity,
+  SignoffRequest,
+} from '../../signoff/state.ts'
+import { openCredentialStore } from '../../../vault/credentials.ts'
+import { openProject } from '../../../vault/projects.ts'
+import type { AccountPair } from '../config/mailboxes-csv.ts'
+import type { CommandContext } from '../context.ts'
+import { countPlaintext } from '../project/plaintext-notes.ts'
+import { readProjectFiles, type ProjectFiles } from '../project/files.ts'
+import type { ProjectFolder } from '../project/folder.ts'
+import { CANARY_CREDENTIAL } from './canary-name.ts'
+import type { SignoffBooks } from './records.ts'
+import type { SigningPeople } from './people.ts'
+import { accountListOf, mailStoresOf, storesInTheWay } from './places.ts'
+import { keyFactsOf } from './vault.ts'
+
+/** Backups of the project, handed over or not; there are none yet. */
+export interface BackupBook {
+  handedOver(): readonly HandedOver[]
+  /** Names of those that are not handed over. */
+  open(): readonly string[]
+}
+
+/** The project as certificate and records name it. */
+export function identityOf({ path, record }: ProjectFolder): ProjectIdentity {
+  return { id: record.id, client: record.client, createdAt: record.created, folder: path }
+}
+
+/** What the gate said. */
+export interface GateOutcome {
+  /** Null when it did not let the project through. */
+  readonly facts: ProjectFacts | null
+  readonly obstacles: readonly Obstacle[]
+}
+
+/** No backups: the connector that makes them keeps the book. */
+export const NO_BACKUPS: BackupBook = { handedOver: () => [], open: () => [] }
+
+/**
+ * Looks at everything that keeps the project from being signed off and, when nothing does, gathers what the certificate
+ * will say of it. An abandoned project passes whatever its delivery, also when it cannot be opened any more; a hold still
+ * blocks. Changes nothing. The caller holds the project's lock.
+ */
+export async function passGate(
+  context: CommandContext,
+  folder: ProjectFolder,
+  people: SigningPeople,
+  books: SignoffBooks,
+  backups: BackupBook,
+  request: SignoffRequest,
+): Promise<GateOutcome> {
+  const abandoned = request.abandon !== null
+  const files = await readFiles(folder, abandoned)
+  const { config, accounts } = files ?? { config: null, accounts: [] }
+  const obstacles: Obstacle[] = []
+  const add = (code: string, text: string, hint: string): void => {
+    obstacles.push({ code, text, hint, count: 1, acceptAs: null })
+  }
+  const hold = await books.records.hold(identityOf(folder))
+  if (hold !== null) {
+    add('hold', `a legal hold by ${hold.by} of ${hold.since}`, 'sealpost hold release, by whoever may')
+  }
+  const mailStores = config === null ? [] : await mailStoresOf(folder.path, config, accounts)
+  for (const store of storesInTheWay(folder.path, folder.state, mailStores)) {
+    add('mail-store', `${store} is a mail store and lies where sign-off removes files`, 'move it elsewhere')
+  }
+  for (const file of backups.open()) {
+    add('backup', `${file}: a backup that was not handed over`, 'sealpost backup handover')
+  }
+  const waived = request.alone !== null
+  if (people.couldSign >= 2 && people.second === null && !waived) {
+    add(
+      'dual-control',
+      `${people.couldSign} operators could sign, and a second one has to`,
+      '--second OPERATOR, or --alone REASON',
+    )
+  }
+  const looked = await lookInside(context, folder, people, accounts, request)
+  if (!abandoned) obstacles.push(...looked.obstacles)
+  if (obstacles.length > 0) return { facts: null, obstacles }
+  return {
+    obstacles: [],
+    facts: {
+      delivery: looked.delivery,
+      unavailable: looked.unavailable,
+      accepted: looked.accepted,
+      credentials: looked.credentials,
+      keys: await keyFactsOf(context.home, people.operator, folder.record.id),
+      handedOver: backups.handedOver(),
+      mailStores,
+      plaintextImports: await countPlaintext(folder.state),
+      accountList: accountListOf(folder.path, config),
+      dualControl: dualControlText(people, request),
+    },
+  }
+}
+
+interface Inside extends Pick<ProjectFacts, 'delivery' | 'unavailable' | 'accepted' | 'credentials'> {
+  readonly obstacles: readonly Obstacle[]
+}
+
+async function lookInside(
+  context: CommandContext,
+  folder: ProjectFolder,
+  people: SigningPeople,
+  accounts: readonly AccountPair[],
+  request: SignoffRequest,
+): Promise<Inside> {
+  let credentials: readonly CredentialFacts[] = []
+  try {
+    const keys = await openProject(context.home, people.operator, folder.record.id)
+    try {
+      const store = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
+      credentials = (await store.list())
+        .filter(({ name }) => name !== CANARY_CREDENTIAL)
+        .map(({ name, kind }) => ({ name, kind }))
+      return withLedger(folder, keys.ledgerKey, (ledger) => {
+        const abandoned = request.abandon !== null
+        const { facts, obstacles, accepted } = judgeDelivery(ledger, accounts, abandoned ? [] : request.accept)
+        return { delivery: facts, unavailable: null, accepted, credentials, obstacles }
+      })
+    } finally {
+      keys.wipe()
+    }
+  } catch (error) {
+    if (request.abandon === null || !isKind(error, 'locked', 'corrupt', 'config')) throw error
+    return { delivery: null, unavailable: error.message, accepted: [], credentials, obstacles: [] }
+  }
+}
+
+function withLedger<T>(folder: ProjectFolder, key: Buffer, work: (ledger: Ledger) => T): T {
+  const path = join(folder.state, 'ledger.db')
+  if (!existsSync(path)) {
+    throw new SealpostError('corrupt', `${path} is missing`, {
+      hint: 'sealpost run makes one for a project that was never run; or sign off with --abandon --reason R',
+    })
+  }
+  const ledger = openLedger(path, key)
+  try {
+    return work(ledger)
+  } finally {
+    ledger.close()
+  }
+}
+
+/** The project's files; null where an abandoned project has none that can be read. */
+async function readFiles(folder: ProjectFolder, abandoned: boolean): Promise<ProjectFiles | null> {
+  try {
+    return await readProjectFiles(folder.path)
+  } catch (error) {
+    if (!abandoned || !isKind(error, 'config')) throw error
+    return null
+  }
+}
+
+function dualControlText(people: SigningPeople, request: SignoffRequest): string {
+  const { couldSign, operator, second } = people
+  if (second !== null) return `${operator.name}, with ${second.name} as the second person`
+  if (couldSign < 2) return 'not required: the workspace has one operator who can sign'
+  return `waived by ${operator.name}: ${request.alone ?? ''}`
+}

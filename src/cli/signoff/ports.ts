@@ -1,0 +1,71 @@
+import { inspectWorkstation } from '../../signoff/inspect-workstation.ts'
+import type { CertificateIssuer, PurgePorts } from '../../signoff/ports.ts'
+import { purgeFilesOf } from '../../signoff/project-files.ts'
+import type { PurgeStep } from '../../signoff/state.ts'
+import { trimFolders } from '../../signoff/trim.ts'
+import { keystoreFolder } from '../../../vault/paths.ts'
+import type { CommandContext } from '../context.ts'
+import type { SignoffBooks } from './records.ts'
+import { openJournal } from './journal.ts'
+import type { SigningPeople } from './people.ts'
+import { searchedPlaces } from './places.ts'
+import { toolFacts, zoneFacts } from './tool.ts'
+import { purgeVaultOf } from './vault.ts'
+
+/** What the purge of one project is about. */
+export interface PurgeSubject {
+  /** The project folder. */
+  readonly folder: string
+  readonly state: string
+  readonly projectId: string
+  readonly accountList: string
+  readonly mailStores: readonly string[]
+  /** Where the shred key lies, or lay. */
+  readonly slotFolder: string
+}
+
+/** Everything that a purge reaches, over the real files and keys. */
+export async function purgePortsOf(
+  context: CommandContext,
+  subject: PurgeSubject,
+  people: SigningPeople,
+  books: SignoffBooks,
+  issuer: CertificateIssuer,
+  progress: (step: PurgeStep) => void,
+): Promise<PurgePorts> {
+  const { clock, home, systemUser } = context
+  const { folder, state, projectId, slotFolder } = subject
+  const keystore = keystoreFolder(home)
+  return {
+    clock,
+    journal: openJournal(home, projectId),
+    vault: purgeVaultOf(home, people.operator, { folder, state, projectId }),
+    files: purgeFilesOf({
+      folder,
+      state,
+      accountList: subject.accountList,
+      keystore,
+      searched: await searchedPlaces(folder, state, home),
+      apart: subject.mailStores,
+      trim: trimFolders,
+    }),
+    records: books.records,
+    audit: books.audit,
+    issuer,
+    stopWriters: () =>
+      Promise.resolve({
+        text: 'the lock of the project is held: no other process of this program can work on it',
+      }),
+    revoke: ({ name, kind }) =>
+      Promise.resolve({
+        name,
+        kind,
+        revoked: false,
+        answer: 'no endpoint to revoke it at: the client must change it',
+      }),
+    inspectWorkstation: () => inspectWorkstation({ slotFolder, projectFolder: folder, user: systemUser }),
+    zone: zoneFacts(clock.now()),
+    tool: toolFacts(),
+    progress,
+  }
+}

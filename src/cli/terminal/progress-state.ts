@@ -1,0 +1,175 @@
+import type { EngineEvent } from '../../core/events.ts'
+import type { Totals } from '../../core/states.ts'
+
+/** How one account stands, for people to look at. */
+export interface AccountProgress {
+  readonly pair: number
+  readonly name: string
+  readonly phase: 'queued' | 'working' | 'done' | 'failed'
+  /** Messages and bytes of the source so far known, and those that have ended. */
+  readonly messages: number
+  readonly bytes: number
+  readonly doneMessages: number
+  readonly doneBytes: number
+  readonly quarantined: number
+  /** Why it waits or failed; null while it goes on. */
+  readonly note: string | null
+}
+
+/** What moves per second. */
+export interface Rate {
+  readonly messages: number
+  readonly bytes: number
+}
+
+interface Sample {
+  readonly at: number
+  readonly messages: number
+  readonly bytes: number
+}
+
+const MAX_SAMPLES = 60
+
+/** Turns events into what progress shows. Knows no clock: whoever samples says when. */
+export class ProgressState {
+  readonly #accounts = new Map<number, AccountProgress>()
+  readonly #totalsOf: (pair: number) => Totals
+  readonly #samples: Sample[] = []
+  #landedMessages = 0
+  #landedBytes = 0
+
+  /** `totalsOf` answers from the ledger what is known of a pair. */
+  constructor(
+    pairs: readonly { readonly id: number; readonly name: string }[],
+    totalsOf: (pair: number) => Totals,
+  ) {
+    this.#totalsOf = totalsOf
+    for (const { id, name } of pairs) this.#accounts.set(id, start(id, name))
+  }
+
+  get accounts(): readonly AccountProgress[] {
+    return [...this.#accounts.values()]
+  }
+
+  /** The sum over all accounts; phases and notes apart. */
+  get total(): Omit<AccountProgress, 'pair' | 'name' | 'phase' | 'note'> {
+    const sum = { messages: 0, bytes: 0, doneMessages: 0, doneBytes: 0, quarantined: 0 }
+    for (const account of this.#accounts.values()) {
+      sum.messages += account.messages
+      sum.bytes += account.bytes
+      sum.doneMessages += account.doneMessages
+      sum.doneBytes += account.doneBytes
+      sum.quarantined += account.quarantined
+    }
+    return sum
+  }
+
+  /** Takes one event of the engine. */
+  take(event: EngineEvent): void {
+    switch (event.event) {
+      case 'pair-started':
+        this.#recount(event.pair, { phase: 'working', note: null })
+        return
+      case 'mailbox-listed':
+        this.#recount(event.pair, { note: null })
+        return
+      case 'pair-finished':
+        this.#recount(event.pair, { phase: 'done', note: null }, event.totals)
+        return
+      case 'pair-failed':
+        this.#recount(event.pair, { phase: 'failed', note: event.message })
+        return
+      case 'batch-landed':
+        this.#landedMessages += event.messages
+        this.#landedBytes += event.bytes
+        this.#add(event.pair, event.messages + event.adopted, event.bytes, 0)
+        return
+      case 'message-quarantined':
+        this.#add(event.pair, 1, 0, 1)
+        return
+      case 'waiting':
+        this.#change(event.pair, { note: event.reason })
+        return
+      case 'reconnected':
+        this.#change(event.pair, { note: null })
+        return
+      default:
+        return
+    }
+  }
+
+  /** Notes how far it has come at `at` (milliseconds of a monotonic clock). */
+  sample(at: number): void {
+    this.#samples.push({ at, messages: this.#landedMessages, bytes: this.#landedBytes })
+    if (this.#samples.length > MAX_SAMPLES) this.#samples.shift()
+  }
+
+  /** The median over the samples, so that one large message or one pause does not make it jump. */
+  get rate(): Rate {
+    const steps = this.#samples.slice(1).flatMap((sample, index) => {
+      const before = this.#samples[index]
+      const seconds = before === undefined ? 0 : (sample.at - before.at) / 1000
+      if (before === undefined || seconds <= 0) return []
+      const messages = (sample.messages - before.messages) / seconds
+      return [{ messages, bytes: (sample.bytes - before.bytes) / seconds }]
+    })
+    return { messages: median(steps.map((step) => step.messages)), bytes: median(steps.map((step) => step.bytes)) }
+  }
+
+  /** Milliseconds until the end at the median rate: the later of what messages and bytes say; null when nobody can tell. */
+  get timeLeft(): number | null {
+    const { messages, bytes, doneMessages, doneBytes } = this.total
+    const rate = this.rate
+    const estimates = [
+      rate.messages > 0 ? (messages - doneMessages) / rate.messages : null,
+      rate.bytes > 0 ? (bytes - doneBytes) / rate.bytes : null,
+    ].filter((seconds) => seconds !== null)
+    return estimates.length === 0 ? null : Math.max(0, ...estimates) * 1000
+  }
+
+  #recount(pair: number, change: Partial<AccountProgress>, totals = this.#totalsOf(pair)): void {
+    const doneMessages = totals.landed + totals.existing + totals.skipped + totals.quarantined + totals.expunged
+    this.#change(pair, {
+      messages: totals.source,
+      bytes: totals.sourceBytes,
+      doneMessages,
+      doneBytes: Math.max(totals.landedBytes, doneMessages === totals.source ? totals.sourceBytes : 0),
+      quarantined: totals.quarantined,
+      ...change,
+    })
+  }
+
+  #add(pair: number, messages: number, bytes: number, quarantined: number): void {
+    const before = this.#accounts.get(pair)
+    if (before === undefined) return
+    const doneMessages = before.doneMessages + messages
+    const doneBytes = before.doneBytes + bytes
+    this.#change(pair, { doneMessages, doneBytes, quarantined: before.quarantined + quarantined, note: null })
+  }
+
+  #change(pair: number, change: Partial<AccountProgress>): void {
+    const before = this.#accounts.get(pair)
+    if (before !== undefined) this.#accounts.set(pair, { ...before, ...change })
+  }
+}
+
+function start(pair: number, name: string): AccountProgress {
+  return {
+    pair,
+    name,
+    phase: 'queued',
+    messages: 0,
+    bytes: 0,
+    doneMessages: 0,
+    doneBytes: 0,
+    quarantined: 0,
+    note: null,
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  if (sorted.length % 2 === 1) return sorted[middle] ?? 0
+  return sorted.length === 0 ? 0 : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}
