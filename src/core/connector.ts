@@ -12,6 +12,7 @@ import type {
   SpecialUse,
 } from './mail.ts'
 import type { SealpostError } from './errors.ts'
+import type { ProbeFinding } from './probe.ts'
 
 /** Facts about one session. The engine asks these and never a connector's name. */
 export interface Capabilities {
@@ -90,6 +91,12 @@ export interface Session {
   /** Flags of the messages that still exist; others are left out. */
   flags(mailbox: Mailbox, keys: readonly string[], signal: AbortSignal): AsyncIterable<FlagState>
   quota(signal: AbortSignal): Promise<Quota | null>
+  /**
+   * For `doctor`: what this end says about itself beyond capabilities, naming and quota, such as TLS, namespaces, limits, its
+   * clock, rights of the token. Over this session, so that nobody logs in twice; reads only. A question that the server
+   * refuses is a finding; it throws only when the session is lost. Absent where there is nothing to ask.
+   */
+  probe?(signal: AbortSignal): AsyncIterable<ProbeFinding>
   /** Twice is safe; never throws; never expunges. */
   close(): Promise<void>
 }
@@ -120,6 +127,11 @@ export interface DestinationSession extends Session {
   move(from: Mailbox, keys: readonly string[], to: Mailbox, signal: AbortSignal): Promise<readonly Outcome[]>
   /** Capability `labels`. */
   addToMailbox(key: string, mailbox: Mailbox, signal: AbortSignal): Promise<void>
+  /**
+   * For `doctor --write`: what only writing shows of this end and the common round trip does not. Everything it leaves lies in
+   * `scratch`, a mailbox made for it. Otherwise as `probe`.
+   */
+  probeWriting?(scratch: Mailbox, signal: AbortSignal): AsyncIterable<ProbeFinding>
 }
 
 /** A factory for sessions of one end of a project. `account` is a row's name for the account. */
