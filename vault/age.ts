@@ -1,23 +1,59 @@
-import { Decrypter, Encrypter } from 'age-encryption'
+import { createHash } from 'node:crypto'
 import { SealpostError } from '../src/core/errors.ts'
-import type { RecipientSealer } from '../src/core/ports.ts'
+import type { BackupSealer, KeptSealing, RecipientOpener, RecipientSealer } from '../src/core/ports.ts'
 import { removeArmor } from './age-armor.ts'
-import type { Secret } from './secret.ts'
+import {
+  checkIdentity,
+  checkRecipients,
+  headerEnd,
+  makeHeader,
+  MAX_HEADER_BYTES,
+  openHeader,
+} from './age-header.ts'
+import { openPayload, openPayloadAt, sealPayload } from './age-payload.ts'
+import { wipe, type Secret } from './secret.ts'
 
-/** A header longer than this is nobody's: a stanza takes about 100 bytes. */
-const MAX_HEADER_BYTES = 64 * 1024
-const HEADER_END = Buffer.from('\n--- ')
-const PASSPHRASE_STANZA = Buffer.from('\n-> scrypt ')
+const ARMOR = Buffer.from('-----BEGIN AGE')
 
 /**
- * Seals to age recipients (`age1…`), in the binary form that every age tool opens (c2sp.org/age). Throws `config` when
- * there are none or one is not a public key; a passphrase is never a recipient.
+ * Seals to age recipients (`age1…`) and SSH public keys, in the binary form that every age tool opens (c2sp.org/age). Throws
+ * `config` when there are none or one is not a public key; a passphrase is never a recipient.
  */
 export function createRecipientSealer(recipients: readonly string[]): RecipientSealer {
-  if (recipients.length === 0) throw new SealpostError('config', 'there is no recipient to seal to')
-  for (const recipient of recipients) addRecipient(new Encrypter(), recipient)
+  checkRecipients(recipients)
+  return { seal: (pieces) => sealToRecipients(recipients, pieces) }
+}
+
+/** As `createRecipientSealer`, with the key of each file kept until what was written has been read back. */
+export function createBackupSealer(recipients: readonly string[]): BackupSealer {
+  checkRecipients(recipients)
   return {
-    seal: (pieces) => sealToRecipients(recipients, pieces),
+    recipients: recipients.map((recipient) => ({ key: recipient, fingerprint: recipientFingerprint(recipient) })),
+    begin: () => beginSealing(recipients),
+  }
+}
+
+/** SHA-256 of a recipient's text, without a comment: short enough to be read out and compared. */
+export function recipientFingerprint(recipient: string): string {
+  const bare = recipient.trim().split(/\s+/).slice(0, 2).join(' ')
+  return createHash('sha256').update(bare, 'utf8').digest('hex')
+}
+
+/** Opens binary age files with an identity (`AGE-SECRET-KEY-1…`), which is lent. Throws `config` for what is none. */
+export function createRecipientOpener(identity: Secret): RecipientOpener {
+  checkIdentity(identity)
+  return {
+    openFile: async (file) => {
+      const start = Buffer.from(await file.read(0, Math.min(file.bytes, MAX_HEADER_BYTES)))
+      if (start.subarray(0, ARMOR.length).equals(ARMOR)) {
+        throw new SealpostError('config', 'the age file is armored', {
+          hint: 'turn it into its binary form first: open it with age -d and seal it again without -a',
+        })
+      }
+      const end = headerEnd(start)
+      if (end === null) throw new SealpostError('corrupt', 'the age file ends too early')
+      return openPayloadAt(await openHeader(identity, start.subarray(0, end)), file, end)
+    },
   }
 }
 
@@ -30,20 +66,16 @@ export async function* openAge(
   identity: Secret,
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decrypter = new Decrypter()
+  checkIdentity(identity)
+  const binary = removeArmor(pieces)
+  let fileKey: Uint8Array | null = null
   try {
-    decrypter.addIdentity(identity.text())
-  } catch {
-    throw new SealpostError('config', 'that is not an age identity')
-  }
-  const binary = guardHeader(removeArmor(pieces))
-  try {
-    yield* await decrypter.decrypt(ReadableStream.from(binary))
-  } catch (error) {
-    throw openingError(error)
+    const { header, rest } = await readHeader(binary)
+    fileKey = await openHeader(identity, header)
+    yield* openPayload(fileKey, continued(rest, binary))
   } finally {
-    // The library leaves its source open when the header is refused.
-    void binary.return().catch(() => undefined)
+    wipe(fileKey)
+    await binary.return()
   }
 }
 
@@ -51,53 +83,63 @@ async function* sealToRecipients(
   recipients: readonly string[],
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const encrypter = new Encrypter()
-  for (const recipient of recipients) addRecipient(encrypter, recipient)
-  yield* await encrypter.encrypt(ReadableStream.from(pieces))
-}
-
-function addRecipient(encrypter: Encrypter, recipient: string): void {
+  const sealing = await beginSealing(recipients)
   try {
-    encrypter.addRecipient(recipient)
-  } catch {
-    // Somebody may have given the private key instead: only what begins as a public one is shown.
-    const shown = recipient.startsWith('age1') ? `"${recipient.slice(0, 80)}"` : 'that'
-    throw new SealpostError('config', `${shown} is not an age recipient`, {
-      hint: 'recipients are public keys that begin with age1',
-    })
+    yield* sealing.seal(pieces)
+  } finally {
+    sealing.wipe()
   }
 }
 
-/** Bounds the header, which the library would gather without end, and refuses passphrases before any guess is made. */
-async function* guardHeader(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let header: Buffer | null = Buffer.alloc(0)
-  for await (const piece of pieces) {
-    if (header !== null) {
-      header = Buffer.concat([header, piece])
-      const end = header.indexOf(HEADER_END)
-      const known = end === -1 ? header : header.subarray(0, end)
-      if (known.includes(PASSPHRASE_STANZA)) {
-        throw new SealpostError(
-          'policy',
-          'the age file is sealed with a passphrase; only public keys are accepted',
-        )
-      }
-      if (known.length > MAX_HEADER_BYTES) throw new SealpostError('corrupt', 'the age file has an endless header')
-      if (end === -1) continue
+async function beginSealing(recipients: readonly string[]): Promise<KeptSealing> {
+  const { header, fileKey } = await makeHeader(recipients)
+  let isUsed = false
+  return {
+    async *seal(pieces) {
+      if (isUsed) throw new SealpostError('bug', 'a file key is good for one file')
+      isUsed = true
       yield header
-      header = null
-    } else {
-      yield piece
-    }
+      yield* sealPayload(fileKey, pieces)
+    },
+    async *open(pieces) {
+      const binary = pieces[Symbol.asyncIterator]()
+      try {
+        const written = await readHeader(binary)
+        if (!written.header.equals(header)) throw new SealpostError('corrupt', 'the header reads back otherwise')
+        yield* openPayload(fileKey, continued(written.rest, binary))
+      } finally {
+        await binary.return?.(undefined)
+      }
+    },
+    wipe: () => {
+      isUsed = true
+      fileKey.fill(0)
+    },
   }
-  if (header !== null && header.length > 0) yield header
 }
 
-function openingError(error: unknown): Error {
-  if (error instanceof SealpostError) return error
-  const message = error instanceof Error ? error.message : ''
-  if (/no identity matched/.test(message)) {
-    return new SealpostError('locked', 'the age file is not sealed to this key')
+/** Gathers the header, which is bounded. */
+async function readHeader(
+  pieces: AsyncIterator<Uint8Array>,
+): Promise<{ readonly header: Buffer; readonly rest: Buffer }> {
+  let held = Buffer.alloc(0)
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true) throw new SealpostError('corrupt', 'the age file ends too early')
+    held = Buffer.concat([held, next.value])
+    const end = headerEnd(held)
+    if (end !== null) return { header: held.subarray(0, end), rest: held.subarray(end) }
   }
-  return new SealpostError('corrupt', 'the age file was changed, cut off, or is none', { cause: error })
+}
+
+async function* continued(
+  first: Uint8Array,
+  pieces: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield first
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true) return
+    yield next.value
+  }
 }

@@ -12,6 +12,52 @@ export interface RecipientSealer {
   seal(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
+/** One sealed file whose key is still in memory, so that what was written can be read back and compared. */
+export interface KeptSealing {
+  /** May be called once: a key is good for one file. */
+  seal(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  /** Opens what `seal` made, as it was read back. Throws `corrupt` on any change. */
+  open(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  /** Forgets the key: from now on only the recipients can open the file. Twice is safe. */
+  wipe(): void
+}
+
+/** Seals files to the public keys of a client. */
+export interface BackupSealer {
+  readonly recipients: readonly Recipient[]
+  begin(): Promise<KeptSealing>
+}
+
+/** A public key of the client. */
+export interface Recipient {
+  readonly key: string
+  /** SHA-256 in hex of its text. */
+  readonly fingerprint: string
+}
+
+/** Bytes that lie still and can be read anywhere, such as an open file. */
+export interface StoredBytes {
+  readonly bytes: number
+  /** Exactly so many bytes from `position` on. Throws `corrupt` when they are not there. */
+  read(position: number, length: number): Promise<Uint8Array>
+}
+
+/** An opened file: its plain bytes, readable anywhere. Every read yields authenticated bytes alone. */
+export interface OpenedBytes {
+  readonly bytes: number
+  read(from: number, to: number): AsyncIterable<Uint8Array>
+  /** From the first to the last byte; only its end without an error proves that nothing was cut off. */
+  readAll(): AsyncIterable<Uint8Array>
+  /** Forgets the key. Twice is safe. */
+  close(): void
+}
+
+/** Opens what was sealed to one of our own public keys, or to a client's by the client. */
+export interface RecipientOpener {
+  /** Throws `locked` when the file is sealed to other keys, `corrupt` when it is damaged or no such file. */
+  openFile(file: StoredBytes): Promise<OpenedBytes>
+}
+
 /** A sealed temporary copy of one body. */
 export interface SpoolObject extends Body {
   /** Twice is safe. */

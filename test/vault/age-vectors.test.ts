@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
 import * as vectors from 'cctv-age'
 import { describe, expect, it } from 'vitest'
-import { openAge } from '../../vault/age.ts'
+import { createRecipientOpener, openAge } from '../../vault/age.ts'
+import { bytesAt } from './stored-bytes.ts'
 import { Secret } from '../../vault/secret.ts'
 
 /** A vector of C2SP's age test kit: header lines that say what to expect, an empty line, and the file. */
@@ -58,6 +59,33 @@ describe('the public test kit of age', () => {
       } else expect(failure, `${expected ?? ''} in pieces of ${size}`).toMatchObject({ name: 'SealpostError' })
     }
   })
+
+  it.each(cases.filter(({ fields }) => fields.has('identity') && !fields.has('armored')))(
+    '$name, as a file that is read anywhere',
+    async ({ fields, file }) => {
+      const opener = createRecipientOpener(Secret.fromBytes(Buffer.from(fields.get('identity')?.[0] ?? '')))
+      const open = async (): Promise<string> => {
+        const opened = await opener.openFile(bytesAt(file))
+        const all = createHash('sha256')
+        let bytes = 0
+        for await (const piece of opened.readAll()) {
+          all.update(piece)
+          bytes += piece.length
+        }
+        expect(bytes).toBe(opened.bytes)
+        const parts = createHash('sha256')
+        for (let at = 0; at < bytes; at += 50_001) {
+          for await (const piece of opened.read(at, Math.min(bytes, at + 50_001))) parts.update(piece)
+        }
+        const [whole, inParts] = [all.digest('hex'), parts.digest('hex')]
+        expect(inParts).toBe(whole)
+        opened.close()
+        return whole
+      }
+      if (fields.get('expect')?.[0] === 'success') expect(await open()).toBe(fields.get('payload')?.[0])
+      else await expect(open()).rejects.toMatchObject({ name: 'SealpostError' })
+    },
+  )
 
   it.each(cases.filter(({ fields }) => fields.has('passphrase')))(
     '$name: refused, like all passphrases',
