@@ -23,6 +23,7 @@ export async function connectAgent(socketPath: string): Promise<UnlockedOperator
   return {
     name: who.name,
     role: who.role,
+    through: 'agent',
     publicKey: Buffer.from(who.publicKey, 'base64'),
     firstLead: Buffer.from(who.firstLead, 'base64'),
     sign: (bytes) => bytesOf({ ask: 'sign', bytes: Buffer.from(bytes).toString('base64') }),

@@ -20,6 +20,8 @@ import { sshFingerprint } from './ssh-key.ts'
 export interface UnlockedOperator extends Signer {
   readonly name: string
   readonly role: OperatorRole
+  /** What opened it: a passphrase just now, or an agent that was given one before. */
+  readonly through: 'passphrase' | 'agent'
   /** The fingerprint that the list of operators must begin with. */
   readonly firstLead: Buffer
   /** Opens a key sealed to this operator under the same labels; the caller wipes it. Throws `corrupt`, or `locked` once wiped. */
@@ -130,6 +132,7 @@ function holdKeys(keys: OperatorKeys, entry: OperatorEntry): UnlockedOperator {
   return {
     name: keys.name,
     role: entry.role,
+    through: 'passphrase',
     firstLead: keys.firstLead,
     publicKey: entry.signKey,
     sign: async (bytes) => {

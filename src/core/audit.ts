@@ -220,6 +220,8 @@ export interface AuditEvidence {
 export interface AuditLog {
   /** On the disk when it returns. Twice is two entries. */
   append(event: AuditEvent, signal: AbortSignal): Promise<AuditReceipt>
+  /** As `append` for several, in their order, which wait for the disk no longer than one. A kill may leave the first few. */
+  appendAll(events: readonly AuditEvent[], signal: AbortSignal): Promise<readonly AuditReceipt[]>
   /**
    * Appends `event` and removes what it names: whole contents, or sealed fields alone. The leaves' hashes stay, so the
    * tree is as before. Finished by the next call when it is interrupted. Twice appends twice and removes nothing more.

@@ -28,7 +28,7 @@ import { parseLine } from './audit-line.ts'
 import { recover } from './audit-recover.ts'
 import { readRows } from './audit-scan.ts'
 import { NO_EVIDENCE, verifyLog } from './audit-verify.ts'
-import { appendEntry, createLog, hasTail, type AuditWriter } from './audit-write.ts'
+import { appendEntries, appendEntry, createLog, hasTail, type AuditWriter } from './audit-write.ts'
 import { parseCheckpoint, signCheckpoint } from './checkpoint.ts'
 import { withFileLock } from './file-lock.ts'
 import { CompactRange, HASH_BYTES } from './merkle.ts'
@@ -85,6 +85,14 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
         async (head): Promise<AuditReceipt> => (await appendEntry(writer, head, event, null)).receipt,
         signal,
       ),
+
+    appendAll: async (events, signal) => {
+      if (events.length === 0) return []
+      return withHead(async (head) => {
+        const entries = events.map((event) => ({ event, erased: null }))
+        return (await appendEntries(writer, head, entries)).receipts
+      }, signal)
+    },
 
     erase: (event, what, signal) => withHead((head) => erase(writer, head, event, what), signal),
 

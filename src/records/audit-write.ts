@@ -28,44 +28,71 @@ export async function createLog(files: AuditFolder, origin: string): Promise<Aud
   return head
 }
 
+/** An event that is to be appended, with what its action removes. */
+export interface NewEntry {
+  readonly event: AuditEvent
+  readonly erased: ErasedIndexes | null
+}
+
 /**
- * Appends one entry after `head`: sealed fields, line and head, each on the disk before the next is begun. A crash between
- * any two is put right by `recover`. To be called under the lock, with a head that fits the files.
+ * Appends entries after `head`: sealed fields, lines and head, each on the disk before the next is begun, so that many
+ * together cost no more waiting than one. A crash in between is put right by `recover`, which keeps those that are whole,
+ * in their order. To be called under the lock, with a head that fits the files.
  */
+export async function appendEntries(
+  writer: AuditWriter,
+  head: AuditHead,
+  entries: readonly NewEntry[],
+): Promise<{ readonly head: AuditHead; readonly receipts: readonly AuditReceipt[] }> {
+  const { files } = writer
+  for (const { event } of entries) assertEvent(event)
+  const rows: Buffer[] = []
+  const lines: Buffer[] = []
+  const receipts: AuditReceipt[] = []
+  let next = head
+  for (const { event, erased } of entries) {
+    const hasFields = Object.keys(event.personal).length > 0
+    const sealed = hasFields ? await sealFields(event.personal, writer.sealer) : null
+    const leaf = encodeLeaf({
+      ...event,
+      index: next.size,
+      at: formatInstant(writer.clock.now()),
+      personal: sealed?.reference ?? null,
+      erased,
+      previous: next.last,
+    })
+    const line = encodeLine(next.size, leaf)
+    if (line.length > MAX_LINE_BYTES)
+      throw new SealpostError('bug', `audit log: ${event.action}: too long for a line`)
+    const leafHash = hashLeaf(leaf)
+    receipts.push({ index: next.size, leafHash })
+    lines.push(line)
+    if (sealed !== null) rows.push(sealed.line)
+    next = {
+      ...advance(next, leafHash, line.length),
+      personalBytes: next.personalBytes + (sealed?.line.length ?? 0),
+      erasing: next.erasing ?? (erased === null ? null : next.size),
+    }
+  }
+  if (rows.length > 0) await appendDurably(files.personal, Buffer.concat(rows))
+  await appendDurably(files.log, Buffer.concat(lines))
+  // The names of new files must outlive a power cut as well.
+  if (head.size === 0) await syncFolder(files.folder)
+  await writeHead(files, next)
+  return { head: next, receipts }
+}
+
+/** As `appendEntries`, for one. */
 export async function appendEntry(
   writer: AuditWriter,
   head: AuditHead,
   event: AuditEvent,
   erased: ErasedIndexes | null,
 ): Promise<{ readonly head: AuditHead; readonly receipt: AuditReceipt }> {
-  assertEvent(event)
-  const { files } = writer
-  const hasFields = Object.keys(event.personal).length > 0
-  const sealed = hasFields ? await sealFields(event.personal, writer.sealer) : null
-  const leaf = encodeLeaf({
-    ...event,
-    index: head.size,
-    at: formatInstant(writer.clock.now()),
-    personal: sealed?.reference ?? null,
-    erased,
-    previous: head.last,
-  })
-  const line = encodeLine(head.size, leaf)
-  if (line.length > MAX_LINE_BYTES)
-    throw new SealpostError('bug', `audit log: ${event.action}: too long for a line`)
-  const isFirst = head.size === 0
-  if (sealed !== null) await appendDurably(files.personal, sealed.line)
-  await appendDurably(files.log, line)
-  // The names of new files must outlive a power cut as well.
-  if (isFirst) await syncFolder(files.folder)
-  const leafHash = hashLeaf(leaf)
-  const next: AuditHead = {
-    ...advance(head, leafHash, line.length),
-    personalBytes: head.personalBytes + (sealed?.line.length ?? 0),
-    erasing: head.erasing ?? (erased === null ? null : head.size),
-  }
-  await writeHead(files, next)
-  return { head: next, receipt: { index: head.size, leafHash } }
+  const { head: next, receipts } = await appendEntries(writer, head, [{ event, erased }])
+  const [receipt] = receipts
+  if (receipt === undefined) throw new SealpostError('bug', 'audit log: nothing was appended')
+  return { head: next, receipt }
 }
 
 /** Throws `corrupt` when a file is shorter than the head says; returns whether one is longer. */

@@ -54,7 +54,7 @@ interface Tally {
   endedBefore: boolean
 }
 
-const ADDS_CREDENTIAL = new Set(['credentials-set', 'credentials-used', 'intake-opened'])
+const ADDS_CREDENTIAL = new Set(['credentials-set', 'credentials-used'])
 
 /**
  * Collects from the log, given from its beginning, whose data lay open and how much of it: whatever was there at any time
@@ -104,6 +104,13 @@ export async function collectExposure(
 function count(tally: Tally, entry: AuditEntry, at: number, from: number): void {
   const { action, object, outcome, by } = entry
   if (by.name !== null && at >= from) tally.operators.add(by.name)
+  // A run that broke off moved mail as well.
+  if (action === 'run-finished') {
+    tally.accounts = Math.max(tally.accounts, numberOf(entry, 'accounts'))
+    tally.messages += numberOf(entry, 'messages')
+    tally.bytes += numberOf(entry, 'bytes')
+  }
+  if (action === 'run-started') tally.accounts = Math.max(tally.accounts, numberOf(entry, 'accounts'))
   if (outcome !== 'done') return
   if (ADDS_CREDENTIAL.has(action)) {
     tally.credentials.add(object ?? 'unnamed')
@@ -111,11 +118,6 @@ function count(tally: Tally, entry: AuditEntry, at: number, from: number): void 
   }
   // What went before it began did not lie open; what goes later did.
   if (action === 'credentials-removed' && at < from) tally.credentials.delete(object ?? 'unnamed')
-  if (action === 'run-finished') {
-    tally.accounts = Math.max(tally.accounts, numberOf(entry, 'accounts'))
-    tally.messages += numberOf(entry, 'messages')
-    tally.bytes += numberOf(entry, 'bytes')
-  }
   if (action === 'backup') tally.backups.add(object ?? 'unnamed')
   if (action === 'handover' && at < from) tally.backups.delete(object ?? 'unnamed')
   if (action === 'signoff-finished' && at < from) tally.endedBefore = true

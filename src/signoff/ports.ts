@@ -74,15 +74,20 @@ export interface PurgeFiles {
   search(needles: readonly Needle[], signal: AbortSignal): Promise<SearchReport>
 }
 
-/** A legal hold. */
+/** A legal hold, or an incident that keeps the vault shut. */
 export interface ActiveHold {
+  readonly code: 'hold' | 'frozen'
+  /** `legal hold`. */
+  readonly what: string
+  /** How it ends. */
+  readonly hint: string
   readonly by: string
   readonly since: string
 }
 
 /** What stays in the workspace after the purge. */
 export interface ProjectRecords {
-  /** The hold on this project, or null. Asked again before anything is destroyed. */
+  /** What holds this project, or null. Asked again before anything is destroyed. */
   hold(project: ProjectIdentity): Promise<ActiveHold | null>
   /** Writes the record of the project, without content. Twice is safe. Returns what is kept and until when. */
   write(state: PurgeState): Promise<readonly Retained[]>

@@ -145,9 +145,9 @@ async function runStep(
 async function refuseHeld(ports: PurgePorts, state: PurgeState, step: PurgeStep): Promise<void> {
   const hold = await ports.records.hold(state.project)
   if (hold === null) return
-  const text = `a hold by ${hold.by} of ${hold.since} blocks the purge`
+  const text = `a ${hold.what} by ${hold.by} of ${hold.since} blocks the purge`
   await noteObstacle(ports, state, step, text)
-  throw new SealpostError('policy', text, { hint: 'sealpost hold release, by whoever may', code: 'HOLD' })
+  throw new SealpostError('policy', text, { hint: hold.hint, code: hold.code.toUpperCase() })
 }
 
 /** What a person has to settle goes on record. */

@@ -14,6 +14,7 @@ import { filesBelow, unlockAda, useSubject } from './place.ts'
 import {
   certificatePath,
   factsFor,
+  holdOf,
   portsOf,
   readCertificate,
   REQUEST,
@@ -176,7 +177,7 @@ describe('what stops a purge', () => {
   test('a hold, before anything is destroyed and in the middle', async () => {
     const subject = template.copy()
     const told = toldRecords()
-    told.hold = { by: 'ada', since: '2026-01-01T00:00:00Z' }
+    told.hold = holdOf('2026-01-01T00:00:00Z')
     const ports = await portsOf(subject, template.operator(), told)
     await expect(signOff(ports, subject, template.operator())).rejects.toMatchObject({
       kind: 'policy',
@@ -190,7 +191,7 @@ describe('what stops a purge', () => {
       vault: {
         ...ports.vault,
         destroy: async () => {
-          told.hold = { by: 'ada', since: '2026-01-02T00:00:00Z' }
+          told.hold = holdOf('2026-01-02T00:00:00Z')
           return ports.vault.destroy()
         },
       },

@@ -13,7 +13,7 @@ import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { openSpool } from '../../src/spool/open-spool.ts'
 import { judgeDelivery } from '../../src/signoff/gate.ts'
 import { inspectWorkstation } from '../../src/signoff/inspect-workstation.ts'
-import type { PurgePorts } from '../../src/signoff/ports.ts'
+import type { ActiveHold, PurgePorts } from '../../src/signoff/ports.ts'
 import { purgeFilesOf } from '../../src/signoff/project-files.ts'
 import { beginPurge, resumePurge, runPurge, type PurgeOutcome } from '../../src/signoff/run-purge.ts'
 import { isCommitted, type ProjectFacts, type SignoffRequest } from '../../src/signoff/state.ts'
@@ -117,7 +117,7 @@ export function deliverAll(ledger: Ledger, account: string, messages: number): v
 
 /** What the records were told. */
 export interface ToldRecords {
-  hold: { by: string; since: string } | null
+  hold: ActiveHold | null
   written: number
   attached: string[]
   readonly notes: string[]
@@ -245,4 +245,9 @@ export function readCertificate(bytes: Buffer): DeletionCertificate {
 async function* oneOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   await Promise.resolve()
   yield bytes
+}
+
+/** A legal hold by ada. */
+export function holdOf(since: string): ActiveHold {
+  return { code: 'hold', what: 'legal hold', by: 'ada', since, hint: 'sealpost hold release 1 --reason R' }
 }

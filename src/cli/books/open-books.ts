@@ -1,28 +1,40 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Actor, AuditLog, NoteSigner, PersonalOpener } from '../../core/audit.ts'
 import type { Clock } from '../../core/clock.ts'
 import { isKind } from '../../core/errors.ts'
-import { openAuditLog } from '../../records/audit-log.ts'
+import { openAuditLog, type AuditLogOptions } from '../../records/audit-log.ts'
 import { openRecords, type Records } from '../../records/records-db.ts'
+import type { RetentionPolicy } from '../../records/retention.ts'
+import { formatVerifierKey } from '../../records/signed-note.ts'
 import { deriveKey } from '../../../vault/aes.ts'
 import { openSealedBox, sealToKey } from '../../../vault/box.ts'
-import { openRecordsKeys, readTrustedList, type UnlockedOperator } from '../../../vault/operator.ts'
+import { openRecordsKeys, type UnlockedOperator } from '../../../vault/operator.ts'
+import { readOperatorChain } from '../../../vault/operator-list.ts'
+import { keystoreFolder } from '../../../vault/paths.ts'
 import { wipe } from '../../../vault/secret.ts'
+import { readWorkspaceConfig } from '../config/workspace-config.ts'
 
 /** Records and audit log of the workspace, for an operator whose keys are open. */
 export interface WorkspaceBooks {
   readonly log: AuditLog
+  /** What the log was opened with. */
+  readonly logOptions: AuditLogOptions
   readonly actor: Actor
   /** Signs checkpoints of the log with the operator's key. */
   readonly signer: NoteSigner
+  /** Verifier keys of everybody who is or was an operator: their checkpoints are believed. */
+  readonly verifierKeys: readonly string[]
   /** Opens the log's personal fields. */
   readonly opener: PersonalOpener
   /**
    * Opens the records for one piece of work and closes them again, so that other processes come to their turn. Waits ten
-   * seconds at most for one that has them open, then throws `busy`.
+   * seconds at most for one that has them open, then throws `busy`; `config` for a configuration with a wrong table.
    */
   withRecords<T>(work: (records: Records) => T | Promise<T>, signal: AbortSignal): Promise<T>
+  /** Numbers of the open incidents that keep the vault shut. */
+  freezing(signal: AbortSignal): Promise<readonly string[]>
 }
 
 const PATIENCE_MS = 10_000
@@ -33,24 +45,46 @@ export function auditFolderOf(home: string): string {
   return join(home, 'audit')
 }
 
-/** Opens the books of a workspace; nothing is read or made before it is needed. Throws what reading the list of operators throws. */
-export async function openBooks(home: string, operator: UnlockedOperator, clock: Clock): Promise<WorkspaceBooks> {
-  const { recordsKey } = await readTrustedList(home, operator)
-  const origin = originOf(recordsKey)
-  const log = openAuditLog({
+/** The audit log of a workspace with this records key. Nothing is read or made before it is needed. */
+export function auditLogOptions(home: string, recordsKey: Buffer, clock: Clock): AuditLogOptions {
+  return {
     folder: auditFolderOf(home),
-    origin,
+    origin: originOf(recordsKey),
     clock,
     sealer: { seal: (row, bytes) => sealToKey(recordsKey, personalLabels(row), bytes) },
-  })
+  }
+}
+
+/** Opens the books of a workspace; nothing is read or made before it is needed. Throws what reading the list of operators throws. */
+export async function openBooks(home: string, operator: UnlockedOperator, clock: Clock): Promise<WorkspaceBooks> {
+  const { current, lists } = await readOperatorChain(keystoreFolder(home), operator.firstLead)
+  const options = auditLogOptions(home, current.recordsKey, clock)
+  const { origin } = options
+  const log = openAuditLog(options)
+  const nameOf = (name: string): string => `${origin}/${name}`
+  const everybody = lists.flatMap(({ operators }) => operators)
+  const withRecords = async <T>(
+    retention: Partial<RetentionPolicy>,
+    work: (records: Records) => T | Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    const records = await waitForRecords(home, operator, { clock, log, retention }, signal)
+    try {
+      return await work(records)
+    } finally {
+      records.close()
+    }
+  }
   return {
     log,
+    logOptions: options,
     actor: { name: operator.name, role: operator.role, factor: 'none' },
     signer: {
-      name: `${origin}/${operator.name}`,
+      name: nameOf(operator.name),
       publicKey: operator.publicKey,
       sign: (bytes) => operator.sign(bytes),
     },
+    verifierKeys: [...new Set(everybody.map(({ name, signKey }) => formatVerifierKey(nameOf(name), signKey)))],
     opener: {
       open: async (row, sealed) => {
         const keys = await openRecordsKeys(home, operator)
@@ -61,15 +95,15 @@ export async function openBooks(home: string, operator: UnlockedOperator, clock:
         }
       },
     },
-    withRecords: async (work, signal) => {
-      const records = await waitForRecords(home, operator, clock, log, signal)
-      try {
-        return await work(records)
-      } finally {
-        records.close()
-      }
-    },
+    withRecords: async (work, signal) => withRecords((await readWorkspaceConfig(home)).retention, work, signal),
+    // Before there are records there is no incident, and the table of periods does not matter here.
+    freezing: async (signal) =>
+      existsSync(recordsPath(home)) ? withRecords({}, (records) => records.freezing(), signal) : [],
   }
+}
+
+function recordsPath(home: string): string {
+  return join(home, 'records.db')
 }
 
 /** The identity of a workspace's log: never another, as the records key never is. */
@@ -84,10 +118,10 @@ function personalLabels(row: string): readonly string[] {
 async function waitForRecords(
   home: string,
   operator: UnlockedOperator,
-  clock: Clock,
-  log: AuditLog,
+  options: { readonly clock: Clock; readonly log: AuditLog; readonly retention: Partial<RetentionPolicy> },
   signal: AbortSignal,
 ): Promise<Records> {
+  const { clock } = options
   const deadline = clock.monotonic() + PATIENCE_MS
   const { privateKey } = await openRecordsKeys(home, operator)
   const key = deriveKey(privateKey, Buffer.alloc(0), ['sealpost/v1/records-database'], 32)
@@ -95,7 +129,7 @@ async function waitForRecords(
   try {
     for (;;) {
       try {
-        return openRecords(join(home, 'records.db'), key, { clock, log })
+        return openRecords(recordsPath(home), key, options)
       } catch (error) {
         if (!isKind(error, 'busy') || clock.monotonic() > deadline) throw error
       }

@@ -54,6 +54,11 @@ async function importAll(file: string | null, options: ImportOptions, context: C
       await project.credentials.setAll(
         credentials.map((credential) => ({ ...credential, kind: 'password' as const, expiresAt })),
       )
+      const facts = { kind: 'password', plaintext: options.plaintextFile !== undefined }
+      await project.audit.noteCredentials(
+        'credentials-set',
+        credentials.map(({ name: credential }) => ({ name: credential, facts })),
+      )
     } finally {
       for (const credential of credentials) credential.secret.wipe()
     }

@@ -63,6 +63,8 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
       await project.credentials.set({ name, kind: 'password', username, secret, expiresAt })
       const kept = (await project.credentials.list()).find((credential) => credential.name === name)
       const expires = kept === undefined ? null : formatInstant(kept.expiresAt)
+      const facts = { kind: 'password', replaced, expires }
+      await project.audit.noteCredentials('credentials-set', [{ name, facts }])
       context.output.line(
         `${replaced ? 'Replaced' : 'Kept'} credential "${name}"${expires === null ? '' : `, good until ${expires}`}`,
       )

@@ -43,6 +43,14 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
   await assertFree(resolve(dir), home)
   const { operator, workspaceMade } = await openOrMakeWorkspace(options.kdf, context)
   try {
+    const { makeEvent, noteUnlock } = await import('../books/desk.ts')
+    const { openBooks } = await import('../books/open-books.ts')
+    const books = await openBooks(home, operator, clock)
+    if (workspaceMade) {
+      const { writeWorkspaceConfig } = await import('../config/workspace-config.ts')
+      await writeWorkspaceConfig(home)
+    }
+    await noteUnlock(books, operator, {}, context.stop)
     const path = await makeFolder(resolve(dir))
     const { certificateFingerprint } = await import('../../../vault/operator.ts')
     const { createProject, openProject } = await import('../../../vault/projects.ts')
@@ -57,6 +65,9 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
     const created = formatInstant(clock.now())
     const yamlMade = await writeNew(join(path, 'project.yaml'), projectTemplate(client))
     const csvMade = await writeNew(join(path, 'mailboxes.csv'), MAILBOXES_HEADER)
+    const event = { project: id, facts: { workspaceMade }, personal: { client } }
+    await books.log.append(makeEvent(books, 'init', event), context.stop)
+    await books.log.checkpoint(books.signer, context.stop)
     // Last: the project is there once this is.
     await writeProjectRecord(path, { version: 1, id, client, created, place: path })
 

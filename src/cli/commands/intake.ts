@@ -23,7 +23,6 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readIntakeScript } from '../intake-script.ts'
 import type { KeyedProject } from '../project/open-project.ts'
 import { lifeOption } from '../options.ts'
-import { unlock } from '../access/unlock.ts'
 
 interface PageOptions {
   readonly out?: string
@@ -75,10 +74,11 @@ async function writePage(options: PageOptions, context: CommandContext): Promise
   const logo = options.logo === undefined ? null : await readLogo(options.logo)
   const project = await openKeys(context)
   try {
-    const operator = await unlock(context)
-    const fingerprint = await certificateFingerprint(home, operator).finally(() => operator.wipe())
+    const fingerprint = await certificateFingerprint(home, project.operator)
     const { path, record } = project.folder
     const page = await issuePage(path, clock, options.expires ?? DEFAULT_LIFE_MS)
+    await project.audit.note('intake-page', { facts: { expires: page.expires } })
+    const checkpoint = await project.audit.checkpoint()
     const html = Buffer.from(
       intakePageHtml(
         {
@@ -88,6 +88,7 @@ async function writePage(options: PageOptions, context: CommandContext): Promise
           certificateFingerprint: fingerprint,
           language: options.language ?? 'en',
           logo,
+          checkpoint,
           ...page,
         },
         script,
@@ -138,6 +139,11 @@ async function openAnswer(file: string, options: OpenOptions, context: CommandCo
       }
       await project.credentials.setAll(credentials)
       await usePage(path, answer.number, clock)
+      await project.audit.note('intake-opened', { facts: { credentials: credentials.length } })
+      await project.audit.noteCredentials(
+        'credentials-set',
+        credentials.map(({ name, kind }) => ({ name, facts: { kind, replaced: present.has(name) } })),
+      )
     } finally {
       for (const { secret } of credentials) secret.wipe()
     }

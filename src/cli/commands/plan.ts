@@ -26,7 +26,7 @@ export function addPlan(program: Command, start: Start): void {
 
 /** Shows the plan; changes nothing at either end, nor in the ledger. */
 export async function showPlan(options: PlanOptions, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openProject } = await import('../project/open-project.ts')
+  const { knownPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
   const { planProject } = await import('../../engine/plan-project.ts')
   const { ByteBudget } = await import('../../engine/byte-budget.ts')
   const { output, clock, stop } = context
@@ -34,7 +34,9 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
   try {
     const { source, destination, ledger, spool, config } = project
     const { mapping, filters, limits } = config
-    const pairs = knownPairs(project, chooseAccounts(project.accounts, options.mailbox))
+    const accounts = chooseAccounts(project.accounts, options.mailbox)
+    const pairs = knownPairs(project, accounts)
+    await noteCredentialUse(project, accounts, 'plan')
     const events = (): undefined => undefined
     const budget = new ByteBudget(limits.memoryBytes)
     const plans = await planProject(

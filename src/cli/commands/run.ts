@@ -26,7 +26,7 @@ export function addRun(program: Command, start: Start): void {
     .addOption(accountOption())
     .option('--dry-run', 'only say what would be done, as plan does; nothing is changed anywhere')
     .action((options: RunOptions) =>
-      start((context) => (options.dryRun === true ? showPlan(options, context) : run(options, context))),
+      start((context) => (options.dryRun === true ? showPlan(options, context) : run('run', options, context))),
     )
 }
 
@@ -38,7 +38,7 @@ export function addRetry(program: Command, start: Start): void {
     .addOption(accountOption())
     .action((options: RunOptions) =>
       start((context) =>
-        run(options, context, (project, pairs) => {
+        run('retry', options, context, (project, pairs) => {
           const requeued = pairs.reduce((sum, pair) => sum + project.ledger.requeue(pair.id, null), 0)
           context.output.line(
             `${formatCount(requeued)} quarantined message${requeued === 1 ? '' : 's'} to be tried again`,
@@ -49,20 +49,24 @@ export function addRetry(program: Command, start: Start): void {
 }
 
 async function run(
+  command: 'run' | 'retry',
   options: RunOptions,
   context: CommandContext,
   prepare: (project: OpenProject, pairs: readonly Pair[]) => void = () => undefined,
 ): Promise<ExitCode> {
-  const { enterPairs, openProject } = await import('../project/open-project.ts')
+  const { enterPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
   const { runProject } = await import('../../engine/run-project.ts')
   const { showProgress } = await import('../terminal/progress.ts')
   const project = await openProject(context)
   try {
     const { ledger, config, spool, source, destination } = project
     const { output, clock } = context
-    const pairs = enterPairs(project, chooseAccounts(project.accounts, options.mailbox))
+    const chosen = chooseAccounts(project.accounts, options.mailbox)
+    const pairs = enterPairs(project, chosen)
     prepare(project, pairs)
     const before = ledger.totals({})
+    await project.audit.note('run-started', { facts: { command, accounts: pairs.length } })
+    await noteCredentialUse(project, chosen, command)
     const progress = showProgress(output, clock, pairs, ledger)
     let outcome: RunOutcome
     try {
@@ -74,13 +78,40 @@ async function run(
         context.stop,
         context.hard,
       )
+    } catch (error) {
+      await noteEnd(project, pairs, before, null)
+      throw error
     } finally {
       progress.stop()
     }
-    return report(outcome, pairs, before, project, context)
+    // Told first: the log must not stand between people and what came of their run.
+    const code = report(outcome, pairs, before, project, context)
+    await noteEnd(project, pairs, before, outcome)
+    return code
   } finally {
     await project.close()
   }
+}
+
+/** Writes down what came of a run, with a checkpoint; without an outcome it broke off. */
+async function noteEnd(
+  { audit, ledger }: OpenProject,
+  pairs: readonly Pair[],
+  before: Totals,
+  outcome: RunOutcome | null,
+): Promise<void> {
+  const { landed, landedBytes } = ledger.totals({})
+  await audit.note('run-finished', {
+    outcome: outcome === null ? 'failed' : 'done',
+    facts: {
+      accounts: pairs.length,
+      failures: outcome?.pairs.filter(({ error }) => error !== null).length ?? null,
+      messages: Math.max(0, landed - before.landed),
+      bytes: Math.max(0, landedBytes - before.landedBytes),
+      interrupted: outcome?.cancelled ?? null,
+    },
+  })
+  await audit.checkpoint()
 }
 
 function report(

@@ -143,6 +143,7 @@ async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const { gatherPeople } = await import('../signoff/people.ts')
+  const { noteUnlock } = await import('../books/desk.ts')
   const { openBooks } = await import('../books/open-books.ts')
   const { signoffBooksOf } = await import('../signoff/records.ts')
   const { sshFingerprint } = await import('../../../vault/ssh-key.ts')
@@ -158,6 +159,8 @@ async function withSession<T>(
   })
   try {
     const books = await openBooks(context.home, people.operator, context.clock)
+    const second = people.second === null ? {} : { second: people.second.name }
+    await noteUnlock(books, people.operator, second, context.stop)
     const fingerprint = sshFingerprint(people.certificate.publicKey)
     return await work({ people, books: signoffBooksOf(books, projectId, fingerprint, context.stop), projectId })
   } finally {

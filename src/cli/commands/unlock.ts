@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { stopAgent } from '../../../vault/agent-client.ts'
+import { connectAgent, stopAgent } from '../../../vault/agent-client.ts'
+import { toSealpostError } from '../../core/errors.ts'
 import { startAgent } from '../access/agent-process.ts'
 import { formatDuration, parseDuration } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -44,6 +45,12 @@ async function unlockWorkspace(context: CommandContext, idleMs: number): Promise
   try {
     await stopAgent(context.agentSocket)
     const name = await startAgent(context, passphrase, idleMs)
+    await noteAgent('unlock', { agent: true, idleSeconds: idleMs / 1000 }, context).catch(
+      async (error: unknown) => {
+        await stopAgent(context.agentSocket)
+        throw error
+      },
+    )
     output.line(
       `Unlocked for ${name}; locked again after ${formatDuration(idleMs)} without a command, or by sealpost lock`,
     )
@@ -55,8 +62,32 @@ async function unlockWorkspace(context: CommandContext, idleMs: number): Promise
 }
 
 async function lockWorkspace(context: CommandContext): Promise<ExitCode> {
+  await noteAgent('lock', {}, context)
   const wasUnlocked = await stopAgent(context.agentSocket)
   context.output.line(wasUnlocked ? 'Locked' : 'It was locked already')
   context.output.document({ unlocked: false, wasUnlocked })
   return EXIT.complete
+}
+
+/** Writes down, by the agent's own keys, that they were given to it or are about to be forgotten. */
+async function noteAgent(
+  action: 'unlock' | 'lock',
+  facts: Readonly<Record<string, number | boolean>>,
+  { home, agentSocket, clock, stop, output }: CommandContext,
+): Promise<void> {
+  const { makeEvent } = await import('../books/desk.ts')
+  const { openBooks } = await import('../books/open-books.ts')
+  const operator = await connectAgent(agentSocket)
+  if (operator === null) return
+  try {
+    const books = await openBooks(home, operator, clock)
+    await books.log.append(makeEvent(books, action, { facts }), stop)
+    await books.log.checkpoint(books.signer, stop)
+  } catch (error) {
+    // Keys are forgotten whatever the log says; that they are held is not kept from it.
+    if (action === 'unlock') throw error
+    output.warn(`the audit log could not be written: ${toSealpostError(error, 'audit log').message}`)
+  } finally {
+    operator.wipe()
+  }
 }

@@ -34,13 +34,15 @@ export function addVerify(program: Command, start: Start): void {
 }
 
 async function verify(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openProject } = await import('../project/open-project.ts')
+  const { knownPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
   const { verifyProject } = await import('../../verify/verify-project.ts')
   const { output, clock } = context
   const project = await openProject(context)
   try {
     const { ledger, destination, config } = project
-    const chosen = knownPairs(project, chooseAccounts(project.accounts, options.mailbox))
+    const accounts = chooseAccounts(project.accounts, options.mailbox)
+    const chosen = knownPairs(project, accounts)
+    await noteCredentialUse(project, accounts, 'verify')
     const pairs = chosen.filter((pair) => pair.id !== 0)
     let seen = 0
     const events = (event: EngineEvent): void => {
@@ -86,6 +88,10 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
         error: errorDocument(error),
       })),
     })
+    await project.audit.note('verify', {
+      facts: { level, accounts: pairs.length, checked, open, failures: failures.length },
+    })
+    await project.audit.checkpoint()
     return code
   } finally {
     await project.close()

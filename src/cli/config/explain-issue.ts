@@ -6,13 +6,20 @@ import { valueAt, type YamlSource } from './yaml-source.ts'
 
 const SECRET_KEY = /pass|secret|token|pwd/i
 
+/** The keys that may stand at a path of a file; `kind` is that of the part the path lies in. */
+export type KnownKeys = (path: readonly PropertyKey[], kind: unknown) => readonly string[]
+
 /** What the schema found wrong, in our words and with its place. One issue may be several problems. */
-export function explainIssue(issue: z.core.$ZodIssue, source: YamlSource): readonly Problem[] {
+export function explainIssue(
+  issue: z.core.$ZodIssue,
+  source: YamlSource,
+  known: KnownKeys = knownKeys,
+): readonly Problem[] {
   const found = valueAt(source.data, issue.path)
   const name = nameOf(issue.path)
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(key, issue.path, source))
+      return issue.keys.map((key) => unknownKey(key, issue.path, source, known))
     case 'invalid_value': {
       const values = issue.values.map(String)
       const hint = typeof found === 'string' ? suggestion(found, values) : null
@@ -47,7 +54,7 @@ const TYPES: Readonly<Record<string, string>> = {
   number: 'a number',
 }
 
-function unknownKey(key: string, path: readonly PropertyKey[], source: YamlSource): Problem {
+function unknownKey(key: string, path: readonly PropertyKey[], source: YamlSource, knownOf: KnownKeys): Problem {
   if (SECRET_KEY.test(key)) {
     return source.atKey(
       path,
@@ -57,7 +64,7 @@ function unknownKey(key: string, path: readonly PropertyKey[], source: YamlSourc
     )
   }
   const kind = valueAt(source.data, [...path.slice(0, 1), 'kind'])
-  const known = knownKeys(path, kind)
+  const known = knownOf(path, kind)
   const hint = suggestion(key, known) ?? `known here: ${known.join(', ')}`
   return source.atKey(path, key, `unknown key "${key}"`, hint)
 }

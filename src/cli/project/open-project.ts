@@ -6,6 +6,7 @@ import type { Spool } from '../../core/ports.ts'
 import { openLedger } from '../../ledger/open-ledger.ts'
 import { openSpool } from '../../spool/open-spool.ts'
 import { openCredentialStore, type CredentialStore } from '../../../vault/credentials.ts'
+import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { openProject as openProjectKeys, type ProjectKeys } from '../../../vault/projects.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { createSealer } from '../../../vault/stream.ts'
@@ -17,13 +18,17 @@ import { openEnd } from './open-end.ts'
 import { readProjectFiles } from './files.ts'
 import { findProject, type ProjectFolder } from './folder.ts'
 import { lockProject } from './lock.ts'
-import { unlock } from '../access/unlock.ts'
+import { assertNotFrozen, openDesk } from '../books/desk.ts'
+import { projectAuditOf, type ProjectAudit } from '../books/project-audit.ts'
 
 /** A project whose keys are open. */
 export interface KeyedProject {
   readonly folder: ProjectFolder
   readonly keys: ProjectKeys
   readonly credentials: CredentialStore
+  /** Whoever opened it. */
+  readonly operator: UnlockedOperator
+  readonly audit: ProjectAudit
   /** Wipes the keys, and closes and lets go of all else that is open. Twice is safe. */
   close(): Promise<void>
 }
@@ -57,17 +62,23 @@ async function locate(context: CommandContext): Promise<ProjectFolder> {
 }
 
 async function openKeysOf(folder: ProjectFolder, context: CommandContext): Promise<KeyedProject> {
-  const operator = await unlock(context)
-  let keys: ProjectKeys
+  const { id } = folder.record
+  const { operator, books } = await openDesk(context)
   try {
-    keys = await openProjectKeys(context.home, operator, folder.record.id)
+    await assertNotFrozen(books, context.stop)
+    const keys = await openProjectKeys(context.home, operator, id)
+    const credentials = openCredentialStore(folder.path, id, keys.credentialKey, context.clock)
+    const audit = projectAuditOf(books, id, context)
+    const close = (): Promise<void> => {
+      keys.wipe()
+      operator.wipe()
+      return Promise.resolve()
+    }
+    return { folder, keys, credentials, operator, audit, close }
   } catch (error) {
-    throw withPlace(error, context.home)
-  } finally {
     operator.wipe()
+    throw withPlace(error, context.home)
   }
-  const credentials = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
-  return { folder, keys, credentials, close: async () => keys.wipe() }
 }
 
 /**
@@ -119,7 +130,7 @@ export async function openProject(context: CommandContext): Promise<OpenProject>
     await project.close()
   }
   try {
-    await assertCredentials(config, accounts, credentials)
+    await assertCredentials(project)
     const facts = {
       folder: folder.path,
       config,
@@ -156,17 +167,43 @@ export function knownPairs(project: LedgeredProject, accounts: readonly AccountP
   )
 }
 
-/** All credentials that are missing or have expired, told before the first connection is made. */
-async function assertCredentials(
+/**
+ * Writes down which credentials are about to be used and for which accounts, before the first connection: a kill later on
+ * does not lose it. `command` says what for.
+ */
+export async function noteCredentialUse(
+  { config, audit }: OpenProject,
+  accounts: readonly AccountPair[],
+  command: string,
+): Promise<void> {
+  const uses = [...credentialsNeeded(config, accounts)].map(([name, names]) => ({
+    name,
+    facts: { command },
+    accounts: [...names],
+  }))
+  await audit.noteCredentials('credentials-used', uses)
+}
+
+/** The accounts that each credential opens. */
+function credentialsNeeded(
   config: ProjectConfig,
   accounts: readonly AccountPair[],
-  credentials: CredentialStore,
-): Promise<void> {
-  const needed = new Set<string>()
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const needed = new Map<string, Set<string>>()
   for (const side of ['source', 'destination'] satisfies readonly Side[]) {
     const end = config[side]
-    if (end.kind === 'imap') for (const pair of accounts) needed.add(credentialNameOf(side, end, pair))
+    if (end.kind !== 'imap') continue
+    for (const pair of accounts) {
+      const name = credentialNameOf(side, end, pair)
+      needed.set(name, (needed.get(name) ?? new Set()).add(pair[side]))
+    }
   }
+  return needed
+}
+
+/** All credentials that are missing or have expired, told before the first connection is made. */
+async function assertCredentials({ config, accounts, credentials, audit }: LedgeredProject): Promise<void> {
+  const needed = new Set(credentialsNeeded(config, accounts).keys())
   if (needed.size === 0) return
   const known = new Map((await credentials.list()).map((summary) => [summary.name, summary]))
   const missing = [...needed].filter((name) => !known.has(name))
@@ -176,6 +213,10 @@ async function assertCredentials(
     throw new SealpostError('config', `missing credentials: ${listed(missing)}`, { hint, code: 'NO_CREDENTIAL' })
   }
   if (expired.length > 0) {
+    await audit.noteCredentials(
+      'credentials-expired',
+      expired.map((name) => ({ name, outcome: 'refused' as const })),
+    )
     const hint = 'set them anew with sealpost credentials set'
     throw new SealpostError('config', `expired credentials: ${listed(expired)}`, {
       hint,

@@ -68,7 +68,7 @@ export async function passGate(
   }
   const hold = await books.records.hold(identityOf(folder))
   if (hold !== null) {
-    add('hold', `a legal hold by ${hold.by} of ${hold.since}`, 'sealpost hold release, by whoever may')
+    add(hold.code, `a ${hold.what} by ${hold.by} of ${hold.since}`, hold.hint)
   }
   const mailStores = config === null ? [] : await mailStoresOf(folder.path, config, accounts)
   for (const store of storesInTheWay(folder.path, folder.state, mailStores)) {

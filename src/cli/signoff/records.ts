@@ -1,5 +1,6 @@
 import { formatInstant } from '../../core/clock.ts'
 import type { HoldBook } from '../../records/holds.ts'
+import type { IncidentBook } from '../../records/incidents.ts'
 import type { NewRecord } from '../../records/record-types.ts'
 import type { ActiveHold, ProjectRecords, PurgeAudit } from '../../signoff/ports.ts'
 import type { PurgeState, Retained } from '../../signoff/state.ts'
@@ -59,9 +60,18 @@ export function signoffBooksOf(
   }
 }
 
-function holdOn(records: HoldBook, projectId: string): ActiveHold | null {
+function holdOn(records: HoldBook & IncidentBook, projectId: string): ActiveHold | null {
   const held = records.heldProjects().find(({ project }) => project === projectId)
-  return held === undefined ? null : { by: held.by, since: formatInstant(held.since) }
+  if (held !== undefined) {
+    const numbers = held.holds.join(', ')
+    const hint = `sealpost hold release ${numbers} --reason R, by whoever may`
+    return { code: 'hold', what: 'legal hold', by: held.by, since: formatInstant(held.since), hint }
+  }
+  const [number] = records.freezing()
+  if (number === undefined) return null
+  const { openedBy, openedAt } = records.incident(number)
+  const hint = `sealpost incident update ${number} --thaw, or close it`
+  return { code: 'frozen', what: `freeze (${number})`, by: openedBy, since: formatInstant(openedAt), hint }
 }
 
 const CERTIFICATE_STAYS: readonly Retained[] = [

@@ -1,0 +1,59 @@
+import type { AuditAction, AuditEvent } from '../../core/audit.ts'
+import { SealpostError } from '../../core/errors.ts'
+import type { UnlockedOperator } from '../../../vault/operator.ts'
+import { unlock } from '../access/unlock.ts'
+import type { CommandContext } from '../context.ts'
+import { openBooks, type WorkspaceBooks } from './open-books.ts'
+
+/** An operator at work: the own keys, and the books of the workspace. */
+export interface Desk {
+  readonly operator: UnlockedOperator
+  readonly books: WorkspaceBooks
+}
+
+/** Opens the operator's keys and the books, and writes the unlock down. The caller wipes the operator. */
+export async function openDesk(context: CommandContext): Promise<Desk> {
+  const operator = await unlock(context)
+  try {
+    const books = await openBooks(context.home, operator, context.clock)
+    await noteUnlock(books, operator, {}, context.stop)
+    return { operator, books }
+  } catch (error) {
+    operator.wipe()
+    throw error
+  }
+}
+
+/** Writes down that keys were opened with a passphrase, and signs a checkpoint; an agent's were written down before. */
+export async function noteUnlock(
+  books: WorkspaceBooks,
+  { through }: UnlockedOperator,
+  facts: AuditEvent['facts'],
+  signal: AbortSignal,
+): Promise<void> {
+  if (through === 'agent') return
+  await books.log.append(makeEvent(books, 'unlock', { facts }), signal)
+  await books.log.checkpoint(books.signer, signal)
+}
+
+/** An event of this operator, to be filled in. */
+export function makeEvent(
+  { actor }: WorkspaceBooks,
+  action: AuditAction,
+  over: Partial<Omit<AuditEvent, 'by' | 'action'>> = {},
+): AuditEvent {
+  const nothing = { outcome: 'done', project: null, object: null, facts: {}, personal: {} } as const
+  return { ...nothing, ...over, by: actor, action }
+}
+
+/**
+ * Throws `policy` while an incident keeps the vault shut. It holds back this program; keys and files stay where they are.
+ */
+export async function assertNotFrozen(books: WorkspaceBooks, signal: AbortSignal): Promise<void> {
+  const incidents = await books.freezing(signal)
+  if (incidents.length === 0) return
+  throw new SealpostError('policy', `the vault is frozen by incident ${incidents.join(', ')}`, {
+    hint: 'it thaws with "sealpost incident update NUMBER --thaw", or when the incident is closed',
+    code: 'FROZEN',
+  })
+}
