@@ -78,6 +78,11 @@ export class Connection {
     return this.#lost === null && !this.#flow.isClosed
   }
 
+  /** For facts about TLS; reading from it or writing to it is this class's business. */
+  get socket(): Flow['socket'] {
+    return this.#socket
+  }
+
   get greeting(): string {
     return this.#flow.greeting ?? ''
   }

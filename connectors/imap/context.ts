@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Position } from '../../src/core/connector.ts'
 import type { Mailbox } from '../../src/core/mail.ts'
@@ -9,6 +10,7 @@ import type { Selection } from './selection.ts'
 /** What the parts of one session share. */
 export interface Context {
   readonly connection: Connection
+  readonly clock: Clock
   readonly limits: Limits
   readonly namespace: Namespace
   readonly features: Features

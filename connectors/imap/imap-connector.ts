@@ -33,6 +33,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         accounts.set(account, shared)
         const context: Context = {
           connection,
+          clock: config.clock,
           limits,
           namespace,
           features,

@@ -1,7 +1,7 @@
-import type { TLSSocket } from 'node:tls'
 import { isKind, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import { codeOf, connectError } from '../shared/network-errors.ts'
-import { pinsOf, tlsOptions } from '../shared/tls.ts'
+import { readTlsFacts } from '../shared/tls-facts.ts'
+import { tlsOptions } from '../shared/tls.ts'
 import type { ImapEndConfig, Limits, Login } from './config.ts'
 import { Connection } from './connection.ts'
 import { createFlow, type Flow } from './flow.ts'
@@ -76,7 +76,14 @@ async function connect(
     signal.removeEventListener('abort', onAbort)
   }
   if (flow.isClosed) throw connectError({ code: 'ECONNRESET' }, { host: config.host, port: config.port }, 'IMAP')
-  config.onEvent?.({ event: 'connected', account, ...tlsFacts(flow) })
+  const facts = config.onEvent === undefined ? null : readTlsFacts(flow.socket)
+  config.onEvent?.({
+    event: 'connected',
+    account,
+    protocol: facts?.protocol ?? null,
+    cipher: facts?.cipher ?? null,
+    certificate: facts?.pins.certificate ?? null,
+  })
   return new Connection(flow, config.clock, limits.idleMs)
 }
 
@@ -172,17 +179,4 @@ function loginError(error: unknown, flow: Flow, config: ImapEndConfig): Sealpost
   const code = codeOf(error)
   if (code === 'STARTTLS_INJECTION' || (facts.tlsFailed === true && code === '')) return noStartTls(where, error)
   return connectError(error, { host: config.host, port: config.port }, 'IMAP')
-}
-
-function tlsFacts(flow: Flow): { protocol: string | null; cipher: string | null; certificate: string | null } {
-  const socket = flow.socket as Partial<TLSSocket>
-  if (socket.encrypted !== true || socket.getPeerCertificate === undefined) {
-    return { protocol: null, cipher: null, certificate: null }
-  }
-  const raw = socket.getPeerCertificate().raw as Buffer | undefined
-  return {
-    protocol: socket.getProtocol?.() ?? null,
-    cipher: socket.getCipher?.().name ?? null,
-    certificate: raw === undefined ? null : pinsOf(raw).certificate,
-  }
 }

@@ -1,6 +1,7 @@
 import type { Capabilities, DestinationSession, SourceSession } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { Fetched, FlagState, Mailbox, MailboxNaming, Quota } from '../../src/core/mail.ts'
+import type { ProbeFinding } from '../../src/core/probe.ts'
 import { append } from './append.ts'
 import { move, readQuota, setFlags } from './change-flags.ts'
 import type { Context } from './context.ts'
@@ -8,6 +9,7 @@ import { fetchBodies } from './fetch-bodies.ts'
 import { find, position, readFlags } from './find.ts'
 import { listMessages } from './list-messages.ts'
 import { ensureMailbox, listMailboxes, subscribe } from './mailboxes.ts'
+import { probe, probeWriting } from './probe.ts'
 
 /** What both kinds of session can do: it sends no command that changes anything. */
 function reading(context: Context, capabilities: Capabilities, naming: MailboxNaming) {
@@ -25,6 +27,11 @@ function reading(context: Context, capabilities: Capabilities, naming: MailboxNa
       guardedItems('reading flags', signal, readFlags(context, mailbox, keys, signal)),
     quota: (signal: AbortSignal): Promise<Quota | null> =>
       guarded('reading the quota', signal, () => context.turns.take(() => readQuota(context, signal))),
+    async *probe(signal: AbortSignal): AsyncGenerator<ProbeFinding> {
+      yield* await guarded('asking the server about itself', signal, () =>
+        context.turns.take(() => probe(context, signal)),
+      )
+    },
     close: (): Promise<void> => context.connection.close(),
   }
 }
@@ -70,6 +77,9 @@ export function destinationSession(
     move: (from, keys, to, signal) => take('moving messages', signal, () => move(context, from, keys, to, signal)),
     addToMailbox: async () => {
       throw new SealpostError('bug', 'imap: a message lies in one mailbox')
+    },
+    async *probeWriting(scratch, signal) {
+      yield* await take('comparing clocks', signal, () => probeWriting(context, scratch, signal))
     },
   }
 }

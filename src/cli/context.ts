@@ -20,6 +20,8 @@ export interface CommandContext {
   readonly systemUser: string
   /** Where the agent of this workspace listens, when there is one. */
   readonly agentSocket: string
+  /** What the process was given, before it made its own files private. */
+  readonly umask: number
   /** Asks for a clean stop. */
   readonly stop: AbortSignal
   /** Aborted when a clean stop takes too long. */

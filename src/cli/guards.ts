@@ -11,7 +11,20 @@ export interface Start {
 const SECRET_OPTION = /^--?(?:.*-)?(?:password|passwd|passphrase|pass|pw|secret|token|api-?key)$/i
 
 /** Runtime options that would show memory, keys or the environment, or weaken TLS. */
-const REFUSED_RUNTIME = /^--(?:inspect|debug|heapsnapshot|heap-prof|tls-keylog|trace-tls|report|tls-min-v1\.[01])/
+const REFUSED_RUNTIME =
+  /^--(?:inspect|debug|heapsnapshot|heap-prof|cpu-prof|trace-event|abort-on-uncaught|tls-keylog|trace-tls|report|tls-min-v1\.[01]|tls-cipher-list|use-openssl-ca|insecure-http|openssl-(?:config|shared-config|legacy))/
+
+/** Options that load code into the process. On the command line of Node they are the starter's own; in the environment anybody's. */
+const REFUSED_LOADING = /^(?:-r$|--(?:require|import|loader|experimental-loader|env-file)$)/
+
+/** Variables that Node or OpenSSL obey by themselves, and what they would do. */
+const REFUSED_VARIABLES: Readonly<Record<string, string>> = {
+  NODE_EXTRA_CA_CERTS: 'adds authorities that would be trusted to vouch for a server',
+  NODE_DEBUG: 'prints what goes over connections',
+  NODE_DEBUG_NATIVE: 'prints what goes on inside Node',
+  SSLKEYLOGFILE: 'asks for the keys of TLS connections to be written down',
+  OPENSSL_CONF: 'changes how OpenSSL works',
+}
 
 /**
  * Refuses to work in an unsafe start: secrets in the command line or the environment, a debugger or dump that would
@@ -72,16 +85,26 @@ function guardEnvironment(environment: Start['environment']): void {
       },
     )
   }
+  for (const [name, effect] of Object.entries(REFUSED_VARIABLES)) {
+    if ((environment[name] ?? '') === '') continue
+    throw new SealpostError('config', `${name} is set in the environment: it ${effect}`, {
+      hint: `unset it for sealpost${name === 'NODE_EXTRA_CA_CERTS' ? ', and name the authority in project.yaml (tls: {ca: FILE})' : ''}`,
+      code: 'UNSAFE_ENVIRONMENT',
+    })
+  }
 }
 
 function guardRuntime(start: Start): void {
   const fromOptions = (start.environment['NODE_OPTIONS'] ?? '').split(/[\s"']+/)
-  for (const option of [...start.execArgv, ...fromOptions]) {
-    const name = (option.split('=', 1)[0] ?? '').replaceAll('_', '-')
-    if (!REFUSED_RUNTIME.test(name)) continue
-    throw new SealpostError('config', `Node was started with ${name}, which can show keys or weaken TLS`, {
+  const nameOf = (option: string): string => (option.split('=', 1)[0] ?? '').replaceAll('_', '-')
+  const refuse = (name: string, effect: string): SealpostError =>
+    new SealpostError('config', `Node was started with ${name}, which can ${effect}`, {
       hint: 'start sealpost without it, and without it in NODE_OPTIONS',
       code: 'UNSAFE_RUNTIME',
     })
+  for (const name of [...start.execArgv, ...fromOptions].map(nameOf)) {
+    if (REFUSED_RUNTIME.test(name)) throw refuse(name, 'show keys or weaken TLS')
   }
+  const loading = fromOptions.map(nameOf).find((name) => REFUSED_LOADING.test(name))
+  if (loading !== undefined) throw refuse(loading, 'load foreign code into the process that sees keys')
 }

@@ -13,7 +13,7 @@ import { processOutput } from './terminal/output.ts'
 import { buildProgram, globalOptions, usageError } from './program.ts'
 import { readVersion } from './version.ts'
 
-process.umask(0o077)
+const umask = process.umask(0o077)
 
 const argv = process.argv.slice(2)
 const endOfOptions = argv.indexOf('--')
@@ -44,6 +44,7 @@ async function main(): Promise<number> {
         home,
         agentSocket: agentSocketOf(home, process.env),
         systemUser: userInfo().username,
+        umask,
         stop,
         hard,
       }

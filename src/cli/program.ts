@@ -2,6 +2,7 @@ import { Command, Option, type CommanderError } from 'commander'
 import { SealpostError } from '../core/errors.ts'
 import { addCertificate } from './commands/certificate.ts'
 import { addCredentials } from './commands/credentials.ts'
+import { addDoctor } from './commands/doctor.ts'
 import { addExceptions } from './commands/exceptions.ts'
 import { addInit } from './commands/init.ts'
 import { addIntake } from './commands/intake.ts'
@@ -53,6 +54,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addLock(program, start)
   addCredentials(program, start)
   addIntake(program, start)
+  addDoctor(program, start)
   addPlan(program, start)
   addRun(program, start)
   addStatus(program, start)

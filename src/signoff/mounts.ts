@@ -69,14 +69,17 @@ export async function readJournalMode(mount: Mount): Promise<string | null> {
 /** Major and minor number of the device that a path lies on; null where there is none. Never throws. */
 export async function readDeviceNumber(path: string): Promise<string | null> {
   try {
-    const { dev } = await stat(path, { bigint: true })
-    // Linux packs them so (makedev(3)).
-    const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
-    const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)
-    return `${major}:${minor}`
+    return deviceNumberOf((await stat(path, { bigint: true })).dev)
   } catch {
     return null
   }
+}
+
+/** `major:minor` of a device as Linux packs them (makedev(3)). */
+export function deviceNumberOf(device: bigint): string {
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn)
+  const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n)
+  return `${major}:${minor}`
 }
 
 function unescape(text: string): string {

@@ -60,6 +60,13 @@ describe('an unsafe start is refused', () => {
     '--report_uncaught_exception',
     '--trace-tls',
     '--tls-min-v1.0',
+    '--tls-cipher-list=NULL',
+    '--cpu-prof',
+    '--trace-event-categories=node',
+    '--abort-on-uncaught-exception',
+    '--use-openssl-ca',
+    '--openssl-config=/tmp/x',
+    '--insecure-http-parser',
   ])('Node with %s', (option) => {
     expect(() => guardStart({ ...QUIET, execArgv: [option] })).toThrow(
       expect.objectContaining({ code: 'UNSAFE_RUNTIME' }),
@@ -69,6 +76,30 @@ describe('an unsafe start is refused', () => {
       expect.objectContaining({ code: 'UNSAFE_RUNTIME' }),
     )
   })
+
+  it.each(['--require', '-r', '--import=x', '--loader', '--experimental-loader=x', '--env-file=.env'])(
+    'NODE_OPTIONS that loads code: %s',
+    (option) => {
+      const environment = { NODE_OPTIONS: `--max-old-space-size=100 ${option} /opt/spy.js` }
+      expect(() => guardStart({ ...QUIET, environment })).toThrow(
+        expect.objectContaining({ kind: 'config', code: 'UNSAFE_RUNTIME' }),
+      )
+      // On its command line it is the starter's own business.
+      expect(() => guardStart({ ...QUIET, execArgv: [option] })).not.toThrow()
+    },
+  )
+
+  it.each(['NODE_EXTRA_CA_CERTS', 'NODE_DEBUG', 'NODE_DEBUG_NATIVE', 'SSLKEYLOGFILE', 'OPENSSL_CONF'])(
+    '%s, and its value is not told',
+    (name) => {
+      const start = { ...QUIET, environment: { [name]: 'hunter2' } }
+      expect(() => guardStart(start)).toThrow(
+        expect.objectContaining({ kind: 'config', code: 'UNSAFE_ENVIRONMENT' }),
+      )
+      expect(() => guardStart(start)).not.toThrow(/hunter2/)
+      expect(() => guardStart({ ...QUIET, environment: { [name]: '' } })).not.toThrow()
+    },
+  )
 
   it('other options of Node are left alone', () => {
     expect(() =>

@@ -35,11 +35,11 @@ function startWaiting() {
   )
 }
 
-/** True once Node runs, which begins with a limit of 4096 for core files, and has set it to none. */
+/** True once Node runs, which begins with a limit of 4096 for core files, and has set it to next to none. */
 async function isAsking(pid: number | undefined): Promise<boolean> {
   try {
     const node = (await readlink(`/proc/${pid ?? 0}/exe`)) === (await realpath(process.execPath))
-    return node && /^Max core file size\s+0\s+0\s/m.test(await readFile(`/proc/${pid ?? 0}/limits`, 'utf8'))
+    return node && /^Max core file size\s+1\s+1\s/m.test(await readFile(`/proc/${pid ?? 0}/limits`, 'utf8'))
   } catch {
     return false
   }

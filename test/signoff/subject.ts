@@ -177,7 +177,14 @@ export async function portsOf(
     revoke: ({ name, kind }) =>
       Promise.resolve({ name, kind, revoked: false, answer: 'the client must change it' }),
     inspectWorkstation: () =>
-      inspectWorkstation({ slotFolder: slotFolder(keystoreFolder(home)), projectFolder: folder, user: 'tester' }),
+      inspectWorkstation({
+        slotFolder: slotFolder(keystoreFolder(home)),
+        projectFolder: folder,
+        privateFolders: [home, state],
+        user: 'tester',
+        process: { node: process.versions.node, umask: 0o077, options: [], variables: [] },
+        now: clock.now(),
+      }),
     zone: { name: 'Europe/Berlin', offset: '+01:00' },
     tool: { name: 'Sealpost', version: '0', commit: 'unknown', node: '0', openssl: '0', platform: 'test' },
     progress: () => undefined,

@@ -4,10 +4,14 @@ import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { METHOD_DELETION, METHOD_ERASE, type EnvironmentFinding } from '../../src/core/certificate.ts'
 import { parseLsblk, readDisk, UNKNOWN_DISK } from '../../src/signoff/disks.ts'
+import { coreFindingOf } from '../../src/signoff/inspect-memory.ts'
+import { snapshotFinding } from '../../src/signoff/inspect-storage.ts'
+import { openPorts, runtimeFinding, umaskFinding, versionFinding } from '../../src/signoff/inspect-system.ts'
 import { inspectWorkstation } from '../../src/signoff/inspect-workstation.ts'
 import { nameMethod } from '../../src/signoff/method.ts'
 import { mountOf, overwriteOf, parseMounts } from '../../src/signoff/mounts.ts'
 import type { KeyErasure, KeyFacts, Workstation } from '../../src/signoff/state.ts'
+import { withAdvice } from '../../src/signoff/workstation-advice.ts'
 
 /** A stand-in for /sys: paths and what they hold; a value that begins with `->` is a link. */
 function sysfs(entries: Readonly<Record<string, string>>): string {
@@ -147,25 +151,123 @@ describe('the name of the method', () => {
   })
 })
 
-test('every fact about this very machine is stated, one way or another', async () => {
-  const found = await inspectWorkstation({ slotFolder: tmpdir(), projectFolder: tmpdir(), user: 'tester' })
-  for (const value of Object.values(found)) expect(value).not.toBe('')
-  const codes = found.findings.map(({ code }) => code)
-  expect(codes).toEqual([
-    'file-system',
-    'copy-on-write',
-    'journal',
-    'project-file-system',
-    'snapshots',
-    'disk-encryption',
-    'swap',
-    'hibernation',
-    'core-dumps',
-    'sync-folder',
-    'backup-software',
-  ])
-  expect(found.findings.every(({ text }) => text.length > 5)).toBe(true)
-  const nowhere = await inspectWorkstation({ slotFolder: '/no/such', projectFolder: '/no/such', user: '' })
-  expect(nowhere).toMatchObject({ fileSystem: 'unknown', user: 'unknown', serial: 'unknown' })
-  expect(nowhere.findings.filter(({ code }) => code === 'file-system')).toMatchObject([{ state: 'unknown' }])
+const PROCESS = { node: '20.20.2', umask: 0o022, options: [], variables: [] }
+
+describe('this very machine', () => {
+  test('has every fact stated, one way or another', async () => {
+    const facts = { user: 'tester', privateFolders: [tmpdir()], process: PROCESS, now: Date.UTC(2026, 0, 1) }
+    const found = await inspectWorkstation({ slotFolder: tmpdir(), projectFolder: tmpdir(), ...facts })
+    for (const value of Object.values(found)) expect(value).not.toBe('')
+    const codes = found.findings.map(({ code }) => code)
+    expect(codes).toEqual([
+      'file-system',
+      'copy-on-write',
+      'journal',
+      'project-file-system',
+      'snapshots',
+      'disk-encryption',
+      'swap',
+      'hibernation',
+      'core-dumps',
+      'sync-folder',
+      'permissions',
+      'umask',
+      'listeners',
+      'clock',
+      'runtime',
+      'versions',
+      'backup-software',
+    ])
+    expect(found.findings.every(({ text }) => text.length > 5)).toBe(true)
+    for (const finding of found.findings) {
+      expect(withAdvice({ ...finding, state: 'adverse' }).hint, finding.code).not.toBeNull()
+      expect(withAdvice({ ...finding, state: 'good' }).hint).toBeNull()
+    }
+    // Others may enter the folder of temporary files.
+    expect(found.findings.find(({ code }) => code === 'permissions')).toMatchObject({ state: 'adverse' })
+  })
+
+  test('that shows nothing is called unknown', async () => {
+    const nowhere = await inspectWorkstation({
+      slotFolder: '/no/such',
+      projectFolder: '/no/such',
+      privateFolders: ['/no/such'],
+      user: '',
+      process: { ...PROCESS, umask: null },
+      now: 0,
+    })
+    expect(nowhere).toMatchObject({ fileSystem: 'unknown', user: 'unknown', serial: 'unknown' })
+    for (const code of ['file-system', 'project-file-system', 'umask']) {
+      expect(nowhere.findings.find((finding) => finding.code === code)).toMatchObject({ state: 'unknown' })
+    }
+  })
+})
+
+describe('what the system says', () => {
+  test.each([
+    ['1', '|/usr/lib/systemd/systemd-coredump %P', 'good'],
+    ['1', 'core', 'good'],
+    ['0', 'core.%p', 'good'],
+    // The kernel pipes them whatever the limit is, but for one byte.
+    ['0', '|/usr/share/apport/apport %p', 'adverse'],
+    ['0', 'unknown', 'adverse'],
+    ['unlimited', 'core', 'adverse'],
+    ['4096', 'core', 'adverse'],
+  ])('core dumps with a limit of %s and the pattern %s', (limit, pattern, state) => {
+    expect(coreFindingOf(limit, pattern).state).toBe(state)
+  })
+
+  test('ports that only this machine can call are not open', () => {
+    const row = (address: string, state: string): string =>
+      `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 1 1 0`
+    const header = '  sl  local_address rem_address   st'
+    const table = [
+      header,
+      row('0100007F:1F90', '0A'),
+      row('3500007F:0035', '0A'),
+      row('00000000:0016', '0A'),
+      row('0A01A8C0:01BB', '01'),
+      row('00000000000000000000000001000000:0277', '0A'),
+      row('0000000000000000FFFF00000100007F:0278', '0A'),
+      row('00000000000000000000000000000000:0050', '0A'),
+      '',
+    ].join('\n')
+    expect(openPorts(table)).toEqual([22, 80])
+    expect(openPorts('')).toEqual([])
+  })
+
+  test.each([
+    [0o077, 'good'],
+    [0o022, 'good'],
+    [0o027, 'good'],
+    [0o000, 'adverse'],
+    [0o004, 'adverse'],
+  ])('a umask of %o', (umask, state) => {
+    expect(umaskFinding(umask).state).toBe(state)
+  })
+
+  test('a release of Node has an end', () => {
+    expect(versionFinding('20.20.2', Date.UTC(2026, 3, 30, 23)).state).toBe('good')
+    expect(versionFinding('20.20.2', Date.UTC(2026, 4, 2)).state).toBe('adverse')
+    expect(versionFinding('21.0.0', 0).state).toBe('unknown')
+  })
+
+  test('options of Node and variables that load code are named', () => {
+    expect(runtimeFinding(PROCESS).state).toBe('good')
+    expect(runtimeFinding({ ...PROCESS, options: ['--import'], variables: ['LD_PRELOAD'] })).toMatchObject({
+      state: 'adverse',
+      text: 'Node was started with --import, LD_PRELOAD',
+    })
+  })
+
+  test('snapshots of a file system of its own are seen below the mount', async () => {
+    const point = mkdtempSync(join(tmpdir(), 'sealpost-mount-'))
+    onTestFinished(() => rmSync(point, { recursive: true, force: true }))
+    const mount = { device: '/dev/sda1', point, type: 'ext4', options: [] }
+    const disk = { ...UNKNOWN_DISK, snapshots: [] }
+    expect(await snapshotFinding(mount, disk)).toMatchObject({ state: 'good' })
+    mkdirSync(join(point, '.zfs/snapshot/daily-1'), { recursive: true })
+    expect(await snapshotFinding(mount, disk)).toMatchObject({ state: 'adverse' })
+    expect((await snapshotFinding(mount, disk)).text).toContain('.zfs/snapshot/daily-1')
+  })
 })

@@ -1,4 +1,3 @@
-import { inspectWorkstation } from '../../signoff/inspect-workstation.ts'
 import type { CertificateIssuer, PurgePorts } from '../../signoff/ports.ts'
 import { purgeFilesOf } from '../../signoff/project-files.ts'
 import type { PurgeStep } from '../../signoff/state.ts'
@@ -11,6 +10,7 @@ import type { SigningPeople } from './people.ts'
 import { searchedPlaces } from './places.ts'
 import { toolFacts, zoneFacts } from './tool.ts'
 import { purgeVaultOf } from './vault.ts'
+import { inspectFor } from '../workstation.ts'
 
 /** What the purge of one project is about. */
 export interface PurgeSubject {
@@ -33,7 +33,7 @@ export async function purgePortsOf(
   issuer: CertificateIssuer,
   progress: (step: PurgeStep) => void,
 ): Promise<PurgePorts> {
-  const { clock, home, systemUser } = context
+  const { clock, home } = context
   const { folder, state, projectId, slotFolder } = subject
   const keystore = keystoreFolder(home)
   return {
@@ -63,7 +63,7 @@ export async function purgePortsOf(
         revoked: false,
         answer: 'no endpoint to revoke it at: the client must change it',
       }),
-    inspectWorkstation: () => inspectWorkstation({ slotFolder, projectFolder: folder, user: systemUser }),
+    inspectWorkstation: () => inspectFor(context, { slotFolder, folder, state }),
     zone: zoneFacts(clock.now()),
     tool: toolFacts(),
     progress,
