@@ -19,7 +19,6 @@ const REFUSED_LOADING = /^(?:-r$|--(?:require|import|loader|experimental-loader|
 
 /** Variables that Node or OpenSSL obey by themselves, and what they would do. */
 const REFUSED_VARIABLES: Readonly<Record<string, string>> = {
-  NODE_EXTRA_CA_CERTS: 'adds authorities that would be trusted to vouch for a server',
   NODE_DEBUG: 'prints what goes over connections',
   NODE_DEBUG_NATIVE: 'prints what goes on inside Node',
   SSLKEYLOGFILE: 'asks for the keys of TLS connections to be written down',
@@ -88,7 +87,7 @@ function guardEnvironment(environment: Start['environment']): void {
   for (const [name, effect] of Object.entries(REFUSED_VARIABLES)) {
     if ((environment[name] ?? '') === '') continue
     throw new SealpostError('config', `${name} is set in the environment: it ${effect}`, {
-      hint: `unset it for sealpost${name === 'NODE_EXTRA_CA_CERTS' ? ', and name the authority in project.yaml (tls: {ca: FILE})' : ''}`,
+      hint: 'unset it for sealpost',
       code: 'UNSAFE_ENVIRONMENT',
     })
   }

@@ -3,8 +3,8 @@ import type { ProcessFacts } from '../signoff/inspect-system.ts'
 import type { Workstation } from '../signoff/state.ts'
 import type { CommandContext } from './context.ts'
 
-/** Variables by which foreign code gets into a process; what Node itself reads is refused at the start. */
-const LOADING_VARIABLES = ['LD_PRELOAD', 'LD_AUDIT', 'DYLD_INSERT_LIBRARIES']
+/** Variables that bring foreign code or authorities into a process and are not refused at the start. */
+const LOADING_VARIABLES = ['LD_PRELOAD', 'LD_AUDIT', 'DYLD_INSERT_LIBRARIES', 'NODE_EXTRA_CA_CERTS']
 
 /** What of a project is looked at besides the workspace. */
 export interface InspectedProject {

@@ -10,7 +10,7 @@ export interface ProcessFacts {
   readonly umask: number | null
   /** Options that Node was started with, on its command line and in NODE_OPTIONS. */
   readonly options: readonly string[]
-  /** Variables of the environment that bring foreign code into the process, by name. */
+  /** Variables of the environment that bring foreign code or authorities into the process, by name. */
   readonly variables: readonly string[]
 }
 

@@ -184,6 +184,17 @@ describe.skipIf(whyNoDovecot() !== null)('doctor for two servers', () => {
     expect(stdout).not.toContain('wrong')
   })
 
+  it('trusts no authority of the environment', async () => {
+    const path = join(place.project, 'project.yaml')
+    const yaml = await readFile(path, 'utf8')
+    await writeFile(path, yaml.replace(', ca: to.pem', ''))
+    const environment = { NODE_EXTRA_CA_CERTS: join(place.project, 'to.pem') }
+    const { stdout } = await place.run(['doctor', '--json'], { environment })
+    const { ends, workstation } = read(stdout)
+    expect(ends[1]?.error).toMatchObject({ kind: 'config' })
+    expect(textsOf(workstation, 'runtime')[0]).toContain('NODE_EXTRA_CA_CERTS')
+  })
+
   async function loginsAt(server: Dovecot): Promise<number> {
     const log = await readFile(join(server.folder, 'log'), 'utf8')
     return log.split('\n').filter((line) => / Login: /.test(line)).length

@@ -89,7 +89,7 @@ describe('an unsafe start is refused', () => {
     },
   )
 
-  it.each(['NODE_EXTRA_CA_CERTS', 'NODE_DEBUG', 'NODE_DEBUG_NATIVE', 'SSLKEYLOGFILE', 'OPENSSL_CONF'])(
+  it.each(['NODE_DEBUG', 'NODE_DEBUG_NATIVE', 'SSLKEYLOGFILE', 'OPENSSL_CONF'])(
     '%s, and its value is not told',
     (name) => {
       const start = { ...QUIET, environment: { [name]: 'hunter2' } }
