@@ -1,5 +1,5 @@
 import type { SealpostError } from '../core/errors.ts'
-import type { Finding, Ledger, Pair } from '../core/ledger.ts'
+import type { Finding, LedgerReader, Pair } from '../core/ledger.ts'
 import { isBalanced, type Totals } from '../core/states.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 
@@ -11,7 +11,7 @@ export function failureCode(errors: readonly SealpostError[]): ExitCode | null {
 }
 
 /** The exit code of work that ended by itself, by what stands in the ledger for these pairs. */
-export function ledgerCode(ledger: Ledger, pairs: readonly Pair[]): ExitCode {
+export function ledgerCode(ledger: LedgerReader, pairs: readonly Pair[]): ExitCode {
   const totals = pairs.map((pair) => ledger.totals({ pairId: pair.id }))
   if (!totals.every(isBalanced)) return EXIT.failed
   const open = pairs.some((pair) => ledger.findings(pair.id).some(isOpen))
@@ -23,7 +23,7 @@ export function ledgerCode(ledger: Ledger, pairs: readonly Pair[]): ExitCode {
 export type AccountState = 'not begun' | 'under way' | 'moved'
 
 /** How far an account has come, by what the ledger knows; a pair with id 0 is not in it. */
-export function stateOf(pair: Pair, ledger: Ledger): AccountState {
+export function stateOf(pair: Pair, ledger: LedgerReader): AccountState {
   const listed = pair.id !== 0 && ledger.mailboxes(pair.id).some((mailbox) => mailbox.cursor !== null)
   if (!listed) return 'not begun'
   return isBalanced(ledger.totals({ pairId: pair.id })) ? 'moved' : 'under way'

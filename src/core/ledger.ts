@@ -107,6 +107,15 @@ export interface SurveyedCandidate extends Candidate {
   readonly matchDigest: Uint8Array | null
 }
 
+/** What a pair waits for: a server's own time, or the pause after a trouble. */
+export interface Wait {
+  readonly pairId: number
+  /** The kind of error that made it wait. */
+  readonly reason: string
+  /** Milliseconds since 1970. */
+  readonly until: number
+}
+
 /** What a finding means for sign-off; docs/design.md section 6. */
 export type FindingClass = 'explained' | 'removed-after-check' | 'open'
 
@@ -255,6 +264,16 @@ export interface Ledger {
   /** Writes down that a run begins; returns its number. */
   beginRun(kind: string, at: number): number
   endRun(run: number, at: number, outcome: string): void
+  /** The pair waits until `until` (milliseconds since 1970); of two waits the longer one counts. Ends with the run. */
+  noteWait(pairId: number, reason: string, until: number): void
+  /** The last wait of each pair in this run, over or not. */
+  waits(): readonly Wait[]
 
   close(): void
 }
+
+/** What a process that does not work on the project may ask of its ledger, also while another one does. */
+export type LedgerReader = Pick<
+  Ledger,
+  'pairs' | 'mailbox' | 'mailboxes' | 'unverified' | 'findings' | 'totals' | 'exceptions' | 'waits' | 'close'
+>

@@ -1,12 +1,16 @@
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
 import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
+import type { EventSink } from '../core/events.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { Totals } from '../core/states.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { runPair } from './run-pair.ts'
 import { LoginGate } from '../core/login-gate.ts'
 import type { EngineContext } from './settings.ts'
+
+/** Waits from so many milliseconds on are worth a commit. */
+const VISIBLE_WAIT = 1_000
 
 /** What came of one pair. */
 export interface PairOutcome {
@@ -35,8 +39,14 @@ export async function runProject(
   stop: AbortSignal,
   hard: AbortSignal,
 ): Promise<RunOutcome> {
-  const context: EngineContext = { ...base, budget: new ByteBudget(base.limits.memoryBytes) }
-  const { clock, ledger, events } = context
+  const { clock, ledger } = base
+  const events: EventSink = (event) => {
+    // Written down, so that `status` in another process can say why nothing moves; a pause that nobody sees is not.
+    if (event.event === 'waiting' && event.milliseconds >= VISIBLE_WAIT)
+      ledger.noteWait(event.pair, event.reason, clock.now() + event.milliseconds)
+    base.events(event)
+  }
+  const context: EngineContext = { ...base, events, budget: new ByteBudget(base.limits.memoryBytes) }
   // Every lane of every pair waits for these; Node would warn of a leak on the terminal.
   setMaxListeners(0, stop, hard)
   const begun = clock.monotonic()

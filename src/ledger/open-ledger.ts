@@ -1,5 +1,5 @@
-import type { Ledger } from '../core/ledger.ts'
-import { openDatabase } from '../sqlite/open-database.ts'
+import type { Ledger, LedgerReader } from '../core/ledger.ts'
+import { openDatabase, readDatabase, type EncryptedDatabase } from '../sqlite/open-database.ts'
 import { toDatabaseError } from '../sqlite/database-error.ts'
 import { adoptionMethods } from './adoption.ts'
 import { claimMethods } from './claims.ts'
@@ -10,19 +10,18 @@ import { moveMethods } from './moves.ts'
 import { reportMethods } from './reports.ts'
 import { runMethods } from './runs.ts'
 import { MIGRATIONS } from './schema.ts'
-import { createStore } from './store.ts'
+import { createStore, type Store } from './store.ts'
 import { transferMethods } from './transfer.ts'
 import { workMethods } from './work.ts'
 
 /**
- * Opens or creates a ledger under its key of 32 bytes, which the caller wipes. Every method is synchronous and one
+ * Opens or creates a ledger under its key of 32 bytes, which the caller wipes; the caller holds the project's lock, since
+ * the file itself lets others read meanwhile. Every method is synchronous and one
  * transaction, on the disk when it returns. Throws what `openDatabase` throws; methods of a damaged file throw
  * `corrupt` with SQLite's code, after which nothing more can be written down and a run must end.
  */
 export function openLedger(path: string, key: Buffer): Ledger {
-  const db = openDatabase(path, key, { migrations: MIGRATIONS })
-  try {
-    const store = createStore(db)
+  return withStore(path, openDatabase(path, key, { migrations: MIGRATIONS, readers: true }), (store, close) => {
     return {
       ...mailboxMethods(store),
       ...listingMethods(store),
@@ -34,10 +33,33 @@ export function openLedger(path: string, key: Buffer): Ledger {
       ...moveMethods(store),
       ...reportMethods(store),
       ...runMethods(store),
-      close: store.read('close', () => {
+      close,
+    }
+  })
+}
+
+/**
+ * Opens a ledger to be read beside the process that works on it. Each method sees what had been committed when it was
+ * called. Throws what `readDatabase` throws.
+ */
+export function openLedgerReader(path: string, key: Buffer): LedgerReader {
+  return withStore(path, readDatabase(path, key, { migrations: MIGRATIONS }), (store, close) => {
+    const { pairs, mailbox, mailboxes } = mailboxMethods(store)
+    const { unverified, findings, totals, exceptions } = reportMethods(store)
+    const { waits } = runMethods(store)
+    return { pairs, mailbox, mailboxes, unverified, findings, totals, exceptions, waits, close }
+  })
+}
+
+function withStore<T>(path: string, db: EncryptedDatabase, make: (store: Store, close: () => void) => T): T {
+  try {
+    const store = createStore(db)
+    return make(
+      store,
+      store.read('close', () => {
         db.close()
       }),
-    }
+    )
   } catch (error) {
     db.close()
     throw toDatabaseError(error, path)

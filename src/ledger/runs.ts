@@ -1,8 +1,8 @@
 import { SealpostError } from '../core/errors.ts'
-import type { Ledger } from '../core/ledger.ts'
+import type { Ledger, Wait } from '../core/ledger.ts'
 import type { Store } from './store.ts'
 
-type Methods = Pick<Ledger, 'slowestAppend' | 'noteAppend' | 'beginRun' | 'endRun'>
+type Methods = Pick<Ledger, 'slowestAppend' | 'noteAppend' | 'beginRun' | 'endRun' | 'noteWait' | 'waits'>
 
 const SLOWEST_APPEND = 'slowest-append'
 
@@ -15,6 +15,13 @@ export function runMethods(store: Store): Methods {
   )
   const insertRun = store.prepare('INSERT INTO run (kind, began_at) VALUES (?, ?)')
   const updateRun = store.prepare('UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?')
+  const setWait = store.prepare(
+    `INSERT INTO wait (pair_id, reason, until) VALUES (?, ?, ?)
+     ON CONFLICT (pair_id) DO UPDATE SET reason = excluded.reason, until = excluded.until
+     WHERE excluded.until > wait.until`,
+  )
+  const selectWaits = store.prepare<Wait>('SELECT pair_id AS pairId, reason, until FROM wait ORDER BY pair_id')
+  const clearWaits = store.prepare('DELETE FROM wait')
   // Asked after every append: only a new record is worth a commit.
   let slowest = selectFact.get(SLOWEST_APPEND) ?? 0
   const raise = store.write('noteAppend', (milliseconds: number) => {
@@ -30,11 +37,21 @@ export function runMethods(store: Store): Methods {
       slowest = milliseconds
     },
 
-    beginRun: store.write('beginRun', (kind, at) => Number(insertRun.run(kind, at).lastInsertRowid)),
+    beginRun: store.write('beginRun', (kind, at) => {
+      clearWaits.run()
+      return Number(insertRun.run(kind, at).lastInsertRowid)
+    }),
 
     endRun: store.write('endRun', (run, at, outcome) => {
+      clearWaits.run()
       if (updateRun.run(at, outcome, run).changes === 1) return
       throw new SealpostError('bug', `ledger: endRun: there is no run ${run}`)
     }),
+
+    noteWait: store.write('noteWait', (pairId, reason, until) => {
+      setWait.run(pairId, reason, Math.ceil(until))
+    }),
+
+    waits: store.read('waits', () => selectWaits.all()),
   }
 }

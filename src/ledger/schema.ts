@@ -161,4 +161,12 @@ CREATE TABLE fact (
   value REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  // What a run waits for, so that another process can show it.
+  `
+CREATE TABLE wait (
+  pair_id INTEGER PRIMARY KEY REFERENCES pair (id),
+  reason TEXT NOT NULL,
+  until INTEGER NOT NULL
+) STRICT;
+`,
 ]

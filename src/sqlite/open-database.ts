@@ -5,7 +5,7 @@ import { SealpostError } from '../core/errors.ts'
 import { toDatabaseError } from './database-error.ts'
 import { migrate } from './migrate.ts'
 
-/** One connection to an encrypted database; the only one that its file has. */
+/** One connection to an encrypted database; the only one that may write to its file. */
 export type EncryptedDatabase = Database.Database
 
 /** A prepared statement that gives rows of one type. */
@@ -15,24 +15,40 @@ export type PreparedStatement<Row> = Database.Statement<unknown[], Row>
 export interface OpenOptions {
   /** SQL scripts; the n-th brings a file of version n to version n + 1. Never edited once released. */
   readonly migrations: readonly string[]
+  /** Other processes may read meanwhile (`readDatabase`); whoever opens it sees to it that nobody else writes. */
+  readonly readers?: boolean
 }
 
 const KEY_BYTES = 32
 const PAGE_BYTES = 4096
+/** How long a connection waits for another one's short lock, in milliseconds. */
+const PATIENCE_MS = 5_000
 const PLAIN_HEADER = Buffer.from('SQLite format 3\0', 'latin1')
 
+interface Setting {
+  readonly name: string
+  readonly value: string
+  readonly expected: string | number
+}
+
 /** What is set on every connection, and what must be read back. */
-const SETTINGS: readonly { readonly name: string; readonly value: string; readonly expected: string | number }[] =
-  [
-    { name: 'locking_mode', value: 'EXCLUSIVE', expected: 'exclusive' },
-    { name: 'journal_mode', value: 'WAL', expected: 'wal' },
-    { name: 'synchronous', value: 'FULL', expected: 2 },
-    { name: 'secure_delete', value: 'ON', expected: 1 },
-    { name: 'temp_store', value: 'MEMORY', expected: 2 },
-    { name: 'trusted_schema', value: 'OFF', expected: 0 },
-    { name: 'cell_size_check', value: 'ON', expected: 1 },
-    { name: 'foreign_keys', value: 'ON', expected: 1 },
-  ]
+const READ_SETTINGS: readonly Setting[] = [
+  { name: 'temp_store', value: 'MEMORY', expected: 2 },
+  { name: 'trusted_schema', value: 'OFF', expected: 0 },
+  { name: 'cell_size_check', value: 'ON', expected: 1 },
+]
+
+/** The same for one that writes, after its locking mode. */
+const WRITE_SETTINGS: readonly Setting[] = [
+  { name: 'journal_mode', value: 'WAL', expected: 'wal' },
+  { name: 'synchronous', value: 'FULL', expected: 2 },
+  { name: 'secure_delete', value: 'ON', expected: 1 },
+  { name: 'foreign_keys', value: 'ON', expected: 1 },
+  ...READ_SETTINGS,
+]
+
+const ALONE: Setting = { name: 'locking_mode', value: 'EXCLUSIVE', expected: 'exclusive' }
+const WITH_READERS: Setting = { name: 'locking_mode', value: 'NORMAL', expected: 'normal' }
 
 /** What the cipher must say of itself once the key is set. The package's default cipher is another one. */
 const CIPHER_FACTS: readonly { readonly name: string; readonly expected: string }[] = [
@@ -46,7 +62,8 @@ const CIPHER_FACTS: readonly { readonly name: string; readonly expected: string 
  * key of 32 bytes, and brings it to the newest version. Cipher and settings are read back. The key is neither kept
  * nor turned into a string; the caller wipes it. The file and what SQLite lays beside it have mode 0600.
  *
- * The connection is the only one: a second one, of this process or another, is refused with `busy`.
+ * The connection is the only one: a second one, of this process or another, is refused with `busy`. With `readers` it
+ * is the only one that writes, which then the caller's own lock has to ensure.
  * Throws `locked` (the key does not open it), `corrupt` (cut short, damaged or never encrypted), `busy`, and
  * `config` (no permission, full disk, or written by a newer version).
  */
@@ -62,17 +79,52 @@ export function openDatabase(path: string, key: Buffer, options: OpenOptions): E
 function connect(path: string, key: Buffer, options: OpenOptions): EncryptedDatabase {
   let db: EncryptedDatabase | undefined
   try {
-    db = new Database(path, { timeout: 0 })
+    const readers = options.readers === true
+    db = new Database(path, { timeout: readers ? PATIENCE_MS : 0 })
     setKey(db, path, key)
-    for (const { name, value, expected } of SETTINGS) {
-      db.pragma(`${name} = ${value}`)
-      expectPragma(db, path, name, expected)
-    }
+    set(db, path, [readers ? WITH_READERS : ALONE, ...WRITE_SETTINGS])
     migrate(db, path, options.migrations)
     return db
   } catch (error) {
     db?.close()
     throw toOpenError(error, path)
+  }
+}
+
+/**
+ * Opens a database that another process may be writing, for reading alone: what it had committed at each statement is
+ * seen. The file must be there. The key as with `openDatabase`. Throws what `openDatabase` throws; `config` with the code
+ * `OTHER_FORMAT` when the file's version is not the one of `migrations`, which only a connection that writes can mend.
+ */
+export function readDatabase(
+  path: string,
+  key: Buffer,
+  { migrations }: Pick<OpenOptions, 'migrations'>,
+): EncryptedDatabase {
+  if (key.length !== KEY_BYTES) throw new SealpostError('bug', `${path}: a database key has ${KEY_BYTES} bytes`)
+  let db: EncryptedDatabase | undefined
+  try {
+    db = new Database(path, { readonly: true, fileMustExist: true, timeout: PATIENCE_MS })
+    setKey(db, path, key)
+    set(db, path, READ_SETTINGS)
+    const version = Number(db.pragma('user_version', { simple: true }))
+    if (version !== migrations.length) {
+      throw new SealpostError('config', `${path}: format ${version} is not format ${migrations.length}`, {
+        code: 'OTHER_FORMAT',
+        hint: 'use one version of Sealpost for the project',
+      })
+    }
+    return db
+  } catch (error) {
+    db?.close()
+    throw toOpenError(error, path)
+  }
+}
+
+function set(db: EncryptedDatabase, path: string, settings: readonly Setting[]): void {
+  for (const { name, value, expected } of settings) {
+    db.pragma(`${name} = ${value}`)
+    expectPragma(db, path, name, expected)
   }
 }
 
@@ -170,8 +222,8 @@ function startOf(path: string): Buffer {
 }
 
 /**
- * Says why the first page was not accepted. The connection is closed, and there is no other one: it would have had the
- * lock. Nothing tells a wrong key from a first page that was changed.
+ * Says why the first page was not accepted. The connection is closed; this process has no other one to the file, or its
+ * first page would have been accepted. Nothing tells a wrong key from a first page that was changed.
  */
 function toOpenError(error: unknown, path: string): SealpostError {
   const mapped = toDatabaseError(error, path)

@@ -113,7 +113,8 @@ describe('before anything has moved', () => {
     const { stdout } = await place.run(['status', '--json'])
     expect(JSON.parse(stdout)).toMatchObject({
       client: 'Beispiel GmbH',
-      accounts: [{ source: 'anna', state: 'not begun' }, { state: 'not begun' }],
+      running: null,
+      accounts: [{ source: 'anna', state: 'not begun', waiting: null }, { state: 'not begun' }],
       messages: { source: 0, landed: 0 },
     })
   })
@@ -128,7 +129,10 @@ describe('moving', () => {
       new RegExp(`^sealpost: process ${process.pid} has held this project since \\d{4}-.*Z\\. Wait for it`),
     )
     expect(JSON.parse(locked.stdout)).toMatchObject({ error: { kind: 'busy', code: 'LOCKED' } })
-    expect((await place.run(['status'])).exitCode).toBe(6)
+    const status = await place.run(['status', '--json'])
+    expect(status).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(JSON.parse(status.stdout)).toMatchObject({ running: { pid: process.pid } })
+    expect((await place.run(['exceptions'])).exitCode).toBe(0)
     expect((await place.run(['credentials', 'list'])).exitCode).toBe(0)
     await lock.release()
     expect(await delivered('anna.neu')).toBe(0)

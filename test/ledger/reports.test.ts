@@ -1,8 +1,9 @@
+import { copyFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../src/core/ledger.ts'
 import { isBalanced } from '../../src/core/states.ts'
 import { MIGRATIONS } from '../../src/ledger/schema.ts'
-import { openLedger } from '../../src/ledger/open-ledger.ts'
+import { openLedger, openLedgerReader } from '../../src/ledger/open-ledger.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { createFixture, deliver, digestsOf, intent, list, POSITION, REASON, thrownBy } from './fixture.ts'
 
@@ -161,6 +162,52 @@ describe('findings', () => {
     const [fresh = 0] = list(ledger, inbox.id, ['1'])
     ledger.inherit(fresh, digestsOf('mail'))
     expect(ledger.findings(null)[0]?.messageId).toBe(fresh)
+  })
+})
+
+describe('a second process', () => {
+  it('reads what the first has written down so far, and cannot write', () => {
+    const { ledger, path, key, pairId, inbox } = createFixture()
+    const reader = openLedgerReader(path, key)
+    expect(reader.totals({})).toMatchObject({ source: 0 })
+    list(ledger, inbox.id, ['1', '2'])
+    expect(reader.totals({ pairId })).toMatchObject({ source: 2, discovered: 2 })
+    ledger.quarantine(1, REASON)
+    expect(reader.exceptions(null, 0, 9)).toEqual([ledger.message(1)])
+    expect(reader.pairs()).toEqual(ledger.pairs())
+    expect(reader.mailboxes(pairId)).toEqual([ledger.mailbox(inbox.id)])
+    expect(Object.keys(reader)).not.toContain('quarantine')
+    reader.close()
+    list(ledger, inbox.id, ['3'])
+    expect(ledger.totals({})).toMatchObject({ source: 3 })
+  })
+
+  it('reads the ledger of one that was killed in the middle', () => {
+    const { ledger, path, key, inbox } = createFixture()
+    list(ledger, inbox.id, ['1', '2'])
+    const left = `${path}.left`
+    for (const suffix of ['', '-wal']) copyFileSync(path + suffix, left + suffix)
+    const reader = openLedgerReader(left, key)
+    expect(reader.totals({})).toMatchObject({ source: 2 })
+    reader.close()
+    const next = openLedger(left, key)
+    expect(next.totals({})).toMatchObject({ source: 2 })
+    next.close()
+  })
+
+  it('is told what pairs wait for; the longer wait counts, and none outlives its run', () => {
+    const { ledger, path, key, pairId } = createFixture()
+    const reader = openLedgerReader(path, key)
+    const run = ledger.beginRun('run', 1)
+    ledger.noteWait(pairId, 'throttled', 5_000.2)
+    ledger.noteWait(pairId, 'transient', 4_000)
+    expect(reader.waits()).toEqual([{ pairId, reason: 'throttled', until: 5_001 }])
+    ledger.endRun(run, 2, 'complete')
+    expect(reader.waits()).toEqual([])
+    ledger.noteWait(pairId, 'throttled', 9_000)
+    ledger.beginRun('run', 3)
+    expect(reader.waits()).toEqual([])
+    reader.close()
   })
 })
 

@@ -22,7 +22,7 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SealpostError } from '../../src/core/errors.ts'
 import { toDatabaseError } from '../../src/sqlite/database-error.ts'
-import { openDatabase, type EncryptedDatabase } from '../../src/sqlite/open-database.ts'
+import { openDatabase, readDatabase, type EncryptedDatabase } from '../../src/sqlite/open-database.ts'
 
 const CANARY = 'canary-7f3a-in-plain-sight'
 const MIGRATIONS = ['CREATE TABLE note (text TEXT)']
@@ -287,6 +287,42 @@ describe('a second user of the database', () => {
     expect(await openInChild()).toBe('busy')
     db.close()
     expect(await openInChild()).toBe('opened')
+  })
+})
+
+describe('readers beside the one that writes', () => {
+  it('see each commit, may not write, and stand in nobody’s way', () => {
+    const db = openDatabase(path, key, { migrations: MIGRATIONS, readers: true })
+    opened.push(db)
+    const reader = readDatabase(path, key, { migrations: MIGRATIONS })
+    opened.push(reader)
+    const count = reader.prepare('SELECT count(*) FROM note').pluck()
+    expect(count.get()).toBe(0)
+    fill(db)
+    expect(count.get()).toBe(500)
+    expect(() => reader.exec('DELETE FROM note')).toThrow(/readonly/)
+    const rows = reader.prepare('SELECT text FROM note').iterate()
+    rows.next()
+    fill(db)
+    db.pragma('wal_checkpoint(PASSIVE)')
+    rows.return?.()
+    expect(count.get()).toBe(1000)
+    for (const name of readdirSync(folder)) {
+      expect(statSync(join(folder, name)).mode & 0o777, name).toBe(0o600)
+      expect(readFileSync(join(folder, name)).includes(CANARY), name).toBe(false)
+    }
+  })
+
+  it('are refused what does not fit: another key, another version, no file', () => {
+    openTest(['CREATE TABLE a (x)'])
+    for (const db of opened.splice(0)) db.close()
+    const migrations = ['CREATE TABLE a (x)', 'CREATE TABLE b (x)']
+    expect(thrownBy(() => readDatabase(path, key, { migrations }))).toMatchObject({
+      kind: 'config',
+      code: 'OTHER_FORMAT',
+    })
+    expect(thrownBy(() => readDatabase(path, randomBytes(32), { migrations })).kind).toBe('locked')
+    expect(thrownBy(() => readDatabase(join(folder, 'none'), key, { migrations })).kind).toBe('config')
   })
 })
 

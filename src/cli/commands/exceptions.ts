@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
-import type { Ledger, MessageRecord, Pair } from '../../core/ledger.ts'
+import type { LedgerReader, MessageRecord, Pair } from '../../core/ledger.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
@@ -25,9 +25,9 @@ export function addExceptions(program: Command, start: Start): void {
 }
 
 async function exceptions(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openLedgered } = await import('../project/open-project.ts')
+  const { knownPairs, openReadable } = await import('../project/open-project.ts')
   const { output } = context
-  const project = await openLedgered(context)
+  const project = await openReadable(context)
   try {
     const { ledger } = project
     const pairs = knownPairs(project, chooseAccounts(project.accounts, named)).filter((pair) => pair.id !== 0)
@@ -53,7 +53,7 @@ async function exceptions(named: readonly string[] | undefined, context: Command
   }
 }
 
-function* exceptionsOf(pair: Pair, ledger: Ledger): Generator<MessageRecord> {
+function* exceptionsOf(pair: Pair, ledger: LedgerReader): Generator<MessageRecord> {
   let after = 0
   for (;;) {
     const page = ledger.exceptions(pair.id, after, PAGE)
@@ -64,14 +64,14 @@ function* exceptionsOf(pair: Pair, ledger: Ledger): Generator<MessageRecord> {
   }
 }
 
-function exceptionLine(pair: Pair, message: MessageRecord, ledger: Ledger): string {
+function exceptionLine(pair: Pair, message: MessageRecord, ledger: LedgerReader): string {
   const mailbox = formatPath(ledger.mailbox(message.mailboxId).sourcePath)
   const server = message.reason?.serverText == null ? '' : ` (server: ${message.reason.serverText})`
   const what = `${message.state}: ${pair.source} ${mailbox} message ${message.key}, ${formatSize(message.bytes)}`
   return `${what}: ${message.reason?.text ?? 'no reason noted'}${server}`
 }
 
-function exceptionDocument(pair: Pair, message: MessageRecord, ledger: Ledger): object {
+function exceptionDocument(pair: Pair, message: MessageRecord, ledger: LedgerReader): object {
   return {
     state: message.state,
     source: pair.source,

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
-import type { Ledger, Pair } from '../../core/ledger.ts'
+import { formatInstant } from '../../core/clock.ts'
+import type { LedgerReader, Pair, Wait } from '../../core/ledger.ts'
 import type { Totals } from '../../core/states.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
+import { projectHolder } from '../project/lock.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -17,9 +19,11 @@ interface AccountStatus {
   readonly totals: Totals
   readonly openFindings: number
   readonly unverified: number
+  /** What the run that is under way waits for, or null. */
+  readonly wait: Wait | null
 }
 
-/** `status`: where the project stands, from the ledger alone. */
+/** `status`: where the project stands, from the ledger alone, also while a run is under way. */
 export function addStatus(program: Command, start: Start): void {
   program
     .command('status')
@@ -31,13 +35,16 @@ export function addStatus(program: Command, start: Start): void {
 }
 
 async function status(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
-  const { knownPairs, openLedgered } = await import('../project/open-project.ts')
-  const { output } = context
-  const project = await openLedgered(context)
+  const { knownPairs, openReadable } = await import('../project/open-project.ts')
+  const { output, clock } = context
+  const project = await openReadable(context)
   try {
-    const { ledger, config } = project
+    const { folder, ledger, config } = project
     const pairs = knownPairs(project, chooseAccounts(project.accounts, named))
-    const accounts = pairs.map((pair) => statusOf(pair, ledger))
+    const holder = await projectHolder(folder.state)
+    // Without a run nobody waits: one that was killed leaves its waits behind.
+    const waits = holder === null ? [] : ledger.waits().filter((wait) => wait.until > clock.now())
+    const accounts = pairs.map((pair) => statusOf(pair, waits, ledger))
     const rows = accounts.map(({ pair, state, totals, openFindings, unverified }) => [
       pair.source,
       state,
@@ -61,11 +68,16 @@ async function status(named: readonly string[] | undefined, context: CommandCont
       'landed',
     ]
     for (const line of table(header, rows)) output.line(line)
+    for (const { pair, wait } of accounts) {
+      if (wait !== null) output.line(`${pair.source} waits until ${formatInstant(wait.until)}: ${wait.reason}`)
+    }
     output.line()
+    if (holder !== null) output.line(`process ${holder.pid} has worked on it since ${holder.since}`)
     for (const line of totalLines(ledger.totals({}))) output.line(line)
     const totals = ledger.totals({})
     output.document({
       client: config.client,
+      running: holder,
       accounts: accounts.map((account) => ({
         source: account.pair.source,
         destination: account.pair.destination,
@@ -75,6 +87,8 @@ async function status(named: readonly string[] | undefined, context: CommandCont
         bytes: account.totals.landedBytes,
         openFindings: account.openFindings,
         unverified: account.unverified,
+        waiting:
+          account.wait === null ? null : { reason: account.wait.reason, until: formatInstant(account.wait.until) },
       })),
       messages: messageCounts(totals),
       pending: totals.discovered + totals.appending,
@@ -86,7 +100,7 @@ async function status(named: readonly string[] | undefined, context: CommandCont
   }
 }
 
-function statusOf(pair: Pair, ledger: Ledger): AccountStatus {
+function statusOf(pair: Pair, waits: readonly Wait[], ledger: LedgerReader): AccountStatus {
   const totals = ledger.totals({ pairId: pair.id })
   const known = pair.id !== 0
   return {
@@ -95,5 +109,6 @@ function statusOf(pair: Pair, ledger: Ledger): AccountStatus {
     totals,
     openFindings: known ? ledger.findings(pair.id).filter(isOpen).length : 0,
     unverified: known ? ledger.unverified(pair.id) : 0,
+    wait: waits.find((wait) => wait.pairId === pair.id) ?? null,
   }
 }

@@ -1,8 +1,8 @@
-import type { Finding, Ledger, Pair } from '../../core/ledger.ts'
+import type { Finding, LedgerReader, Pair } from '../../core/ledger.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 
 /** A finding as `--json` shows it: which mailbox, which message, what was expected and what is there. */
-export function findingDocument(finding: Finding, ledger: Ledger): object {
+export function findingDocument(finding: Finding, ledger: LedgerReader): object {
   const { pair, sourcePath, destinationPath } = placeOf(finding, ledger)
   return {
     class: finding.class,
@@ -20,7 +20,7 @@ export function findingDocument(finding: Finding, ledger: Ledger): object {
 }
 
 /** A finding on one line, for people. */
-export function findingLine(finding: Finding, ledger: Ledger): string {
+export function findingLine(finding: Finding, ledger: LedgerReader): string {
   const { pair, destinationPath } = placeOf(finding, ledger)
   const uid = finding.destinationKey ?? (finding.sourceKey === null ? null : `source ${finding.sourceKey}`)
   const message = uid === null ? '' : ` message ${uid}`
@@ -34,7 +34,7 @@ interface Place {
   readonly destinationPath: string
 }
 
-function placeOf(finding: Finding, ledger: Ledger): Place {
+function placeOf(finding: Finding, ledger: LedgerReader): Place {
   const record = ledger.mailbox(finding.mailboxId)
   return {
     pair: ledger.pairs().find((candidate) => candidate.id === finding.pairId),

@@ -57,6 +57,22 @@ export async function lockProject(stateFolder: string, clock: Clock): Promise<Pr
   })
 }
 
+/** Who works on a project. */
+export interface ProjectHolder {
+  readonly pid: number
+  readonly host: string
+  /** When it began (RFC 3339). */
+  readonly since: string
+}
+
+/** The process that holds the project's lock, or null when none does; one that is gone does not count. */
+export async function projectHolder(stateFolder: string): Promise<ProjectHolder | null> {
+  const holder = await readHolder(join(stateFolder, 'lock'))
+  if (holder === null || (holder.host === hostname() && !(await isRunning(holder)))) return null
+  const { pid, host, since } = holder
+  return { pid, host, since }
+}
+
 /** The lock appears with its content or not at all. */
 async function place(path: string, own: Holder): Promise<boolean> {
   const draft = `${path}.${own.token}`

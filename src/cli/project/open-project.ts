@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connector } from '../../core/connector.ts'
-import { SealpostError } from '../../core/errors.ts'
-import type { Ledger, Pair } from '../../core/ledger.ts'
+import { isKind, SealpostError } from '../../core/errors.ts'
+import type { Ledger, LedgerReader, Pair } from '../../core/ledger.ts'
 import type { Spool } from '../../core/ports.ts'
-import { openLedger } from '../../ledger/open-ledger.ts'
+import { openLedger, openLedgerReader } from '../../ledger/open-ledger.ts'
 import { openSpool } from '../../spool/open-spool.ts'
 import { openCredentialStore, type CredentialStore } from '../../../vault/credentials.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
@@ -15,7 +16,7 @@ import type { CommandContext } from '../context.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
 import type { ProjectConfig } from '../config/project-types.ts'
 import { openEnd } from './open-end.ts'
-import { readProjectFiles } from './files.ts'
+import { readProjectFiles, type ProjectFiles } from './files.ts'
 import { findProject, type ProjectFolder } from './folder.ts'
 import { lockProject } from './lock.ts'
 import { assertNotFrozen, openDesk } from '../books/desk.ts'
@@ -33,10 +34,15 @@ export interface KeyedProject {
   close(): Promise<void>
 }
 
-/** A project whose files were read and whose ledger is open. */
-export interface LedgeredProject extends KeyedProject {
+/** A project whose files were read and whose ledger is open for reading. */
+export interface ReadableProject extends KeyedProject {
   readonly config: ProjectConfig
   readonly accounts: readonly AccountPair[]
+  readonly ledger: LedgerReader
+}
+
+/** A project whose files were read and whose ledger is open. */
+export interface LedgeredProject extends ReadableProject {
   readonly ledger: Ledger
 }
 
@@ -87,14 +93,7 @@ async function openKeysOf(folder: ProjectFolder, context: CommandContext): Promi
  * passphrase is asked for.
  */
 export async function openLedgered(context: CommandContext): Promise<LedgeredProject> {
-  const folder = await locate(context)
-  const { config, accounts } = await readProjectFiles(folder.path)
-  if (accounts.length === 0) {
-    throw new SealpostError('config', `${config.mailboxes} names no account`, {
-      hint: 'write one line an account: source,destination',
-      code: 'NO_ACCOUNTS',
-    })
-  }
+  const { folder, config, accounts } = await readFiles(context)
   const lock = await lockProject(folder.state, context.clock)
   let keyed: KeyedProject | null = null
   let ledger: Ledger | null = null
@@ -115,6 +114,55 @@ export async function openLedgered(context: CommandContext): Promise<LedgeredPro
     await close()
     throw error
   }
+}
+
+async function readFiles(context: CommandContext): Promise<{ folder: ProjectFolder } & ProjectFiles> {
+  const folder = await locate(context)
+  const files = await readProjectFiles(folder.path)
+  if (files.accounts.length === 0) {
+    throw new SealpostError('config', `${files.config.mailboxes} names no account`, {
+      hint: 'write one line an account: source,destination',
+      code: 'NO_ACCOUNTS',
+    })
+  }
+  return { folder, ...files }
+}
+
+/**
+ * Opens a project's files, and its ledger for reading, also while another process works on it; no lock is held. Throws as
+ * `openKeys`, and `config` for all that is wrong in the files.
+ */
+export async function openReadable(context: CommandContext): Promise<ReadableProject> {
+  const { folder, config, accounts } = await readFiles(context)
+  const keyed = await openKeysOf(folder, context)
+  try {
+    const ledger = await readLedger(folder, keyed.keys.ledgerKey, context)
+    const close = async (): Promise<void> => {
+      ledger.close()
+      await keyed.close()
+    }
+    return { ...keyed, config, accounts, ledger, close }
+  } catch (error) {
+    await keyed.close()
+    throw error
+  }
+}
+
+/** A ledger that is not there yet, or of an older version, is made or brought up to date first; that needs the lock. */
+async function readLedger(folder: ProjectFolder, key: Buffer, context: CommandContext): Promise<LedgerReader> {
+  const path = join(folder.state, 'ledger.db')
+  try {
+    if (existsSync(path)) return openLedgerReader(path, key)
+  } catch (error) {
+    if (!isKind(error, 'config') || error.code !== 'OTHER_FORMAT') throw error
+  }
+  const lock = await lockProject(folder.state, context.clock)
+  try {
+    openLedger(path, key).close()
+  } finally {
+    await lock.release()
+  }
+  return openLedgerReader(path, key)
 }
 
 /**
@@ -155,7 +203,7 @@ export function enterPairs(project: LedgeredProject, accounts: readonly AccountP
 }
 
 /** The ledger's pairs of the accounts as far as it knows them; the others have id 0. */
-export function knownPairs(project: LedgeredProject, accounts: readonly AccountPair[]): readonly Pair[] {
+export function knownPairs(project: ReadableProject, accounts: readonly AccountPair[]): readonly Pair[] {
   const known = project.ledger.pairs()
   return accounts.map(
     ({ source, destination }) =>

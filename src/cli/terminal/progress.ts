@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { EngineEvent, EventSink } from '../../core/events.ts'
-import type { Ledger, Pair } from '../../core/ledger.ts'
+import type { LedgerReader, Pair } from '../../core/ledger.ts'
 import type { Output } from './output.ts'
 import { ProgressState } from './progress-state.ts'
 import { progressBlock, totalLine } from './progress-text.ts'
@@ -20,7 +20,12 @@ const LINE_MS = 5000
  * Shows events as they come: a block that is drawn anew on a terminal, a line every few seconds on a pipe, and one JSON
  * line an event under `--json`.
  */
-export function showProgress(output: Output, clock: Clock, pairs: readonly Pair[], ledger: Ledger): Progress {
+export function showProgress(
+  output: Output,
+  clock: Clock,
+  pairs: readonly Pair[],
+  ledger: LedgerReader,
+): Progress {
   if (output.json) return { sink: (event) => output.event(named(event, pairs)), stop: () => undefined }
   const names = pairs.map((pair) => ({ id: pair.id, name: pair.source }))
   const state = new ProgressState(names, (pairId) => ledger.totals({ pairId }))
