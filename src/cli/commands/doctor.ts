@@ -60,8 +60,8 @@ async function doctor(options: DoctorOptions, context: CommandContext): Promise<
     }
   }
   const findings = [workstation, ...ends.map((end) => end.findings)].flat()
-  const adverse = findings.filter(({ state }) => state === 'adverse').length
-  const unknown = findings.filter(({ state }) => state === 'unknown').length
+  const adverse = count(findings, 'adverse')
+  const unknown = count(findings, 'unknown')
   const errors = [project, ...ends.map(({ error }) => error)].filter((error) => error !== null)
   const code = failureCode(errors) ?? (adverse > 0 ? EXIT.exceptions : EXIT.complete)
   output.line(
@@ -105,7 +105,7 @@ async function checkWorkstation(
 }
 
 async function checkEnds(options: DoctorOptions, context: CommandContext): Promise<readonly EndCheck[]> {
-  const { openProject } = await import('../project/open-project.ts')
+  const { noteCredentialUse, openProject } = await import('../project/open-project.ts')
   const { chooseAccounts } = await import('../project/choose-accounts.ts')
   const { checkEnd } = await import('../doctor/check-end.ts')
   const { LoginGate } = await import('../../core/login-gate.ts')
@@ -115,13 +115,22 @@ async function checkEnds(options: DoctorOptions, context: CommandContext): Promi
     const chosen = chooseAccounts(project.accounts, named)
     const gate = new LoginGate()
     const checks: EndCheck[] = []
-    for (const pair of named.length === 0 ? chosen.slice(0, 1) : chosen) {
+    const pairs = named.length === 0 ? chosen.slice(0, 1) : chosen
+    await noteCredentialUse(project, pairs, 'doctor')
+    for (const pair of pairs) {
       for (const side of ['source', 'destination'] satisfies readonly Side[]) {
         const tools = { connector: project[side], gate, clock: context.clock, write: options.write === true }
         const check = await checkEnd(side, pair[side], tools, context.stop)
         const title = `${side === 'source' ? 'Source' : 'Destination'}: ${check.account}`
         show({ title, findings: check.findings, error: check.error }, context.output)
         checks.push(check)
+        project.log.event({
+          event: 'end-checked',
+          end: side,
+          adverse: count(check.findings, 'adverse'),
+          unknown: count(check.findings, 'unknown'),
+          kind: check.error?.kind ?? null,
+        })
       }
     }
     return checks
@@ -139,6 +148,10 @@ function show({ title, findings, error }: Section, output: Output): void {
   }
   if (error !== null) output.line(`  ${output.paint('red', '!!')}  ${'failed'.padEnd(20)} ${failureText(error)}`)
   output.line()
+}
+
+function count(findings: readonly ProbeFinding[], state: ProbeFinding['state']): number {
+  return findings.filter((finding) => finding.state === state).length
 }
 
 /** The project that is meant; null where none was named and none is here. */

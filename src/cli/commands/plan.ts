@@ -37,7 +37,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
     const accounts = chooseAccounts(project.accounts, options.mailbox)
     const pairs = knownPairs(project, accounts)
     await noteCredentialUse(project, accounts, 'plan')
-    const events = (): undefined => undefined
+    const events = project.log.event
     const budget = new ByteBudget(limits.memoryBytes)
     const plans = await planProject(
       { source, destination, ledger, spool, clock, events, mapping, filters, limits, budget },

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { EngineEvent } from '../../core/events.ts'
 import type { Pair } from '../../core/ledger.ts'
 import type { Totals } from '../../core/states.ts'
 import type { RunOutcome } from '../../engine/run-project.ts'
@@ -71,7 +72,10 @@ async function run(
     let outcome: RunOutcome
     try {
       const { mapping, filters, limits } = config
-      const events = progress.sink
+      const events = (event: EngineEvent): void => {
+        project.log.event(event)
+        progress.sink(event)
+      }
       outcome = await runProject(
         { source, destination, ledger, spool, clock, events, mapping, filters, limits },
         pairs,

@@ -46,6 +46,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
     const pairs = chosen.filter((pair) => pair.id !== 0)
     let seen = 0
     const events = (event: EngineEvent): void => {
+      project.log.event(event)
       if (event.event !== 'verified') return
       seen += event.checked
       output.block([`${formatCount(seen)} messages checked`])

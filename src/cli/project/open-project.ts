@@ -11,6 +11,9 @@ import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { openProject as openProjectKeys, type ProjectKeys } from '../../../vault/projects.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { createSealer } from '../../../vault/stream.ts'
+import type { LoggedCommand } from '../log/allowed.ts'
+import { openEventLog, type EventLog } from '../log/event-log.ts'
+import { Scrubber } from '../log/scrubber.ts'
 import { credentialNameOf, type Side } from './account-login.ts'
 import type { CommandContext } from '../context.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
@@ -51,6 +54,8 @@ export interface OpenProject extends LedgeredProject {
   readonly spool: Spool
   readonly source: Connector
   readonly destination: Connector
+  /** What happens, in ids and numbers. */
+  readonly log: EventLog
 }
 
 /**
@@ -173,7 +178,13 @@ export async function openProject(context: CommandContext): Promise<OpenProject>
   const project = await openLedgered(context)
   const { folder, keys, credentials, config, accounts } = project
   const secrets: Secret[] = []
+  const scrubber = new Scrubber()
+  const begun = context.clock.monotonic()
+  const log = openEventLog(folder.state, context.clock, scrubber, (text) => context.output.warn(text))
   const close = async (): Promise<void> => {
+    log.event({ event: 'command-ended', milliseconds: Math.round(context.clock.monotonic() - begun) })
+    log.close()
+    scrubber.wipe()
     for (const secret of secrets.splice(0)) secret.wipe()
     await project.close()
   }
@@ -185,12 +196,15 @@ export async function openProject(context: CommandContext): Promise<OpenProject>
       accounts,
       credentials,
       clock: context.clock,
-      keep: (secret: Secret): void => void secrets.push(secret),
+      keep: (secret: Secret): void => {
+        secrets.push(secret)
+        scrubber.add(secret)
+      },
     }
     const source = await openEnd('source', facts)
     const destination = await openEnd('destination', facts)
     const spool = openSpool(join(folder.state, 'spool'), createSealer(keys.spoolKey, folder.record.id))
-    return { ...project, spool, source, destination, close }
+    return { ...project, spool, source, destination, log, close }
   } catch (error) {
     await close()
     throw error
@@ -216,14 +230,15 @@ export function knownPairs(project: ReadableProject, accounts: readonly AccountP
 }
 
 /**
- * Writes down which credentials are about to be used and for which accounts, before the first connection: a kill later on
- * does not lose it. `command` says what for.
+ * Writes down that a command begins, and which credentials it is about to use for which accounts, before the first
+ * connection: a kill later on does not lose it.
  */
 export async function noteCredentialUse(
-  { config, audit }: OpenProject,
+  { config, audit, log }: OpenProject,
   accounts: readonly AccountPair[],
-  command: string,
+  command: LoggedCommand,
 ): Promise<void> {
+  log.event({ event: 'command-started', command, accounts: accounts.length })
   const uses = [...credentialsNeeded(config, accounts)].map(([name, names]) => ({
     name,
     facts: { command },
