@@ -13,6 +13,10 @@ export type HttpFault =
   | { readonly kind: 'lose-reply' }
   /** The connection ends after so many bytes of the body of the answer. */
   | { readonly kind: 'cut-body'; readonly after: number }
+  /** The connection ends when so many bytes of the body of the request have come. */
+  | { readonly kind: 'cut-request'; readonly after: number }
+  /** The answer ends after so many bytes of its body as if that were all. */
+  | { readonly kind: 'short-body'; readonly after: number }
   /** The answer comes so many milliseconds late. */
   | { readonly kind: 'late'; readonly milliseconds: number }
 
@@ -65,7 +69,7 @@ export class ArmedHttpFault {
 export class HttpFaults {
   readonly #armed: ArmedHttpFault[] = []
 
-  /** `on` is held against `METHOD /path?query`. */
+  /** `on` is held against `METHOD /path?query`, or whatever the server calls its requests. */
   arm(on: RegExp, fault: HttpFault): ArmedHttpFault {
     const armed = new ArmedHttpFault(on, fault)
     this.#armed.push(armed)
