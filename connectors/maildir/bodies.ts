@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Body, Fetched, FlagState, Mailbox } from '../../src/core/mail.ts'
-import { toFileError } from './file-errors.ts'
+import { toFileError } from '../shared/file-errors.ts'
 import { flagsOfInfo } from './file-name.ts'
 import type { Folder } from './folder.ts'
 import { readKeywords } from './keywords.ts'
@@ -9,7 +9,7 @@ import type { Found, LookUp } from './look-up.ts'
 import { changed, openMessage, pathOf, piecesOf, readWhole, type MessageFile } from './message-file.ts'
 import type { SessionContext } from './session-context.ts'
 import { isVerbatim } from './unique-name.ts'
-import { WireForm } from './wire-form.ts'
+import { WireForm } from '../shared/wire-form.ts'
 
 /** `Session.fetch`: bodies in wire form (see `WireForm`). Marks nothing, renames nothing. */
 export async function* fetchBodies(

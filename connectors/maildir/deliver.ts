@@ -3,7 +3,7 @@ import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import type { Outcome } from '../../src/core/connector.ts'
 import type { Mailbox, NewMessage } from '../../src/core/mail.ts'
 import { announcedBytes, exactPieces } from '../shared/exact-body.ts'
-import { toFileError } from './file-errors.ts'
+import { toFileError } from '../shared/file-errors.ts'
 import { infoOfFlags } from './file-name.ts'
 import { flushDirectory, within, type Folder } from './folder.ts'
 import { assignKeywords, type Keywords } from './keywords.ts'
@@ -12,7 +12,7 @@ import { readFloor } from './position.ts'
 import { MAILDIR_CAPABILITIES, MAILDIR_VALIDITY } from './options.ts'
 import type { SessionContext } from './session-context.ts'
 import { ownStamp, withFacts, type NameFacts } from './unique-name.ts'
-import { WireForm } from './wire-form.ts'
+import { WireForm } from '../shared/wire-form.ts'
 
 /** A message that lies written and flushed in `tmp`, and what it will be called. */
 interface Written {

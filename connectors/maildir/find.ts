@@ -3,7 +3,7 @@ import type { Position } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import { HEADER_PEEK_BYTES, messageIdOf } from '../../src/core/header.ts'
 import type { Candidate, Mailbox } from '../../src/core/mail.ts'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from '../shared/file-errors.ts'
 import { flagsOfInfo } from './file-name.ts'
 import type { Folder } from './folder.ts'
 import { readKeywords, type Keywords } from './keywords.ts'
@@ -12,7 +12,7 @@ import { MAILDIR_VALIDITY } from './options.ts'
 import { scan, type Entry } from './scan.ts'
 import type { SessionContext } from './session-context.ts'
 import { foreignStamp, isVerbatim, ownStamp } from './unique-name.ts'
-import { WireForm } from './wire-form.ts'
+import { WireForm } from '../shared/wire-form.ts'
 
 /** How far other programs' clocks and the file system's may stand apart from ours, in microseconds. */
 const SLACK = 5_000_000

@@ -1,7 +1,7 @@
 import { open, lstat } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { SealpostError } from '../../src/core/errors.ts'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from '../shared/file-errors.ts'
 
 /** The parts of a folder in which messages lie; `tmp` holds none. */
 export type Place = 'new' | 'cur'

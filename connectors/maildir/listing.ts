@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import type { Cursor, Page } from '../../src/core/connector.ts'
 import type { Listed, Mailbox } from '../../src/core/mail.ts'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from '../shared/file-errors.ts'
 import { flagsOfInfo } from './file-name.ts'
 import { fingerprintOf, type Fingerprint, type Folder } from './folder.ts'
 import { readKeywords, type Keywords } from './keywords.ts'

@@ -1,7 +1,7 @@
 import { open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError } from '../../src/core/errors.ts'
-import { isMissing, systemCode } from './file-errors.ts'
+import { isMissing, systemCode } from '../shared/file-errors.ts'
 import { flushDirectory, within } from './folder.ts'
 import { giveAway } from './ownership.ts'
 import type { SessionFacts } from './session-context.ts'

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from '../shared/file-errors.ts'
 import { isBase } from './file-name.ts'
 import type { Folder, Place } from './folder.ts'
 import { scan, type Entry } from './scan.ts'

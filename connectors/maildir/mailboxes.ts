@@ -1,7 +1,7 @@
 import { open, opendir, readlink, stat } from 'node:fs/promises'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox } from '../../src/core/mail.ts'
-import { systemCode } from './file-errors.ts'
+import { systemCode } from '../shared/file-errors.ts'
 import { flushDirectory, isDirectory, within } from './folder.ts'
 import { folderOfPath, INBOX_NAME, pathOfFolder, pathsOfFolders } from './folder-names.ts'
 import { giveAway, makeDirectory, makeParts } from './ownership.ts'

@@ -1,6 +1,6 @@
 import type { Connector, DestinationSession } from '../../src/core/connector.ts'
 import { throwIfAborted } from '../../src/core/errors.ts'
-import { toFileError } from './file-errors.ts'
+import { toFileError } from '../shared/file-errors.ts'
 import { maildirNaming } from './folder-names.ts'
 import { LARGE_MESSAGE_BYTES, type MaildirOptions } from './options.ts'
 import { isCaseSensitive, isDestinationThere, openDestinationRoot, openSourceRoot, ownerOf } from './roots.ts'

@@ -1,7 +1,6 @@
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
-import { systemCode } from './file-errors.ts'
+import { openQuietly } from '../shared/open-quietly.ts'
 import { within, type Folder } from './folder.ts'
 import type { Found } from './look-up.ts'
 
@@ -24,7 +23,7 @@ export function pathOf(folder: Folder, key: string, found: Found): Buffer {
  * plain file: a link may lead out of the Maildir, and a pipe would never end.
  */
 export async function openMessage(path: Buffer): Promise<MessageFile> {
-  const handle = await openPlain(path)
+  const handle = await openQuietly(path, 'a message file')
   const stat = await handle.stat()
   if (stat.isFile()) return { handle, size: stat.size }
   await handle.close()
@@ -62,26 +61,4 @@ export async function* piecesOf({ handle, size }: MessageFile, signal: AbortSign
 /** What is thrown when a message file is not what it was. */
 export function changed(): SealpostError {
   return new SealpostError('transient', 'a message file changed its length while it was read')
-}
-
-async function openPlain(path: Buffer): Promise<FileHandle> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-  try {
-    return await openQuietly(path, flags)
-  } catch (error) {
-    if (systemCode(error) === 'ELOOP') throw new SealpostError('rejected', 'a message file is a symbolic link')
-    throw error
-  }
-}
-
-async function openQuietly(path: Buffer, flags: number): Promise<FileHandle> {
-  const { O_NOATIME } = constants as { readonly O_NOATIME?: number }
-  if (O_NOATIME === undefined) return open(path, flags)
-  try {
-    return await open(path, flags | O_NOATIME)
-  } catch (error) {
-    // Only the owner of a file may leave its access time alone.
-    if (systemCode(error) === 'EPERM') return open(path, flags)
-    throw error
-  }
 }

@@ -1,7 +1,7 @@
 import { chown, type FileHandle } from 'node:fs/promises'
 import { isDirectory, within } from './folder.ts'
 import { mkdir } from 'node:fs/promises'
-import { systemCode } from './file-errors.ts'
+import { systemCode } from '../shared/file-errors.ts'
 import type { SessionFacts } from './session-context.ts'
 
 /** Gives a file that we made to the owner of the Maildir, when we are root and he is not. */

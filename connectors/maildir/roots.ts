@@ -1,7 +1,7 @@
 import { lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { SealpostError } from '../../src/core/errors.ts'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from '../shared/file-errors.ts'
 import { flushDirectory, isDirectory, within } from './folder.ts'
 import { makeDirectory, makeParts } from './ownership.ts'
 import type { SessionFacts } from './session-context.ts'

@@ -1,7 +1,7 @@
 import { opendir } from 'node:fs/promises'
 import type { Clock } from '../../src/core/clock.ts'
 import { throwIfAborted } from '../../src/core/errors.ts'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from '../shared/file-errors.ts'
 import { splitName, type FileName } from './file-name.ts'
 import { fingerprintOf, within, type Folder, type Fingerprint, type Place } from './folder.ts'
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import type { Mailbox, MailboxNaming } from '../../src/core/mail.ts'
-import { toFileError } from './file-errors.ts'
+import { toFileError } from '../shared/file-errors.ts'
 import { within, type Folder } from './folder.ts'
 import { INBOX_NAME } from './folder-names.ts'
 import { LookUp } from './look-up.ts'

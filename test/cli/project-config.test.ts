@@ -84,6 +84,18 @@ describe('project.yaml', () => {
     expect(await problemsOf(text)).toEqual([])
   })
 
+  it('takes an mbox for a source only', async () => {
+    const text = 'version: 1\nclient: x\nsource: {kind: mbox, path: a}\ndestination: {kind: mbox, path: b}\n'
+    expect(await problemsOf(text)).toEqual([
+      'project.yaml:4:21: an mbox is only read: it cannot be a destination (use maildir)',
+    ])
+    const { config } = await readProjectConfig(
+      'p',
+      text.replace('{kind: mbox, path: b}', '{kind: maildir, path: b}'),
+    )
+    expect(config?.source).toEqual({ kind: 'mbox', path: 'a', quoting: 'mboxrd' })
+  })
+
   it('tells all that is wrong in one pass, each with its place', async () => {
     const text = `version: 1
 clint: x
@@ -112,7 +124,7 @@ mapping:
     expect(await problemsOf(text)).toEqual([
       'project.yaml:1:1: client is missing',
       'project.yaml:2:1: unknown key "clint" (did you mean "client"?)',
-      'project.yaml:4:9: source.kind must be one of imap, maildir (did you mean "imap"?)',
+      'project.yaml:4:9: source.kind must be one of imap, maildir, mbox (did you mean "imap"?)',
       'project.yaml:5:1: destination.host is missing',
       'project.yaml:7:3: unknown key "hots" (did you mean "host"?)',
       'project.yaml:8:3: "password": secrets do not belong into this file (use `sealpost credentials set NAME`)',

@@ -38,6 +38,12 @@ export class Bench {
     return session
   }
 
+  /** A session of each kind that this end has. */
+  async bothEnds(): Promise<readonly (SourceSession | DestinationSession)[]> {
+    const source = await this.source()
+    return this.harness.sourceOnly === undefined ? [source, await this.destination()] : [source]
+  }
+
   /** Runs something with a session that is closed right after. */
   async withSource<Result>(act: (session: SourceSession) => Promise<Result>): Promise<Result> {
     const session = await this.stage.connector.openSource(this.stage.account, quiet)
@@ -65,8 +71,15 @@ export class Bench {
     return found
   }
 
-  /** Stores mail through a session of its own and returns the keys, in order. */
+  /** Stores mail, through a session of its own or as the harness does, and returns the keys, in order. */
   async seed(path: readonly string[], mail: readonly Mail[]): Promise<readonly string[]> {
+    await this.store(path, mail)
+    return this.keysOf(path, mail)
+  }
+
+  /** As `seed`, and reads nothing. */
+  async store(path: readonly string[], mail: readonly Mail[]): Promise<void> {
+    if (this.stage.store !== undefined) return this.stage.store(path, mail)
     await this.withDestination(async (session) => {
       const mailbox = await session.ensureMailbox(path, null, quiet)
       for (const each of mail) {
@@ -74,7 +87,6 @@ export class Bench {
         expect(outcome?.kind).toBe('landed')
       }
     })
-    return this.keysOf(path, mail)
   }
 
   /** The keys of these messages, found by content. */
@@ -89,7 +101,8 @@ export class Bench {
         keys.set(digest, [...(keys.get(digest) ?? []), fetched.key])
       }
       return mail.map((each) => {
-        const key = keys.get(hex(digestWhole(each.body).matchDigest))?.shift()
+        const body = this.stage.stored?.(each) ?? each.body
+        const key = keys.get(hex(digestWhole(body).matchDigest))?.shift()
         if (key === undefined) throw new Error('a seeded message is not there')
         return key
       })

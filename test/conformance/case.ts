@@ -6,5 +6,7 @@ export interface Case {
   /** Unique in the suite; what a harness skips it by. */
   readonly name: string
   readonly wish?: Wish
+  /** It shows what a destination does: nothing for an end that is only read. */
+  readonly writes?: true
   run(bench: Bench): Promise<void>
 }

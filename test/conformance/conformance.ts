@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { appendCases } from './append-cases.ts'
-import { Bench } from './bench.ts'
+import { Bench, expectKind, quiet } from './bench.ts'
 import type { Case } from './case.ts'
 import { flagCases } from './flag-cases.ts'
 import type { Harness } from './harness.ts'
@@ -14,9 +14,7 @@ export const CASES: readonly Case[] = [
   ...sessionCases,
   ...listingCases,
   ...readingCases,
-  ...appendCases,
-  ...mailboxCases,
-  ...flagCases,
+  ...[...appendCases, ...mailboxCases, ...flagCases].map((each): Case => ({ ...each, writes: true })),
 ]
 
 /**
@@ -32,7 +30,18 @@ export function conformance(name: string, harness: Harness): void {
       expect([...skips.keys()].filter((skipped) => !names.includes(skipped))).toEqual([])
       expect([...skips.values()].filter((reason) => reason.trim() === '')).toEqual([])
     })
+    if (harness.sourceOnly !== undefined) {
+      it(`refuses to be a destination (${harness.sourceOnly})`, async () => {
+        const stage = await harness.setup({})
+        try {
+          await expectKind(stage.connector.openDestination(stage.account, quiet), 'config')
+        } finally {
+          await stage.cleanup()
+        }
+      })
+    }
     for (const each of CASES) {
+      if (each.writes === true && harness.sourceOnly !== undefined) continue
       const reason = skips.get(each.name)
       if (reason !== undefined) {
         it.skip(`${each.name} (${reason})`, () => undefined)

@@ -27,6 +27,10 @@ export interface Stage {
   readonly outside: Outside
   /** The whole account as text, counters and all that a user can see: equal exactly when nothing was changed. */
   snapshot(): Promise<string>
+  /** Stores mail where the connector only reads; makes the mailbox where there is none. */
+  store?(path: readonly string[], mail: readonly Mail[]): Promise<void>
+  /** The bytes that `store` leaves of a message, where flags have to stand in the message itself. */
+  stored?(mail: Mail): Uint8Array
   /** Takes the account away again. */
   cleanup(): Promise<void>
 }
@@ -46,6 +50,8 @@ export interface Harness {
   readonly keepsNul: boolean
   /** Keywords that this end stores; needed where `capabilities.keywords` is `listed`. */
   readonly keywords?: readonly string[]
+  /** Why this end is only read. Then the cases that write are none of its cases, and the stage has `store`. */
+  readonly sourceOnly?: string
   /** Cases that this end cannot show, each with the reason. A name that no case has fails. */
   readonly skips?: Readonly<Record<string, string>>
   /** How long a store may take before a fresh session sees what was done (default 0). */

@@ -15,8 +15,10 @@ export const listingCases: readonly Case[] = [
       const inboxes = mailboxes.filter(({ path }) => path.length === 1 && path[0] === 'INBOX')
       expect(inboxes).toHaveLength(1)
       expect(inboxes[0]).toMatchObject({ selectable: true, specialUse: 'inbox' })
-      const again = await collect((await bench.destination()).listMailboxes(quiet))
-      expect(again.map(({ path }) => path)).toEqual(mailboxes.map(({ path }) => path))
+      for (const session of await bench.bothEnds()) {
+        const again = await collect(session.listMailboxes(quiet))
+        expect(again.map(({ path }) => path)).toEqual(mailboxes.map(({ path }) => path))
+      }
     },
   },
   {
@@ -97,6 +99,7 @@ export const listingCases: readonly Case[] = [
   },
   {
     name: 'changed flags are told from the cursor',
+    writes: true,
     async run(bench) {
       const keys = await bench.seed(INBOX, mails(3))
       const session = await bench.source()
@@ -178,6 +181,7 @@ export const listingCases: readonly Case[] = [
   },
   {
     name: 'a mailbox that is not there is an error, and no empty listing',
+    writes: true,
     async run(bench) {
       const session = await bench.destination()
       const made = await session.ensureMailbox(['Present'], null, quiet)

@@ -1,12 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMaildirConnector } from '../../connectors/maildir/maildir-connector.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { conformance } from './conformance.ts'
 import type { Harness } from './harness.ts'
+import { snapshotOf } from './snapshot.ts'
 
 const LETTERS = new Map([
   ['\\Answered', 'R'],
@@ -56,7 +56,7 @@ const harness: Harness = {
           }
         },
       },
-      snapshot: () => snapshot(account),
+      snapshot: () => snapshotOf(account),
       cleanup: () => rm(root, { recursive: true, force: true }),
     }
   },
@@ -66,27 +66,4 @@ conformance('maildir', harness)
 
 function folderOf(account: string, path: readonly string[]): string {
   return path.length === 1 && path[0] === 'INBOX' ? account : join(account, `.${path.join('.')}`)
-}
-
-/** Names, contents and times of everything below a folder; of files the access times too. */
-async function snapshot(directory: string): Promise<string> {
-  const lines: string[] = []
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    const { size, mode, mtimeNs, ctimeNs, atimeNs, ino } = await stat(path, { bigint: true })
-    const content = entry.isFile() ? `${atimeNs} ${await digestOf(path)}` : ''
-    lines.push([path, size, mode, mtimeNs, ctimeNs, ino, content].join(' '))
-  }
-  return lines.sort().join('\n')
-}
-
-async function digestOf(path: string): Promise<string> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOATIME)
-  try {
-    return createHash('sha256')
-      .update(await handle.readFile())
-      .digest('hex')
-  } finally {
-    await handle.close()
-  }
 }

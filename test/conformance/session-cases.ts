@@ -13,7 +13,7 @@ export const sessionCases: readonly Case[] = [
   {
     name: 'says sensible things about itself',
     async run(bench) {
-      for (const session of [await bench.source(), await bench.destination()]) {
+      for (const session of await bench.bothEnds()) {
         const { capabilities, naming } = session
         expect(session.alive).toBe(true)
         expect(capabilities.sessions).toBeGreaterThanOrEqual(1)
@@ -31,7 +31,7 @@ export const sessionCases: readonly Case[] = [
   {
     name: 'close twice is safe, and ends the session',
     async run(bench) {
-      for (const session of [await bench.source(), await bench.destination()]) {
+      for (const session of await bench.bothEnds()) {
         const inbox = await findMailbox(session, INBOX)
         await session.close()
         await session.close()
@@ -61,6 +61,7 @@ export const sessionCases: readonly Case[] = [
   },
   {
     name: 'an aborted signal stops every writing operation, with nothing done',
+    writes: true,
     async run(bench) {
       const [key = ''] = await bench.seed(INBOX, mails(1))
       const before = await bench.stage.snapshot()
@@ -88,6 +89,7 @@ export const sessionCases: readonly Case[] = [
   },
   {
     name: 'a signal aborted while a body is read stops the append, with nothing stored',
+    writes: true,
     async run(bench) {
       const controller = new AbortController()
       const session = await bench.destination()
@@ -135,10 +137,13 @@ export const sessionCases: readonly Case[] = [
   {
     name: 'as many sessions work at once as are claimed',
     async run(bench) {
-      const probe = await bench.withDestination(async (session) => session.capabilities.sessions)
-      const count = Math.min(probe, MOST_SESSIONS)
+      const claimed = await bench.withSource(async (session) => session.capabilities.sessions)
+      const count = Math.min(claimed, MOST_SESSIONS)
+      if (bench.harness.sourceOnly !== undefined) await bench.store(INBOX, mails(count * 5))
       const writers: DestinationSession[] = []
-      for (let number = 0; number < count; number++) writers.push(await bench.destination())
+      for (let number = 0; number < count && bench.harness.sourceOnly === undefined; number++) {
+        writers.push(await bench.destination())
+      }
       await Promise.all(
         writers.map(async (session, number) => {
           const inbox = await findMailbox(session, INBOX)

@@ -14,7 +14,7 @@ import {
   UniqueNames,
   withFacts,
 } from '../../connectors/maildir/unique-name.ts'
-import { WireForm } from '../../connectors/maildir/wire-form.ts'
+import { WireForm } from '../../connectors/shared/wire-form.ts'
 import { decodeModifiedUtf7, encodeModifiedUtf7 } from '../../connectors/shared/modified-utf7.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { digestWhole } from '../../src/core/digest.ts'

@@ -13,6 +13,7 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
   return [
     ...plaintextChecks('source', source),
     ...plaintextChecks('destination', source),
+    ...mboxChecks(source),
     ...filterChecks(source),
     ...limitChecks(source),
     ...ruleChecks(source),
@@ -28,6 +29,11 @@ function plaintextChecks(side: 'source' | 'destination', source: YamlSource): re
   }
   const unused = ['ca', 'pin'].filter((key) => valueAt(source.data, [side, 'tls', key]) !== undefined)
   return unused.map((key) => source.at([side, 'tls', key], `${key} means nothing with mode: none`))
+}
+
+function mboxChecks(source: YamlSource): readonly Problem[] {
+  if (valueAt(source.data, ['destination', 'kind']) !== 'mbox') return []
+  return [source.at(['destination', 'kind'], 'an mbox is only read: it cannot be a destination', 'use maildir')]
 }
 
 function filterChecks(source: YamlSource): readonly Problem[] {

@@ -27,8 +27,8 @@ export function explainIssue(
       return [source.at(issue.path, `${name} must be ${oneOf(values)}`, hint)]
     }
     case 'invalid_union': {
-      const kinds = ['imap', 'maildir']
-      if (found === undefined) return [missing(issue.path, source, kinds.join(' or '))]
+      const kinds = ['imap', 'maildir', 'mbox']
+      if (found === undefined) return [missing(issue.path, source, `one of ${kinds.join(', ')}`)]
       return [
         source.at(
           issue.path,

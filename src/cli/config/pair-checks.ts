@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { AccountPair } from './mailboxes-csv.ts'
 import type { Problem } from './problems.ts'
-import { PER_ACCOUNT, type EndConfig, type ProjectConfig } from './project-types.ts'
+import { isFileEnd, PER_ACCOUNT, type EndConfig, type ProjectConfig } from './project-types.ts'
 import { fillTemplate, hasPlaceholder, pathPartProblem } from './templates.ts'
 
 type Side = 'source' | 'destination'
@@ -30,7 +30,8 @@ export function pairProblems(
     return (['source', 'destination'] as const).flatMap((side) => {
       const lines = new Map<string, number>()
       return pairs.flatMap((pair) => {
-        const name = config?.[side].kind === 'maildir' ? pair[side] : pair[side].toLowerCase()
+        const isFile = config !== null && isFileEnd(config[side])
+        const name = isFile ? pair[side] : pair[side].toLowerCase()
         const first = lines.get(name)
         if (first === undefined) {
           lines.set(name, pair.line)
@@ -49,11 +50,11 @@ export function pairProblems(
         ['source', source],
         ['destination', destination],
       ] as const) {
-        const message =
-          end.kind === 'maildir' && hasPlaceholder(end.path, 'account') ? pathPartProblem(pair[side]) : null
+        const message = isFileEnd(end) && hasPlaceholder(end.path, 'account') ? pathPartProblem(pair[side]) : null
         if (message !== null) problems.push(at(pair, `${side} ${message}`))
-        if (end.kind === 'maildir' && credentialOf(pair, side) !== null) {
-          problems.push(at(pair, `${side}_credential means nothing: this end is a Maildir`))
+        if (isFileEnd(end) && credentialOf(pair, side) !== null) {
+          const what = end.kind === 'mbox' ? 'an mbox' : 'a Maildir'
+          problems.push(at(pair, `${side}_credential means nothing: this end is ${what}`))
         }
       }
       if (isSameMailbox(pair, source, destination)) {
@@ -68,7 +69,7 @@ export function pairProblems(
       ] as const) {
         const shared = pairs.find((pair) => !tellsAccountsApart(end, credentialOf(pair, side)))
         if (shared === undefined) continue
-        const where = end.kind === 'maildir' ? `${side}.path` : `${side}.auth.username`
+        const where = isFileEnd(end) ? `${side}.path` : `${side}.auth.username`
         problems.push(
           at(shared, `every account would open the same ${side} mailbox`, `put {account} into ${where}`),
         )
@@ -85,9 +86,9 @@ export function pairProblems(
     return sameLogin && pair.source.toLowerCase() === pair.destination.toLowerCase()
   }
 
-  /** What lands in the Maildir of a source, its own or another account's, would be moved again. */
+  /** What lands in the files of a source, its own or another account's, would be moved again. */
   function overlaps(source: EndConfig, destination: EndConfig): readonly Problem[] {
-    if (source.kind !== 'maildir' || destination.kind !== 'maildir') return []
+    if (!isFileEnd(source) || !isFileEnd(destination)) return []
     const fit = pairs.filter(
       (pair) => pathPartProblem(pair.source) === null && pathPartProblem(pair.destination) === null,
     )
@@ -128,7 +129,7 @@ function credentialOf(pair: AccountPair, side: Side): string | null {
 
 /** True when the login or the folder depends on the account. */
 function tellsAccountsApart(end: EndConfig, ownCredential: string | null): boolean {
-  if (end.kind === 'maildir') return hasPlaceholder(end.path, 'account')
+  if (isFileEnd(end)) return hasPlaceholder(end.path, 'account')
   const { username, authorize, credential } = end.auth
   if (username === null || ownCredential !== null || credential === PER_ACCOUNT) return true
   return hasPlaceholder(username, 'account') || (authorize !== null && hasPlaceholder(authorize, 'account'))

@@ -70,6 +70,7 @@ function toConfig(raw: RawProject): ProjectConfig {
 
 function toEnd(raw: RawEnd): EndConfig {
   if (raw.kind === 'maildir') return { kind: 'maildir', path: raw.path }
+  if (raw.kind === 'mbox') return { kind: 'mbox', path: raw.path, quoting: raw.quoting ?? 'mboxrd' }
   return {
     kind: 'imap',
     host: raw.host,

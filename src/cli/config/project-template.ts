@@ -33,6 +33,9 @@ destination:
 # A Maildir end instead:
 #   kind: maildir
 #   path: "mail/{account}"
+# Or, as a source, an mbox file or a folder of them (Thunderbird, Google Takeout, Apple Mail):
+#   kind: mbox
+#   path: "mail/{account}"
 
 # The accounts: source,destination and, where needed, source_credential,destination_credential.
 mailboxes: mailboxes.csv

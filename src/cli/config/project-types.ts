@@ -30,8 +30,25 @@ export interface MaildirEnd {
   readonly path: string
 }
 
+/** Mbox files, one or a folder of them an account; a source only. */
+export interface MboxEnd {
+  readonly kind: 'mbox'
+  /** Template of the file or folder, relative to the project folder. */
+  readonly path: string
+  /** How the writer of the files hid body lines that begin with `From `. */
+  readonly quoting: 'mboxrd' | 'mboxo' | 'none'
+}
+
+/** An end that lies in files of this machine. */
+export type FileEnd = MaildirEnd | MboxEnd
+
 /** One end of a project. */
-export type EndConfig = ImapEnd | MaildirEnd
+export type EndConfig = ImapEnd | FileEnd
+
+/** True for an end that lies in files of this machine. */
+export function isFileEnd(end: EndConfig): end is FileEnd {
+  return end.kind === 'maildir' || end.kind === 'mbox'
+}
 
 /** The limits of a project: the engine's, and those of its connections and spool. */
 export interface ProjectLimits extends Limits {

@@ -115,6 +115,11 @@ const imapShape = {
   tls: z.strictObject(tlsShape),
   auth: z.strictObject(authShape),
 }
+const mboxShape = {
+  kind: z.literal('mbox'),
+  path: template(['account']),
+  quoting: z.enum(['mboxrd', 'mboxo', 'none']).optional(),
+}
 const maildirShape = { kind: z.literal('maildir'), path: template(['account']) }
 const ruleShape = { from: mailboxPath, to: mailboxPath }
 const mappingShape = {
@@ -136,7 +141,11 @@ const limitsShape = {
   memory: size(4 * MIB).optional(),
   spool_threshold: size(64 * KIB).optional(),
 }
-const end = z.discriminatedUnion('kind', [z.strictObject(imapShape), z.strictObject(maildirShape)])
+const end = z.discriminatedUnion('kind', [
+  z.strictObject(imapShape),
+  z.strictObject(maildirShape),
+  z.strictObject(mboxShape),
+])
 const projectShape = {
   version: z.literal(1),
   client: text,
@@ -162,7 +171,7 @@ export function knownKeys(path: readonly PropertyKey[], kind: unknown): readonly
   if (first === 'source' || first === 'destination') {
     if (second === 'tls') return Object.keys(tlsShape)
     if (second === 'auth') return Object.keys(authShape)
-    return Object.keys(kind === 'maildir' ? maildirShape : imapShape)
+    return Object.keys(kind === 'maildir' ? maildirShape : kind === 'mbox' ? mboxShape : imapShape)
   }
   if (first === 'mapping') return Object.keys(second === 'rules' ? ruleShape : mappingShape)
   return Object.keys(first === 'filters' ? filtersShape : first === 'limits' ? limitsShape : {})

@@ -4,13 +4,14 @@ import type { Clock } from '../../core/clock.ts'
 import type { Connector } from '../../core/connector.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { createImapConnector } from '../../../connectors/imap/imap-connector.ts'
+import { createMboxConnector } from '../../../connectors/mbox/mbox-connector.ts'
 import { createMaildirConnector } from '../../../connectors/maildir/maildir-connector.ts'
 import type { CredentialStore } from '../../../vault/credentials.ts'
 import { fileError } from '../../../vault/files.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { credentialNameOf, loginNamesOf, type Side } from './account-login.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
-import type { ImapEnd, MaildirEnd, ProjectConfig } from '../config/project-types.ts'
+import { isFileEnd, type ImapEnd, type MaildirEnd, type ProjectConfig } from '../config/project-types.ts'
 import { fillTemplate } from '../config/templates.ts'
 
 /** What an end is opened with. */
@@ -27,7 +28,19 @@ export interface EndFacts {
 /** The connector of one end, with its credentials. Opens no connection. Throws `config` for a CA file that cannot be read. */
 export async function openEnd(side: Side, facts: EndFacts): Promise<Connector> {
   const end = facts.config[side]
-  return end.kind === 'imap' ? openImap(side, end, facts) : openMaildir(side, end, facts)
+  switch (end.kind) {
+    case 'imap':
+      return openImap(side, end, facts)
+    case 'maildir':
+      return openMaildir(side, end, facts)
+    case 'mbox':
+      return createMboxConnector({
+        path: (account) => pathOf(facts, end.path, account),
+        clock: facts.clock,
+        quoting: end.quoting,
+        largeMessageBytes: facts.config.limits.spoolThresholdBytes,
+      })
+  }
 }
 
 async function openImap(side: Side, end: ImapEnd, facts: EndFacts): Promise<Connector> {
@@ -61,21 +74,25 @@ async function openImap(side: Side, end: ImapEnd, facts: EndFacts): Promise<Conn
 }
 
 function openMaildir(side: Side, end: MaildirEnd, facts: EndFacts): Connector {
-  const { accounts, clock, config, folder } = facts
+  const { accounts, clock, config } = facts
   const { source } = config
-  const pathOf = (template: string, account: string): string =>
-    resolve(folder, fillTemplate(template, { account, admin: '' }))
   // That no destination lies in the source of another account was checked by name; here links are resolved too.
   const ownSource = (account: string): readonly string[] =>
-    source.kind !== 'maildir'
+    !isFileEnd(source)
       ? []
-      : accounts.filter((pair) => pair.destination === account).map((pair) => pathOf(source.path, pair.source))
+      : accounts
+          .filter((pair) => pair.destination === account)
+          .map((pair) => pathOf(facts, source.path, pair.source))
   return createMaildirConnector({
-    path: (account) => pathOf(end.path, account),
+    path: (account) => pathOf(facts, end.path, account),
     clock,
     largeMessageBytes: config.limits.spoolThresholdBytes,
     ...(side === 'source' ? {} : { apartFrom: ownSource }),
   })
+}
+
+function pathOf({ folder }: EndFacts, template: string, account: string): string {
+  return resolve(folder, fillTemplate(template, { account, admin: '' }))
 }
 
 async function readCertificates(folder: string, file: string): Promise<Buffer> {

@@ -4,7 +4,7 @@ import { homedir, platform, tmpdir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { SearchPlace } from '../../signoff/search-folders.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
-import type { ProjectConfig } from '../config/project-types.ts'
+import { isFileEnd, type ProjectConfig } from '../config/project-types.ts'
 import { fillTemplate } from '../config/templates.ts'
 import { isPathWithin } from '../path-within.ts'
 
@@ -49,7 +49,7 @@ export async function mailStoresOf(
 ): Promise<readonly string[]> {
   const stores = (['source', 'destination'] as const).flatMap((side) => {
     const end = config[side]
-    if (end.kind !== 'maildir') return []
+    if (!isFileEnd(end)) return []
     return accounts.map((pair) => resolve(folder, fillTemplate(end.path, { account: pair[side], admin: '' })))
   })
   return Promise.all([...new Set(stores)].map(realPathOf))
