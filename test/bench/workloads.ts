@@ -37,6 +37,9 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     size: (random) => 1_000 + Math.floor(random() * 4_400),
   },
   one: { name: 'one', messages: 1_000, mailboxes: 1, size: () => 20_000 },
+  many: { name: 'many', messages: 50_000, mailboxes: 12, size: (random) => 600 + Math.floor(random() * 600) },
+  huge: { name: 'huge', messages: 1, mailboxes: 1, size: () => 200_000_000 },
+  endless: { name: 'endless', messages: 500_000, mailboxes: 1, size: () => 600 },
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'

@@ -12,6 +12,8 @@ const BINARY = '/usr/sbin/dovecot'
 /** How the server is to be. */
 export interface DovecotOptions {
   readonly users?: readonly string[]
+  /** Every user's password; one that is awkward to send by default. */
+  readonly password?: string
   /** Between levels; `.` is Maildir's own. */
   readonly separator?: '/' | '.'
   /** `INBOX.` puts everything below the inbox. */
@@ -73,7 +75,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   const authority = await makeAuthority(join(folder, 'tls'))
   const certificate = await issue(authority, 'server')
   const [imapsPort, imapPort] = await Promise.all([freePort(), freePort()])
-  const password = 'corr€ct "horse\\ battery'
+  const password = options.password ?? 'corr€ct "horse\\ battery'
   const masterPassword = 'master-secret'
   const users = options.users ?? ['anna@example.test', 'bert@example.test']
   const homeOf = (user: string): string => `${mail.uid}:${mail.gid}::${folder}/mail/${user}`

@@ -1,0 +1,228 @@
+/**
+ * `npm run bench [-- --only W1,W3] [--runs 5] [--scale 1] [--json]`: Sealpost and every other tool that is installed, in
+ * turn, on the same mail between the same two servers; what the servers alone need, in the same run. Quote medians and
+ * ratios of one run: an absolute time says more about the machine than about the program.
+ */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { setArena, type Arena, type Bout } from './arena.ts'
+import { measure, median, type Measured } from './measure.ts'
+import { printReport, type Row } from './report.ts'
+import {
+  doveadmBackup,
+  imapsync,
+  mbsync,
+  offlineimap,
+  openHome,
+  sealpostTool,
+  type Home,
+  type Tool,
+} from './tools.ts'
+import { WORKLOADS, type Workload } from './workloads.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    runs: { type: 'string', default: '5' },
+    scale: { type: 'string', default: '1' },
+    peers: { type: 'string', default: 'all' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const runs = Number(values.runs)
+const scale = Number(values.scale)
+const rows: Row[] = []
+
+/** Tools that take minutes run once: their place is clear without a median. */
+const SLOW: ReadonlySet<string> = new Set(['offlineimap', 'imapsync'])
+const PEERS: readonly Tool[] = [mbsync, doveadmBackup, offlineimap, imapsync]
+
+/** The cases of docs/performance.md. `first`: everything is moved; `second`: all has been moved before. */
+const CASES: Readonly<Record<string, () => Promise<void>>> = {
+  W1: () => compare('W1', named('large'), null),
+  W2: () => compare('W2', named('small'), null),
+  W3: () => compare('W3', named('large'), { roundTrip: 40 }),
+  W4: () => compare('W4', named('small'), { roundTrip: 40 }),
+  W5: () => compare('W5', named('one'), { roundTrip: 40 }),
+  W6: () => secondPasses(named('many')),
+  W7: () => compare('W7', named('huge'), null),
+  W8: () => longMailbox(named('endless')),
+  verify: () => fullVerify(named('large')),
+}
+
+function named(name: string): Workload {
+  const workload = WORKLOADS[name]
+  if (workload === undefined) throw new Error(name)
+  return { ...workload, messages: Math.max(workload.mailboxes, Math.round(workload.messages * scale)) }
+}
+
+async function inArena(
+  workload: Workload,
+  network: { readonly roundTrip: number } | null,
+  work: (arena: Arena, home: Home) => Promise<void>,
+): Promise<void> {
+  const arena = await setArena(workload, network)
+  try {
+    const home = openHome(arena)
+    try {
+      await work(arena, home)
+    } finally {
+      home.close()
+    }
+  } finally {
+    await arena.stop()
+  }
+}
+
+function mustHaveWorked(tool: string, used: Measured): Measured {
+  if (used.exitCode !== 0) throw new Error(`${tool}: exit code ${used.exitCode}\n${used.stdout}\n${used.stderr}`)
+  return used
+}
+
+function note(row: Row): void {
+  rows.push(row)
+  if (!values.json)
+    process.stderr.write(`${row.name} ${row.tool}: ${row.seconds.map((s) => s.toFixed(2)).join(' ')} s\n`)
+}
+
+/** A first pass by every tool in turn, so often as asked, each into an account of its own. */
+async function compare(
+  name: string,
+  workload: Workload,
+  network: { readonly roundTrip: number } | null,
+): Promise<void> {
+  await inArena(workload, network, async (arena, home) => {
+    const peers =
+      values.peers === 'all' ? PEERS : PEERS.filter((tool) => values.peers.split(',').includes(tool.name))
+    const tools = [sealpostTool(home, ''), ...peers].filter((tool) => tool.why() === null)
+    const results = new Map<string, Measured[]>()
+    const floors = { read: [] as number[], append: [] as number[] }
+    // The first round warms the servers' caches and is not counted.
+    for (let round = 0; round <= runs; round++) {
+      for (const tool of tools) {
+        if (SLOW.has(tool.name) ? round !== 1 : round === 0 && tool.name !== 'sealpost') continue
+        const bout = arena.newBout()
+        const used = mustHaveWorked(tool.name, await measure(tool.prepare(arena, bout)))
+        const fault = arena.faultOf(bout, tool.keepsBytes && round <= 1)
+        if (fault !== null) throw new Error(`${name} ${tool.name}: ${fault}`)
+        if (round > 0) results.set(tool.name, [...(results.get(tool.name) ?? []), used])
+      }
+      if (round === 0) continue
+      floors.read.push(await floor(arena, 'read', arena.newBout()))
+      floors.append.push(await floor(arena, 'append', arena.newBout()))
+    }
+    const facts = { name, messages: workload.messages, bytes: arena.bytes }
+    for (const [tool, used] of results) note({ ...facts, tool, ...figures(used) })
+    for (const [tool, seconds] of [
+      ['bare reading', floors.read] as const,
+      ['bare appending', floors.append] as const,
+    ]) {
+      note({ ...facts, tool, seconds, cpuSeconds: null, peakBytes: null })
+    }
+  })
+}
+
+function figures(used: readonly Measured[]): Pick<Row, 'seconds' | 'cpuSeconds' | 'peakBytes'> {
+  return {
+    seconds: used.map(({ seconds }) => seconds),
+    cpuSeconds: median(used.map(({ cpuSeconds }) => cpuSeconds)),
+    peakBytes: median(used.map(({ peakBytes }) => peakBytes)),
+  }
+}
+
+async function floor(arena: Arena, what: 'read' | 'append', bout: Bout): Promise<number> {
+  const end = what === 'read' ? bout.source : bout.destination
+  const ca = what === 'read' ? arena.files.sourceCa : arena.files.destinationCa
+  const script = join(import.meta.dirname, 'floor.ts')
+  const argv = [
+    process.execPath,
+    '--import',
+    'tsx',
+    script,
+    what,
+    String(end.port),
+    ca,
+    arena.files.password,
+    end.user,
+  ]
+  const used = mustHaveWorked(
+    `bare ${what}`,
+    await measure({ argv: [...argv, arena.source.mailFolder(bout.source.user)], cwd: process.cwd(), env: {} }),
+  )
+  return (JSON.parse(used.stdout) as { seconds: number }).seconds
+}
+
+/** Nothing to do: everything has been moved before. Through relays that count, at the full size and at a tenth of it. */
+async function secondPasses(workload: Workload): Promise<void> {
+  for (const size of [workload, { ...workload, messages: Math.round(workload.messages / 10) }]) {
+    await inArena(size, { roundTrip: 0 }, async (arena, home) => {
+      for (const tool of [sealpostTool(home, ''), mbsync].filter((each) => each.why() === null)) {
+        const bout = arena.newBout()
+        const command = tool.prepare(arena, bout)
+        mustHaveWorked(tool.name, await measure(command))
+        arena.carried()
+        const used: Measured[] = []
+        for (let round = 0; round < runs; round++) used.push(mustHaveWorked(tool.name, await measure(command)))
+        const wireBytes = Math.round(arena.carried() / runs)
+        const facts = { name: 'W6', tool: tool.name, messages: size.messages, bytes: arena.bytes, wireBytes }
+        note({ ...facts, ...figures(used) })
+      }
+    })
+  }
+}
+
+/** One very long mailbox: what a message costs in the first and in the last tenth of the way. */
+async function longMailbox(workload: Workload): Promise<void> {
+  await inArena(workload, null, async (arena, home) => {
+    const marks: { readonly landed: number; readonly at: number }[] = []
+    let landed = 0
+    const used = await measure(sealpostTool(home, '').prepare(arena, arena.newBout()), (line, at) => {
+      const event = JSON.parse(line) as { event?: string; messages?: number }
+      if (event.event !== 'batch-landed') return
+      landed += event.messages ?? 0
+      marks.push({ landed, at })
+    })
+    mustHaveWorked('sealpost', used)
+    const perMessage = (from: number, to: number): number => {
+      const [first, last] = [marks.find((mark) => mark.landed >= from), marks.find((mark) => mark.landed >= to)]
+      return ((last?.at ?? 0) - (first?.at ?? 0)) / ((last?.landed ?? 0) - (first?.landed ?? 0))
+    }
+    const all = workload.messages
+    note({
+      ...{ name: 'W8', tool: 'sealpost', messages: all, bytes: arena.bytes },
+      ...figures([used]),
+      lastToFirst: perMessage(all * 0.9, all) / perMessage(all * 0.1, all * 0.2),
+    })
+  })
+}
+
+/** A full verification against bare reading. */
+async function fullVerify(workload: Workload): Promise<void> {
+  await inArena(workload, null, async (arena, home) => {
+    const bout = arena.newBout()
+    const command = sealpostTool(home, '').prepare(arena, bout)
+    mustHaveWorked('sealpost', await measure(command))
+    const verify = { ...command, argv: [...command.argv.slice(0, 2), 'verify', '--level', 'full', '--json'] }
+    const used: Measured[] = []
+    const reading: number[] = []
+    for (let round = 0; round <= runs; round++) {
+      const one = mustHaveWorked('verify', await measure(verify))
+      const read = await floor(arena, 'read', bout)
+      if (round > 0) {
+        used.push(one)
+        reading.push(read)
+      }
+    }
+    const facts = { name: 'verify', messages: workload.messages, bytes: arena.bytes }
+    note({ ...facts, tool: 'sealpost', ...figures(used) })
+    note({ ...facts, tool: 'bare reading', seconds: reading, cpuSeconds: null, peakBytes: null })
+  })
+}
+
+const wanted = values.only?.split(',') ?? Object.keys(CASES).filter((name) => name !== 'W8')
+for (const name of wanted) {
+  const run = CASES[name]
+  if (run === undefined) throw new Error(`no case ${name}; there are ${Object.keys(CASES).join(', ')}`)
+  await run()
+}
+printReport(rows, values.json)

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A command and where it runs. */
+export interface Command {
+  readonly argv: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What one run of a command took, as the kernel counted it: the whole process, from its start to its end. */
+export interface Measured {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly peakBytes: number
+  readonly exitCode: number
+  /** What it printed; the end of it alone where that is much. */
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const KEPT_CHARACTERS = 4_000_000
+/** Whatever runs longer hangs. */
+const LONGEST_MS = 20 * 60_000
+
+/** Runs a command to its end. `onLine` hears each line of its output when it comes, with milliseconds since the start. */
+export async function measure(
+  command: Command,
+  onLine: (line: string, at: number) => void = () => undefined,
+): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), 'sealpost-measure-'))
+  const file = join(folder, 'used.json')
+  try {
+    const begun = performance.now()
+    const child = spawn('python3', [join(import.meta.dirname, 'measure.py'), file, ...command.argv], {
+      cwd: command.cwd,
+      env: { PATH: process.env['PATH'] ?? '', ...command.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const killing = setTimeout(() => {
+      child.kill('SIGKILL')
+    }, LONGEST_MS)
+    let [stdout, stderr, rest] = ['', '', '']
+    child.stdout.on('data', (piece: Buffer) => {
+      stdout = (stdout + piece.toString('utf8')).slice(-KEPT_CHARACTERS)
+      const lines = (rest + piece.toString('utf8')).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) onLine(line, performance.now() - begun)
+    })
+    child.stderr.on(
+      'data',
+      (piece: Buffer) => (stderr = (stderr + piece.toString('utf8')).slice(-KEPT_CHARACTERS)),
+    )
+    await new Promise((resolve, reject) => {
+      child.on('close', resolve)
+      child.on('error', reject)
+    })
+    clearTimeout(killing)
+    if (!existsSync(file)) throw new Error(`${command.argv.join(' ')}: was killed\n${stderr}`)
+    const used = JSON.parse(readFileSync(file, 'utf8')) as Omit<Measured, 'stdout' | 'stderr'>
+    return { ...used, stdout, stderr }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The middle one; of an even number the lower of the two. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
+}
