@@ -70,7 +70,7 @@ async function connect(
   } catch (error) {
     flow.close()
     throwIfAborted(signal)
-    throw loginError(late.isLate ? { code: 'ETIMEDOUT' } : error, flow, config)
+    throw loginError(late.isLate ? { code: 'ETIMEDOUT' } : error, flow, config, 'accessToken' in secret)
   } finally {
     stop()
     signal.removeEventListener('abort', onAbort)
@@ -137,8 +137,12 @@ function noStartTls(where: string, cause?: unknown): SealpostError {
   })
 }
 
+/** The token was good for the one who gave it out, and the server would not have it for this account. */
+const TOKEN_HINT =
+  'check that IMAP is enabled for the account, and that the application or service account may open it (scope, mailbox permission)'
+
 /** What the library's errors say; its texts and the commands in them are left out. */
-function loginError(error: unknown, flow: Flow, config: ImapEndConfig): SealpostError {
+function loginError(error: unknown, flow: Flow, config: ImapEndConfig, isToken: boolean): SealpostError {
   if (isKind(error)) return error
   const where = `IMAP ${config.host}:${config.port}`
   const facts = error as {
@@ -164,7 +168,9 @@ function loginError(error: unknown, flow: Flow, config: ImapEndConfig): Sealpost
     return new SealpostError('auth', `${where}: the server refused the login`, {
       code: reply.code ?? 'AUTHENTICATIONFAILED',
       serverText: reply.text,
-      hint: 'check user name and secret; nothing is tried again until the credential is set anew',
+      hint: isToken
+        ? TOKEN_HINT
+        : 'check user name and secret; nothing is tried again until the credential is set anew',
     })
   }
   if (flow.byeReason !== undefined && flow.byeReason !== '') {

@@ -27,6 +27,8 @@ export interface KnownApplication {
   readonly secret?: string
   /** PEM of the certificates that were uploaded. */
   readonly certificates?: readonly string[]
+  /** Whose mailbox its tokens open, for servers that ask; the application's own name unless said otherwise. */
+  readonly speaksFor?: string
 }
 
 /** A scripted refusal: status and JSON, as the real service was seen to answer. */
@@ -193,7 +195,7 @@ export class IdentityProvider {
     } else if (!isSignedBy(assertion, application.certificates ?? [], `${this.url}/${tenant}/oauth2/v2.0/token`)) {
       return refuse('invalid_client', 'AADSTS700027: The certificate is not registered on the application.', 401)
     }
-    return given(this.give(application.clientId, scope), this.life)
+    return given(this.give(application.speaksFor ?? application.clientId, scope), this.life)
   }
 }
 
