@@ -2,7 +2,7 @@ import { Client, ResponseType, type Context, type GraphRequest } from '@microsof
 import type { Clock } from '../../src/core/clock.ts'
 import { isKind, SealpostError, toSealpostError } from '../../src/core/errors.ts'
 import type { TokenProvider } from '../../src/core/ports.ts'
-import type { HttpsAnswer, HttpsExchange } from '../shared/https-exchange.ts'
+import { readReply, type HttpsClient, type HttpsReply } from '../shared/https-client.ts'
 import { errorOf, refusalOf } from './errors.ts'
 import type { Json } from './json.ts'
 import type { RequestGate } from './request-gate.ts'
@@ -38,7 +38,9 @@ export interface ClientFacts {
   readonly account: string
   readonly tokens: TokenProvider
   readonly clock: Clock
-  readonly exchange: HttpsExchange
+  readonly http: HttpsClient
+  /** For hosts that sessions of uploads and imports lead to. */
+  readonly sessionHttp: HttpsClient
   readonly gate: RequestGate
 }
 
@@ -106,7 +108,11 @@ export class GraphClient {
     path: string,
     what: string,
     signal: AbortSignal,
-  ): Promise<Pick<HttpsAnswer, 'bytes' | 'pieces' | 'discard'>> {
+  ): Promise<{
+    readonly bytes: number | null
+    readonly pieces: AsyncIterable<Uint8Array>
+    readonly discard: () => void
+  }> {
     const leave = await this.#facts.gate.enter(signal)
     try {
       const answer = await this.#send({ method: 'GET', path, what }, signal)
@@ -114,7 +120,7 @@ export class GraphClient {
         answer.discard()
         leave()
       }
-      return { bytes: answer.bytes, pieces: releasing(answer.pieces, leave), discard }
+      return { bytes: lengthOf(answer), pieces: releasing(answer.body, leave), discard }
     } catch (error) {
       leave()
       throw error
@@ -142,14 +148,14 @@ export class GraphClient {
       const exact = Buffer.from(body)
       const url = parseUrl(request.url, what)
       const handing = onHandingOver === undefined ? {} : { onHandingOver }
-      const answer = await this.#facts.exchange.send({ method, url, headers, body: exact, ...handing }, signal)
+      const answer = await this.#facts.sessionHttp.send({ method, url, headers, body: exact, ...handing }, signal)
       return { status: answer.status, body: await this.#checked(answer, what) }
     } finally {
       leave()
     }
   }
 
-  async #send(call: GraphCall, signal: AbortSignal): Promise<HttpsAnswer> {
+  async #send(call: GraphCall, signal: AbortSignal): Promise<HttpsReply> {
     const first = await this.#sendOnce(call, false, signal)
     if (first.status < 400) return first
     const error = await this.#refused(first, call.what)
@@ -159,18 +165,18 @@ export class GraphClient {
     return second
   }
 
-  async #sendOnce(call: GraphCall, force: boolean, signal: AbortSignal): Promise<HttpsAnswer> {
-    const { tokens, account, exchange } = this.#facts
+  async #sendOnce(call: GraphCall, force: boolean, signal: AbortSignal): Promise<HttpsReply> {
+    const { tokens, account, http } = this.#facts
     const token = await tokens.token(account, force, signal)
-    const came: { answer: HttpsAnswer | null; error: unknown } = { answer: null, error: null }
+    const came: { answer: HttpsReply | null; error: unknown } = { answer: null, error: null }
     const send = async (context: Context): Promise<void> => {
       const options = context.options ?? {}
-      const body = typeof options.body === 'string' ? Buffer.from(options.body, 'utf8') : null
+      const body = typeof options.body === 'string' ? Buffer.from(options.body, 'utf8') : undefined
       const headers = { ...(options.headers as Record<string, string>), Authorization: `Bearer ${token}` }
       const url = parseUrl(String(context.request), call.what)
       if (!url.href.startsWith(this.#base)) throw foreign(call.what)
       const handing = call.onHandingOver === undefined ? {} : { onHandingOver: call.onHandingOver }
-      came.answer = await exchange.send({ method: call.method, url, headers, body, ...handing }, signal)
+      came.answer = await http.send({ method: call.method, url, headers, body, ...handing }, signal)
       // The library wants an answer to hand back; what is read is the one above.
       context.response = new Response(null)
     }
@@ -202,12 +208,12 @@ export class GraphClient {
     return call.path.slice(`${this.#base}${VERSION}`.length)
   }
 
-  async #checked(answer: HttpsAnswer, what: string): Promise<Json> {
+  async #checked(answer: HttpsReply, what: string): Promise<Json> {
     if (answer.status >= 400) throw await this.#refused(answer, what)
     return readJson(answer, what)
   }
 
-  async #refused(answer: HttpsAnswer, what: string): Promise<SealpostError> {
+  async #refused(answer: HttpsReply, what: string): Promise<SealpostError> {
     // What is no JSON is a proxy's page; the status says enough.
     const body = await readJson(answer, what).catch((error: unknown) => {
       if (isKind(error, 'cancelled')) throw error
@@ -239,17 +245,16 @@ async function* releasing(pieces: AsyncIterable<Uint8Array>, leave: () => void):
   }
 }
 
-async function readJson(answer: HttpsAnswer, what: string): Promise<Json> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of answer.pieces) {
-    bytes += piece.length
-    if (bytes > MAX_JSON_BYTES) throw new SealpostError('transient', `graph: ${what}: the answer has no end`)
-    pieces.push(piece)
-  }
-  if (bytes === 0) return null
+function lengthOf({ headers }: HttpsReply): number | null {
+  const length = headers['content-length']
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null
+}
+
+async function readJson(answer: HttpsReply, what: string): Promise<Json> {
+  const bytes = await readReply(answer, MAX_JSON_BYTES)
+  if (bytes.length === 0) return null
   try {
-    return JSON.parse(Buffer.concat(pieces).toString('utf8')) as Json
+    return JSON.parse(bytes.toString('utf8')) as Json
   } catch {
     throw new SealpostError('transient', `graph: ${what}: the answer is no JSON`, { code: 'PROTOCOL' })
   }

@@ -1,6 +1,6 @@
 import type { Capabilities, Connector } from '../../src/core/connector.ts'
 import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
-import { HttpsExchange } from '../shared/https-exchange.ts'
+import { HttpsClient } from '../shared/https-client.ts'
 import { assertTransportAllowed, type TlsPolicy } from '../shared/tls.ts'
 import { GraphClient } from './client.ts'
 import { limitsOf, type GraphEndConfig } from './config.ts'
@@ -18,14 +18,17 @@ export function createGraphConnector(config: GraphEndConfig): Connector {
   const tls: TlsPolicy = { mode: 'implicit', ...config.tls }
   assertTransportAllowed(tls, config.host)
   const limits = limitsOf(config)
-  const exchange = new HttpsExchange({ tls, clock: config.clock, idleMs: limits.idleMs }, config.host)
+  const reached = { ca: config.tls.ca, idle: limits.idleMs, connections: 64 }
+  const http = new HttpsClient({ what: 'Microsoft Graph', pin: config.tls.pin, ...reached })
+  // Sessions of uploads and imports lead to other hosts, which have other certificates.
+  const sessionHttp = new HttpsClient({ what: 'Exchange Online', ...reached })
   const gates = new Map<string, RequestGate>()
   const open = async (account: string, signal: AbortSignal): Promise<GraphContext> => {
     const key = account.toLowerCase()
     const gate = gates.get(key) ?? new RequestGate(limits.requestsAtOnce)
     gates.set(key, gate)
     const { tokens, clock, host, port = 443 } = config
-    const client = new GraphClient({ host, port, account, tokens, clock, exchange, gate })
+    const client = new GraphClient({ host, port, account, tokens, clock, http, sessionHttp, gate })
     try {
       // The first word of a session says whether the mailbox can be had at all.
       await client.get(`${client.user}/mailFolders/inbox?$select=id`, 'opening the mailbox', signal)

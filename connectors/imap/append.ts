@@ -3,6 +3,7 @@ import { isKind, SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox, NewMessage } from '../../src/core/mail.ts'
 import { announcedBytes } from '../shared/exact-body.ts'
 import { checkSize } from './capabilities.ts'
+import { longestLine } from './longest-line.ts'
 import type { Part } from './command-writer.ts'
 import type { Context } from './context.ts'
 import { isSystemFlag, sendableFlags } from './flag-names.ts'
@@ -31,9 +32,9 @@ export async function append(
   if (batch.some(({ flags }) => flags.some((flag) => flag.toLowerCase() === '\\deleted'))) {
     throw new SealpostError('bug', 'imap: \\Deleted is set last, not by an append')
   }
-  const oversized = batch.map((message) => tooLarge(message, maxMessageBytes))
+  const oversized = await Promise.all(batch.map((message) => notTaken(message, maxMessageBytes, context, signal)))
   if (oversized.some((error) => error !== null)) {
-    const others = new SealpostError('rejected', 'imap: another message of the batch is too large', {
+    const others = new SealpostError('rejected', 'imap: another message of the batch is not taken', {
       code: 'BATCH',
     })
     return oversized.map((error) => ({ kind: 'refused', error: error ?? others }))
@@ -122,12 +123,21 @@ async function flagsKept(
   return selection
 }
 
-function tooLarge(message: NewMessage, limit: number | null): SealpostError | null {
+/** Why the server is known not to take a message, before it is asked; null when it may. */
+async function notTaken(
+  { body }: NewMessage,
+  limit: number | null,
+  context: Context,
+  signal: AbortSignal,
+): Promise<SealpostError | null> {
   try {
-    checkSize(announcedBytes(message.body), limit)
-    return null
+    checkSize(announcedBytes(body), limit)
   } catch (error) {
     if (isKind(error)) return error
     throw error
   }
+  const { maxLineBytes } = context.manners
+  if (maxLineBytes === undefined || (await longestLine(body, signal)) <= maxLineBytes) return null
+  const text = `imap: a line of the message is longer than the ${maxLineBytes} bytes that the server takes`
+  return new SealpostError('rejected', text, { code: 'LONGLINE' })
 }

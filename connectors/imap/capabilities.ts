@@ -1,6 +1,7 @@
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Capabilities } from '../../src/core/connector.ts'
 import type { MailboxNaming } from '../../src/core/mail.ts'
+import type { ImapManners } from '../shared/imap-manners.ts'
 import type { ImapEndConfig, Limits } from './config.ts'
 import type { Connection } from './connection.ts'
 import type { Context, Features } from './context.ts'
@@ -86,14 +87,14 @@ function prefixes(token: Token | undefined): { prefix: string; delimiter: string
  * What names the server stores: everything but its delimiter, controls, and levels beyond what servers take. Servers
  * with `.` between levels refuse `/` (Dovecot, Courier, Cyrus), and Cyrus keeps to a list of its own.
  */
-export function namingOf(namespace: Namespace, greeting: string): MailboxNaming {
+export function namingOf(namespace: Namespace, greeting: string, manners: ImapManners): MailboxNaming {
   const slash = namespace.delimiter === '.' ? '/' : ''
   const caret = namespace.delimiter === '/' ? '^' : ''
   return {
     delimiter: namespace.delimiter,
     forbidden: / Cyrus IMAP /.test(greeting) ? `"%;<>\\\`{|}${slash}${caret}` : slash,
     maxLevelBytes: 200,
-    caseSensitive: true,
+    caseSensitive: manners.caseSensitive ?? true,
     belowInbox: isBelowInbox(namespace),
   }
 }
@@ -110,16 +111,21 @@ export function capabilitiesOf(
   limits: Limits,
 ): Capabilities {
   const gmail = connection.has('X-GM-EXT-1')
+  const { manners = {} } = config
+  // Keywords that are chosen go by STORE, which tells of each that it does not set.
+  const areChosen = manners.keywords !== undefined && manners.keywords !== 'all'
   return {
     sessions: limits.sessions,
     appendBatch: features.multiAppend
       ? { messages: 200, bytes: 8 * 1024 * 1024 }
       : { messages: 1, bytes: Number.MAX_SAFE_INTEGER },
-    maxMessageBytes: connection.numberOf('APPENDLIMIT'),
+    maxMessageBytes: smaller(connection.numberOf('APPENDLIMIT'), manners.maxMessageBytes ?? null),
+    ...(manners.maxLineBytes === undefined ? {} : { maxLineBytes: manners.maxLineBytes }),
+    ...(manners.lateFlags === undefined ? {} : { lateFlags: manners.lateFlags }),
     keepsBytes: config.keepsBytes ?? !/Microsoft Exchange/i.test(connection.greeting),
     keepsInternalDate: true,
     get keywords() {
-      return [...flagsKept.values()].every(({ anyKeyword }) => anyKeyword) ? 'any' : 'none'
+      return !areChosen && [...flagsKept.values()].every(({ anyKeyword }) => anyKeyword) ? 'any' : 'none'
     },
     labels: false,
     keyOnAppend: features.uidPlus,
@@ -128,6 +134,10 @@ export function capabilitiesOf(
     move: features.move,
     readable: true,
   }
+}
+
+function smaller(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b)
 }
 
 /** Throws `rejected` for a message that the server has said it will not take (RFC 7889). */

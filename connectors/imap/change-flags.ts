@@ -173,7 +173,7 @@ async function moveSet(
 
 /** Storage used and allowed (RFC 9208), or null where the server does not say. */
 export async function readQuota(context: Context, signal: AbortSignal): Promise<Quota | null> {
-  if (!context.connection.has('QUOTA')) return null
+  if (!context.connection.has('QUOTA')) return (await context.guide?.quota(signal)) ?? null
   let found: Quota | null = null
   const take = {
     QUOTA: (response: Untagged): void => {

@@ -1,4 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
+import type { AccountGuide } from '../../src/core/ports.ts'
+import type { ImapManners } from '../shared/imap-manners.ts'
 import type { TlsPolicy } from '../shared/tls.ts'
 
 /** How one account is logged in to. */
@@ -39,6 +41,10 @@ export interface ImapEndConfig {
   readonly rangeBytes?: number | undefined
   /** False for a server known to re-render mail. */
   readonly keepsBytes?: boolean | undefined
+  /** What the service wants beyond the protocol; nothing where it is left out. */
+  readonly manners?: ImapManners | undefined
+  /** Tells which mailboxes hold mail and what they are for, where the server's list does not. */
+  readonly guide?: AccountGuide | undefined
   /** Names the credential that an account uses, where several share one. */
   readonly credentialOf?: ((account: string) => string) | undefined
   readonly onEvent?: ((event: ConnectedEvent) => void) | undefined

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
+import type { ImapManners } from '../shared/imap-manners.ts'
 import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Flow } from './flow.ts'
@@ -37,6 +38,8 @@ export class Connection {
   readonly #socket: Flow['socket']
   #running: CommandOptions | null = null
   #tag = ''
+  readonly #manners: ImapManners
+  #refusals = 0
   #lastReply: Reply | null = null
   #lost: SealpostError | null = null
   #lastProgress = 0
@@ -44,8 +47,9 @@ export class Connection {
   /** The library's parser lags behind. */
   #draining = false
 
-  constructor(flow: Flow, clock: Clock, idleMs: number) {
+  constructor(flow: Flow, clock: Clock, idleMs: number, manners: ImapManners = {}) {
     this.#flow = flow
+    this.#manners = manners
     this.#clock = clock
     this.#idleMs = idleMs
     this.#framer = new Framer({
@@ -117,7 +121,9 @@ export class Connection {
     signal.addEventListener('abort', onAbort, { once: true })
     const stopWatching = this.#watch()
     try {
-      return await this.#exec(parts, options, signal)
+      const reply = await this.#exec(parts, options, signal)
+      if (reply.status !== 'OK') this.#noteRefusal(reply)
+      return reply
     } finally {
       stopWatching()
       signal.removeEventListener('abort', onAbort)
@@ -165,6 +171,16 @@ export class Connection {
       stop()
     }
     this.destroy(new SealpostError('transient', 'imap: the session is closed', { code: 'CLOSED' }))
+  }
+
+  /** Leaves before a server that counts refusals ends the session, and where it has asked to be left alone. */
+  #noteRefusal(reply: Reply): void {
+    const { refusals, reconnectWhenThrottled } = this.#manners
+    const isWorn = refusals !== undefined && ++this.#refusals >= refusals
+    const isThrottled = reconnectWhenThrottled === true && refusalOf(reply, 'imap').kind === 'throttled'
+    if (!isWorn && !isThrottled) return
+    const why = isThrottled ? 'the server throttles' : `${this.#refusals} commands were refused`
+    this.destroy(new SealpostError('transient', `imap: ${why}: the connection is made anew`, { code: 'RENEWED' }))
   }
 
   async #exec(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {

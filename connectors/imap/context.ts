@@ -1,7 +1,8 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Position } from '../../src/core/connector.ts'
-import type { Mailbox } from '../../src/core/mail.ts'
+import type { Mailbox, Quota, SpecialUse } from '../../src/core/mail.ts'
+import type { ImapManners } from '../shared/imap-manners.ts'
 import type { Limits } from './config.ts'
 import type { Connection } from './connection.ts'
 import type { Namespace } from './wire-name.ts'
@@ -12,6 +13,8 @@ export interface Context {
   readonly connection: Connection
   readonly clock: Clock
   readonly limits: Limits
+  readonly manners: ImapManners
+  readonly guide: ContextGuide | null
   readonly namespace: Namespace
   readonly features: Features
   readonly turns: Turns
@@ -27,6 +30,21 @@ export interface Context {
   readonly positions: Map<string, Position>
   /** What mailboxes keep of flags, by wire name; shared by the account's sessions. */
   readonly flagsKept: Map<string, Pick<Selection, 'permanentFlags' | 'anyKeyword'>>
+}
+
+/** What a second way into the account told about its mailboxes, asked once an account. */
+export interface ContextGuide {
+  readonly ask: (signal: AbortSignal) => Promise<readonly Pick<Mailbox, 'path' | 'specialUse'>[]>
+  readonly quota: (signal: AbortSignal) => Promise<Quota | null>
+  readonly told: Guided
+}
+
+/** What came of asking; shared by the account's sessions. */
+export interface Guided {
+  /** By path in one piece and small letters; null before it was asked. */
+  uses: Map<string, SpecialUse | null> | null
+  /** Wire names of mailboxes that were there when it was asked and hold no mail: calendars and their like. */
+  readonly others: Set<string>
 }
 
 /** What is known of the sizes in one mailbox. */

@@ -3,12 +3,12 @@ import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
 import { capabilitiesOf, enableFeatures, namingOf, readNamespace } from './capabilities.ts'
 import { limitsOf, type ImapEndConfig } from './config.ts'
-import { Turns, type Context } from './context.ts'
+import { Turns, type Context, type Guided } from './context.ts'
 import { openConnection } from './login.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
 /** What the sessions of one account tell each other. */
-type Shared = Pick<Context, 'validities' | 'sizes' | 'flagsKept'>
+type Shared = Pick<Context, 'validities' | 'sizes' | 'flagsKept'> & { readonly told: Guided }
 
 /**
  * Sessions over IMAP4rev1 (RFC 3501) with the extensions that a server offers. Throws `config` at once for a host that
@@ -18,6 +18,7 @@ type Shared = Pick<Context, 'validities' | 'sizes' | 'flagsKept'>
 export function createImapConnector(config: ImapEndConfig): Connector {
   assertTransportAllowed(config.tls, config.host)
   const limits = limitsOf(config)
+  const { guide, manners = {} } = config
   const accounts = new Map<string, Shared>()
   const open = async (account: string, signal: AbortSignal) => {
     try {
@@ -29,12 +30,22 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           validities: new Map(),
           sizes: new Map(),
           flagsKept: new Map(),
+          told: { uses: null, others: new Set() },
         }
         accounts.set(account, shared)
         const context: Context = {
           connection,
           clock: config.clock,
           limits,
+          manners,
+          guide:
+            guide === undefined
+              ? null
+              : {
+                  ask: (asking) => guide.mailboxes(account, asking),
+                  quota: (asking) => guide.quota(account, asking),
+                  told: shared.told,
+                },
           namespace,
           features,
           turns: new Turns(),
@@ -46,7 +57,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         return {
           context,
           capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits),
-          naming: namingOf(namespace, connection.greeting),
+          naming: namingOf(namespace, connection.greeting, manners),
         }
       } catch (error) {
         await connection.close()

@@ -84,7 +84,7 @@ async function connect(
     cipher: facts?.cipher ?? null,
     certificate: facts?.pins.certificate ?? null,
   })
-  return new Connection(flow, config.clock, limits.idleMs)
+  return new Connection(flow, config.clock, limits.idleMs, config.manners ?? {})
 }
 
 /** What happens after the greeting: capabilities, TLS, login. No ID, no ENABLE, nothing opportunistic. */
@@ -165,6 +165,14 @@ function loginError(error: unknown, flow: Flow, config: ImapEndConfig, isToken: 
     const reply = { code: facts.serverResponseCode?.toUpperCase() ?? null, text }
     const refusal = refusalOf(reply, `${where}: login`)
     if (['throttled', 'transient', 'config'].includes(refusal.kind)) return refusal
+    const { refusedTokenHint } = config.manners ?? {}
+    if (refusedTokenHint !== undefined && flow.options.auth?.accessToken !== undefined) {
+      return new SealpostError('config', `${where}: the server opens this mailbox to no token of ours`, {
+        code: 'TOKEN_REFUSED',
+        serverText: reply.text,
+        hint: refusedTokenHint,
+      })
+    }
     return new SealpostError('auth', `${where}: the server refused the login`, {
       code: reply.code ?? 'AUTHENTICATIONFAILED',
       serverText: reply.text,

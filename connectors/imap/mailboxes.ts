@@ -2,6 +2,7 @@ import { SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox, MailboxNaming, SpecialUse } from '../../src/core/mail.ts'
 import { canonicalPath, checkName } from '../shared/mailbox-names.ts'
 import type { Context } from './context.ts'
+import { checkHoldsMail, guided } from './guide.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Untagged } from './response.ts'
 import { isForeign, nameParts, pathOf, wireNameOf, type Namespace } from './wire-name.ts'
@@ -24,7 +25,7 @@ const SPECIAL_USE: Readonly<Record<string, SpecialUse>> = {
  * Other users' and shared namespaces are left out. Patterns are `*` or a name that holds no wildcard, never a raw name.
  */
 export async function listMailboxes(context: Context, signal: AbortSignal): Promise<readonly Mailbox[]> {
-  return list(context, ['"*"'], signal)
+  return guided(context, await list(context, ['"*"'], signal), signal)
 }
 
 async function list(
@@ -133,6 +134,7 @@ export async function ensureMailbox(
   const name = wireNameOf(meant, context.namespace)
   // All are looked at once: most of what an account needs is there, or is asked for again and again.
   context.known ??= new Map((await listMailboxes(context, signal)).map((mailbox) => [mailbox.name, mailbox]))
+  checkHoldsMail(context, name)
   const before = context.known.get(name)
   if (before?.selectable === true) return before
   let refusal = await create(context, name, specialUse, signal)

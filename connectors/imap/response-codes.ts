@@ -31,6 +31,7 @@ interface TextRule {
   readonly pattern: RegExp
   readonly kind: ErrorKind
   readonly code: string
+  readonly hint?: string
 }
 
 /** Words of servers that say it without a code, or with a misleading one; they go before the code. */
@@ -42,7 +43,13 @@ const TEXT_RULES: readonly TextRule[] = [
     kind: 'throttled',
     code: 'CONNECTIONS',
   },
-  { pattern: /authenticated but not connected/i, kind: 'auth', code: 'NOTCONNECTED' },
+  {
+    // Exchange: the login is good, and opens no mailbox. It says nothing about other accounts.
+    pattern: /authenticated but not connected/i,
+    kind: 'config',
+    code: 'NOTCONNECTED',
+    hint: 'the mailbox needs a licence, IMAP (Set-CASMailbox -ImapEnabled $true) and the app as FullAccess (Add-MailboxPermission)',
+  },
 ]
 
 /** The same, but only where no code says more. */
@@ -77,6 +84,7 @@ export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): Se
   return new SealpostError(kind, `${what}: the server refused`, {
     code,
     serverText: reply.text,
+    ...(rule?.hint === undefined ? {} : { hint: rule.hint }),
     ...(backoff === null ? {} : { retryAfter: Number(backoff[1]) }),
   })
 }

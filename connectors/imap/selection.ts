@@ -1,5 +1,6 @@
 import { SealpostError } from '../../src/core/errors.ts'
 import { normalizeFlags, type Mailbox } from '../../src/core/mail.ts'
+import type { ImapManners } from '../shared/imap-manners.ts'
 import type { Context } from './context.ts'
 import { listOf, parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
 import { nameParts } from './wire-name.ts'
@@ -41,7 +42,7 @@ export async function select(
       'imap: opening a mailbox',
       signal,
     )
-    selection = readSelection(mailbox.name, seen, reply.code)
+    selection = asChosen(readSelection(mailbox.name, seen, reply.code), context.manners.keywords)
     context.selected = selection
   }
   if (mode.write && !selection.writable) {
@@ -106,6 +107,16 @@ function readSelection(name: string, seen: readonly Untagged[], endCode: string 
     // Without PERMANENTFLAGS everything may be changed (RFC 9051 section 6.3.2).
     anyKeyword: permanent === null || kept.includes('\\*'),
   }
+}
+
+/** Keywords that are not wanted are taken as if the mailbox did not keep them. */
+function asChosen(selection: Selection, keywords: ImapManners['keywords']): Selection {
+  if (keywords === undefined || keywords === 'all') return selection
+  const { permanentFlags, anyKeyword } = selection
+  const wanted = new Set((keywords === 'none' ? [] : keywords).map((keyword) => keyword.toLowerCase()))
+  const kept = permanentFlags.filter((flag) => flag.startsWith('\\') || wanted.has(flag.toLowerCase()))
+  const added = anyKeyword && keywords !== 'none' ? keywords : []
+  return { ...selection, permanentFlags: normalizeFlags([...kept, ...added]), anyKeyword: false }
 }
 
 function flagList(text: string): readonly string[] {

@@ -13,6 +13,8 @@ export interface HttpsOptions {
   readonly what: string
   /** PEM of the certificates to trust instead of the public roots. */
   readonly ca?: Buffer | string | undefined
+  /** SHA-256 of the certificate or its public key, for a client that reaches one host alone. */
+  readonly pin?: string | undefined
   /** Milliseconds without a byte in either direction after which a connection is given up; 120 s. */
   readonly idle?: number | undefined
   /** Connections at once to one host; 8. */
@@ -33,7 +35,10 @@ export interface HttpsRequest {
 export interface HttpsReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** Throws `transient` when the connection ends before the announced end, `cancelled` when the signal is aborted. */
+  /**
+   * Throws `transient` unless its end was confirmed, by its length or by the last chunk (RFC 9112 section 8), and
+   * `cancelled` when the signal is aborted.
+   */
   readonly body: AsyncIterable<Uint8Array>
   discard(): void
 }
@@ -60,7 +65,7 @@ export class HttpsClient {
   async send(request: HttpsRequest, signal: AbortSignal): Promise<HttpsReply> {
     throwIfAborted(signal)
     const { url } = request
-    const { what, ca, idle } = this.#options
+    const { what, ca, pin, idle } = this.#options
     if (url.protocol !== 'https:') {
       throw new SealpostError('config', `${what}: ${url.protocol}//${url.host} is no https address`, {
         code: 'PLAINTEXT',
@@ -73,7 +78,7 @@ export class HttpsClient {
     }
     const length = request.body === undefined ? null : announcedBytes(request.body)
     const sent = httpsRequest(url, {
-      ...tlsOptions({ mode: 'implicit', ca }, place.host),
+      ...tlsOptions({ mode: 'implicit', ca, pin }, place.host),
       agent: this.#agent,
       method: request.method,
       headers: { ...request.headers, ...(length === null ? {} : { 'content-length': String(length) }) },
@@ -172,4 +177,7 @@ async function* piecesOf(
   } catch (error) {
     throw isKind(error) ? error : fail(error)
   }
+  const { 'content-length': length, 'transfer-encoding': coding } = reply.headers
+  const isFramed = length !== undefined || coding !== undefined || reply.statusCode === 204
+  if (!reply.complete || !isFramed) throw fail({ code: 'ECONNRESET' })
 }

@@ -35,6 +35,10 @@ export interface Capabilities {
   /** A server that folds equal Message-IDs into one message. */
   readonly merges: 'none' | 'message-id'
   readonly move: boolean
+  /** Flags that `append` cannot make stick and `setFlags` can; they are left to it. None where it is absent. */
+  readonly lateFlags?: readonly string[]
+  /** Messages with a longer line are refused; bytes, the line end not counted. Absent where the end does not say. */
+  readonly maxLineBytes?: number
   /** False for an archive sealed to a key that is not ours. */
   readonly readable: boolean
 }

@@ -1,4 +1,4 @@
-import type { Body } from './mail.ts'
+import type { Body, Mailbox, Quota } from './mail.ts'
 
 /** Seals and opens streams under a key of the project. `context` is bound in: what was sealed under another does not open. */
 export interface Sealer {
@@ -70,6 +70,15 @@ export interface Spool {
   write: (pieces: AsyncIterable<Uint8Array>) => Promise<SpoolObject>
   /** Removes what an earlier process left; returns how many objects that were. */
   sweep(): Promise<number>
+}
+
+/**
+ * What a second way into an account (an API beside IMAP) tells about it that the first one does not. Throws as a session does.
+ */
+export interface AccountGuide {
+  /** Every mailbox that holds mail, and what it is for. */
+  mailboxes(account: string, signal: AbortSignal): Promise<readonly Pick<Mailbox, 'path' | 'specialUse'>[]>
+  quota(account: string, signal: AbortSignal): Promise<Quota | null>
 }
 
 /** Access tokens for one account at a time, refreshed before they expire. */

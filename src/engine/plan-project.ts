@@ -31,6 +31,8 @@ export interface PlannedPair {
   readonly messages: number
   readonly bytes: number
   readonly maxMessageBytes: number | null
+  /** Messages with a longer line will be refused; null where the destination does not say. */
+  readonly maxLineBytes: number | null
   readonly quota: Quota | null
   /** Bytes that will not fit; 0 where they will, null where the destination does not say. */
   readonly shortfallBytes: number | null
@@ -81,6 +83,7 @@ async function planOne(
       messages: 0,
       bytes: 0,
       maxMessageBytes: null,
+      maxLineBytes: null,
       quota: null,
       shortfallBytes: null,
       error: toSealpostError(error, `planning ${pair.source}`),
@@ -121,6 +124,7 @@ async function assess(
     messages: mailboxes.reduce((sum, mailbox) => sum + mailbox.messages, 0),
     bytes,
     maxMessageBytes,
+    maxLineBytes: destination.capabilities.maxLineBytes ?? null,
     quota,
     shortfallBytes: free === null ? null : Math.max(0, bytes - moved - free),
     error: null,

@@ -190,10 +190,11 @@ const COMMON_KEYWORD = /^[$A-Za-z0-9_.+-]{1,50}$/
 function asNewMessage(message: Prepared, capabilities: Capabilities, options: StoreOptions): NewMessage {
   const { row, digests, body } = message
   const onlySystem = options.plainFlags || capabilities.keywords === 'none'
+  const late = ['\\Deleted', ...(capabilities.lateFlags ?? [])]
   // \Deleted is set last, by STORE (invariant 1). So are keywords that some server refuses: refused there, a keyword is
   // lost and listed; refused here, the message would be.
   const flags = row.flags.filter(
-    (flag) => (SYSTEM_FLAGS.includes(flag) && flag !== '\\Deleted') || (!onlySystem && COMMON_KEYWORD.test(flag)),
+    (flag) => (SYSTEM_FLAGS.includes(flag) && !late.includes(flag)) || (!onlySystem && COMMON_KEYWORD.test(flag)),
   )
   return { body, internalDate: row.internalDate, flags, nul: digests.nul }
 }

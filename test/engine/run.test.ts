@@ -225,3 +225,20 @@ describe('a run', () => {
     expect(opened.filter((account) => account === 'bob')).toHaveLength(1)
   })
 })
+
+describe('flags that an append cannot make stick', () => {
+  it('go by STORE, and are on the message in the end', async () => {
+    const fixture = new Fixture()
+    const sent: (readonly string[])[] = []
+    fixture.destinationOptions = {
+      capabilities: { lateFlags: ['\\Flagged'] },
+      onStep: ({ op, phase, batch }) => {
+        if (op === 'append' && phase === 'before') sent.push(...batch.map(({ flags }) => flags))
+      },
+    }
+    fixture.alice.add(['INBOX'], mail('late'), { flags: ['\\Seen', '\\Flagged'] })
+    await fixture.run()
+    expect(sent).toEqual([['\\Seen']])
+    expect(fixture.moved.messages(['INBOX']).map(({ flags }) => flags)).toEqual([['\\Flagged', '\\Seen']])
+  })
+})

@@ -169,15 +169,16 @@ describe('logging in to a scripted server', () => {
     await server.stop()
   })
 
-  it('takes a login without a mailbox for a refused one', async () => {
+  it('says what a login without a mailbox lacks', async () => {
     const server = await startScriptedImap({
       capabilities: 'NAMESPACE',
       answer: ({ tag, text }) =>
         /^(NAMESPACE|LIST)/.test(text) ? [`${tag} BAD User is authenticated but not connected.`] : undefined,
     })
     expect(await failure(clearConnector(server.port, 'x').openSource('a', quiet))).toMatchObject({
-      kind: 'auth',
+      kind: 'config',
       code: 'NOTCONNECTED',
+      hint: expect.stringContaining('Add-MailboxPermission') as string,
     })
     await server.stop()
   })

@@ -119,6 +119,7 @@ export function planDocument(plans: readonly PlannedPair[]): object {
       messages: plan.messages,
       bytes: plan.bytes,
       maxMessageBytes: plan.maxMessageBytes,
+      maxLineBytes: plan.maxLineBytes,
       quota: plan.quota,
       shortfallBytes: plan.shortfallBytes,
       mailboxes: plan.mailboxes.map((mailbox) => ({

@@ -106,7 +106,8 @@ export function shown(item: FakeItem, request: RouteRequest): object {
 function listFolders(mailbox: FakeMailbox, parent: FakeFolder, request: RouteRequest): RouteAnswer {
   const { query, url, origin } = request
   const hidden = query.get('includeHiddenFolders') === 'true'
-  const all = mailbox.childrenOf(parent).filter((folder) => hidden || !folder.isHidden)
+  const isMail = (folder: FakeFolder): boolean => !/^IPF\.(Appointment|Contact)/.test(folder.containerClass)
+  const all = mailbox.childrenOf(parent).filter((folder) => isMail(folder) && (hidden || !folder.isHidden))
   const top = Number(query.get('$top') ?? 10)
   const skip = Number(query.get('$skip') ?? 0)
   const value = all.slice(skip, skip + top).map((folder) => describeFolder(mailbox, folder, query))

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { decodeName } from './imap-words.ts'
 
 /** An attachment as Graph holds it. */
 export interface FakeAttachment {
@@ -111,6 +112,9 @@ export class FakeMailbox {
     this.#add('Quick Steps', this.root, { isHidden: true })
     this.#add('Team Chat', this.root, { isHidden: true, containerClass: 'IPF.SkypeTeams.Message' })
     this.#add('Ungelesen', this.root, { isSearch: true })
+    // Not among Graph's mail folders; IMAP lists them all the same.
+    this.#add('Kalender', this.root, { containerClass: 'IPF.Appointment' })
+    this.#add('Kontakte', this.root, { containerClass: 'IPF.Contact' })
   }
 
   /** The folder of a well-known name, or with this id. */
@@ -140,6 +144,11 @@ export class FakeMailbox {
     const exists = this.childrenOf(parent).some((child) => child.name.toLowerCase() === name.toLowerCase())
     if (exists) throw new Error('ErrorFolderExists')
     return this.#add(name, parent, {})
+  }
+
+  /** As IMAP's CREATE asks for it, the name as it stands on the wire. */
+  createWireFolder(wireName: string, parent: FakeFolder): FakeFolder {
+    return this.createFolder(decodeName(wireName), parent)
   }
 
   itemsIn(folder: FakeFolder): readonly FakeItem[] {
