@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { parseInstant } from '../records/calendar.ts'
 import { parseDuration } from './config/units.ts'
 
 const MAX_LIFE_MS = 3650 * 86_400_000
@@ -25,8 +26,40 @@ export function lifeOption(): Option {
 
 /** `--mailbox ACCOUNT`, as often as wanted. */
 export function accountOption(): Option {
-  return new Option(
-    '--mailbox <account>',
-    'only this account (source or destination name); may be repeated',
-  ).argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text])
+  return repeatedOption('--mailbox <account>', 'only this account (source or destination name); may be repeated')
+}
+
+/** An option that may be given as often as wanted; its value is the list. */
+export function repeatedOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    text,
+  ])
+}
+
+/** An option that takes a moment with its offset; its value is in milliseconds since 1970-01-01 UTC. */
+export function momentOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string) => {
+    try {
+      return parseInstant(text)
+    } catch {
+      throw new InvalidArgumentError('write date, time and offset, such as 2026-11-23T14:05+01:00')
+    }
+  })
+}
+
+/** `--reason TEXT`. */
+export function reasonOption(description: string): Option {
+  return new Option('--reason <text>', description)
+}
+
+/** `--out FILE`. */
+export function outOption(description: string): Option {
+  return new Option('--out <file>', description)
+}
+
+/** A whole number. Throws `InvalidArgumentError`. */
+export function toCount(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('it must be a whole number')
+  return Number(text)
 }

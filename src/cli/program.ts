@@ -1,12 +1,16 @@
 import { Command, Option, type CommanderError } from 'commander'
 import { SealpostError } from '../core/errors.ts'
+import { addAudit } from './commands/audit.ts'
 import { addCertificate } from './commands/certificate.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExceptions } from './commands/exceptions.ts'
+import { addHold } from './commands/hold.ts'
+import { addIncident } from './commands/incident.ts'
 import { addInit } from './commands/init.ts'
 import { addIntake } from './commands/intake.ts'
 import { addPlan } from './commands/plan.ts'
+import { addRecords } from './commands/records.ts'
 import { addRetry, addRun } from './commands/run.ts'
 import { addSignoff } from './commands/signoff.ts'
 import { addStatus } from './commands/status.ts'
@@ -63,6 +67,10 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addVerify(program, start)
   addSignoff(program, start)
   addCertificate(program, start)
+  addRecords(program, start)
+  addHold(program, start)
+  addIncident(program, start)
+  addAudit(program, start)
   for (const command of allOf(program)) command.copyInheritedSettings(program)
   return program
 }

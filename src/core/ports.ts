@@ -86,3 +86,28 @@ export interface TokenProvider {
   /** `force`: the last one was refused. Throws `auth`. */
   token(account: string, force: boolean, signal: AbortSignal): Promise<string>
 }
+
+/** A grant that is to be given back, such as a refresh token; lent for the call. */
+export interface HeldGrant {
+  /** The name of the credential, for messages. */
+  readonly name: string
+  readonly kind: string
+  readonly text: () => string
+}
+
+/** What a provider said when it was asked to end a grant. */
+export interface RevocationAnswer {
+  /** The provider said that the grant is good for nothing any more. */
+  readonly revoked: boolean
+  /** Its answer; where it has no endpoint, or did not do it, what the client has to change. */
+  readonly answer: string
+}
+
+/** Gives grants back at one provider. */
+export interface GrantRevoker {
+  /**
+   * Null for a grant that is none of this provider's. Never throws for what the provider or the network says: that is the
+   * answer. Twice is safe.
+   */
+  revoke(grant: HeldGrant, signal: AbortSignal): Promise<RevocationAnswer | null>
+}

@@ -88,6 +88,15 @@ export const ARABIC_TEXTS: Readonly<Record<string, string>> = {
     'لا يُعرف إن كان برنامج ما ينسخ محطة العمل احتياطيًا؛ ومجلد مفاتيح الإتلاف معلَّم بألا يُنسخ (CACHEDIR.TAG)',
   // Everything else that is always said.
   'no endpoint to revoke it at: the client must change it': 'لا نقطة لإلغائها لدى المزوّد: يجب على العميل تغييرها',
+  'no provider is known that takes this token back: the client must revoke it':
+    'لا يُعرف مزوّد يسترد هذا الرمز: يجب على العميل إلغاؤه',
+  'no endpoint to revoke it at: the client must delete this key of the service account and remove its domain-wide delegation':
+    'لا نقطة لإلغائه لدى المزوّد: يجب على العميل حذف مفتاح حساب الخدمة هذا وإزالة تفويضه على مستوى النطاق',
+  'no endpoint to revoke it at: the client must delete this secret or certificate of the application':
+    'لا نقطة لإلغائه لدى المزوّد: يجب على العميل حذف سر التطبيق هذا أو شهادته',
+  'Google answered that the token is revoked': 'أجابت Google بأن الرمز أُلغي',
+  'Google answered that the token was revoked or had expired before':
+    'أجابت Google بأن الرمز كان ملغى أو منتهيًا من قبل',
   'no backup was made with Sealpost for this project, so none is kept':
     'لم تُنشأ نسخة احتياطية بواسطة Sealpost لهذا المشروع، فلا يُحتفظ بأي منها',
   'each backup was handed over as listed; no copy is kept': 'سُلّمت كل نسخة احتياطية كما هو مدرج؛ ولا يُحتفظ بنسخة',

@@ -98,7 +98,7 @@ export interface ProjectRecords {
 /** The audit log, as far as a purge needs it. */
 export interface PurgeAudit {
   note(
-    action: 'signoff-started' | 'signoff-step' | 'signoff-finished' | 'certificate-issued',
+    action: 'signoff-started' | 'signoff-step' | 'signoff-finished' | 'certificate-issued' | 'token-revoked',
     outcome: 'done' | 'refused' | 'failed',
     object: string | null,
     facts: Readonly<Record<string, string | number | boolean | null>>,

@@ -11,6 +11,48 @@ export interface Desk {
   readonly books: WorkspaceBooks
 }
 
+/** What somebody comes to the books for: `audit.show`, `records.export`, `hold.set`. */
+export interface Errand {
+  readonly action: BookAction
+  /** The id of the project that it is about. */
+  readonly project: string | null
+}
+
+/** Everything that is done with the books alone, without a project's keys. */
+export type BookAction =
+  | 'audit.show'
+  | 'audit.verify'
+  | 'audit.prove'
+  | 'audit.restart'
+  | 'records.read'
+  | 'records.export'
+  | 'records.change'
+  | 'records.sweep'
+  | 'records.backup'
+  | 'hold.change'
+  | 'hold.read'
+  | 'incident.change'
+  | 'incident.read'
+
+/** What can be done while the log is damaged: it looks at it, or puts another in its place. */
+const OF_THE_LOG: readonly BookAction[] = ['audit.show', 'audit.verify', 'audit.restart']
+
+/** One piece of work at the books: every command that works on them comes through here. The keys are wiped at its end. */
+export async function atDesk<T>(
+  context: CommandContext,
+  errand: Errand,
+  work: (books: WorkspaceBooks, operator: UnlockedOperator) => Promise<T>,
+): Promise<T> {
+  const operator = await unlock(context)
+  try {
+    const books = await openBooks(context.home, operator, context.clock)
+    if (!OF_THE_LOG.includes(errand.action)) await noteUnlock(books, operator, {}, context.stop)
+    return await work(books, operator)
+  } finally {
+    operator.wipe()
+  }
+}
+
 /** Opens the operator's keys and the books, and writes the unlock down. The caller wipes the operator. */
 export async function openDesk(context: CommandContext): Promise<Desk> {
   const operator = await unlock(context)

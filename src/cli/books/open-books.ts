@@ -26,8 +26,8 @@ export interface WorkspaceBooks {
   readonly signer: NoteSigner
   /** Verifier keys of everybody who is or was an operator: their checkpoints are believed. */
   readonly verifierKeys: readonly string[]
-  /** Opens the log's personal fields. */
-  readonly opener: PersonalOpener
+  /** Lends what opens the log's personal fields, for one piece of work. */
+  withOpener<T>(work: (opener: PersonalOpener) => Promise<T>): Promise<T>
   /**
    * Opens the records for one piece of work and closes them again, so that other processes come to their turn. Waits ten
    * seconds at most for one that has them open, then throws `busy`; `config` for a configuration with a wrong table.
@@ -85,15 +85,13 @@ export async function openBooks(home: string, operator: UnlockedOperator, clock:
       sign: (bytes) => operator.sign(bytes),
     },
     verifierKeys: [...new Set(everybody.map(({ name, signKey }) => formatVerifierKey(nameOf(name), signKey)))],
-    opener: {
-      open: async (row, sealed) => {
-        const keys = await openRecordsKeys(home, operator)
-        try {
-          return await openSealedBox(keys, personalLabels(row), sealed)
-        } finally {
-          wipe(keys.privateKey)
-        }
-      },
+    withOpener: async (work) => {
+      const keys = await openRecordsKeys(home, operator)
+      try {
+        return await work({ open: (row, sealed) => openSealedBox(keys, personalLabels(row), sealed) })
+      } finally {
+        wipe(keys.privateKey)
+      }
     },
     withRecords: async (work, signal) => withRecords((await readWorkspaceConfig(home)).retention, work, signal),
     // Before there are records there is no incident, and the table of periods does not matter here.

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
+import type { HeldCredential } from '../../../vault/erase.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { PER_ACCOUNT } from '../config/project-types.ts'
 import { didYouMean } from '../config/did-you-mean.ts'
@@ -125,22 +126,38 @@ async function list(context: CommandContext): Promise<ExitCode> {
 async function remove(name: string, context: CommandContext): Promise<ExitCode> {
   refuseCanary(name)
   const { openKeys } = await import('../project/open-project.ts')
+  const { grantRevokers, revokeGrant } = await import('../project/revoke-grant.ts')
+  const { openEverySecret } = await import('../../../vault/erase.ts')
+  const { wipe } = await import('../../../vault/secret.ts')
+  const { output } = context
   const project = await openKeys(context)
+  let held: readonly HeldCredential[] = []
   try {
-    if (!(await project.credentials.remove(name))) {
-      const known = (await project.credentials.list())
-        .map((credential) => credential.name)
-        .filter((other) => other !== CANARY_CREDENTIAL)
+    const { path, record } = project.folder
+    // Expired ones too: what has expired here may be good at its provider.
+    held = await openEverySecret(path, record.id, project.keys.credentialKey)
+    const one = held.find((credential) => credential.name === name)
+    if (one === undefined) {
+      const known = held.map((credential) => credential.name).filter((other) => other !== CANARY_CREDENTIAL)
       const meant = didYouMean(name, known)
       throw new SealpostError('config', `there is no credential "${name}"`, {
         hint: meant === null ? 'sealpost credentials list shows the names' : `did you mean "${meant}"?`,
         code: 'NO_CREDENTIAL',
       })
     }
-    context.output.line(`Removed credential "${name}"`)
-    context.output.document({ removed: name })
+    const { revoked, answer, asked } = await revokeGrant(one, grantRevokers(), context.stop)
+    await project.credentials.remove(name)
+    const { kind } = one
+    await project.audit.noteCredentials('credentials-removed', [{ name, facts: { kind } }])
+    if (asked) {
+      await project.audit.noteCredentials('token-revoked', [{ name, outcome: revoked ? 'done' : 'failed' }])
+    }
+    output.line(`Removed credential "${name}"`)
+    output.line(`  at the provider: ${answer}`)
+    output.document({ removed: name, kind, revoked, answer })
     return EXIT.complete
   } finally {
+    wipe(...held.map(({ bytes }) => bytes))
     await project.close()
   }
 }
