@@ -3,6 +3,7 @@
  * output: the derived bytes. Exit code 0, 3 when the memory cannot be had, 4 for anything else.
  */
 import { writeSync } from 'node:fs'
+import { url as debuggerUrl } from 'node:inspector'
 import sodium from 'libsodium-wrappers-sumo'
 
 interface Request {
@@ -37,7 +38,10 @@ function derive(input: Buffer): Uint8Array {
 }
 
 async function main(): Promise<number> {
+  // Node would open its debugger to every user of the machine on this signal; one that came earlier has done so already.
+  process.on('SIGUSR1', () => undefined)
   await sodium.ready
+  if (debuggerUrl() !== undefined) return 4
   const input = await readInput()
   try {
     const output = derive(input)

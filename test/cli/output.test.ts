@@ -110,6 +110,17 @@ describe('output', () => {
     expect(stdout.text).toBe('\u001b[31mname\u001b[0m a [2Jb c d e f g\n')
   })
 
+  it('keeps them from it under --json too, and loses nothing of them', () => {
+    const value = { name: 'a\u001b[2J\u009b31m\u202eb\u{e0041}\u2028 ü \n 😀', list: ['x'] }
+    for (const show of ['document', 'event'] as const) {
+      const { output, stdout } = open({ json: true })
+      output[show](value)
+      expect(stdout.text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u)
+      expect(stdout.text).toContain('ü')
+      expect(JSON.parse(stdout.text)).toEqual(value)
+    }
+  })
+
   it('draws a block anew in place, and clears it before a line', () => {
     const { output, stdout } = open({ terminal: true })
     output.block(['one', 'two'])

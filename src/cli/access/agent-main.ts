@@ -5,6 +5,7 @@
 import { closeSync, writeSync } from 'node:fs'
 import { systemClock } from '../../core/clock.ts'
 import { toSealpostError } from '../../core/errors.ts'
+import { assertNoDebugger } from '../guards.ts'
 import { serveAgent } from '../../../vault/agent-server.ts'
 import { unlockOperator } from '../../../vault/operator.ts'
 import { Secret } from '../../../vault/secret.ts'
@@ -14,9 +15,11 @@ process.umask(0o077)
 process.on('SIGUSR1', () => undefined)
 process.on('SIGHUP', () => undefined)
 
-const input = await readInput()
 let answered = false
+const input = await readInput()
 try {
+  // Before anything is opened: a signal that came before anybody listened for it may have opened one.
+  assertNoDebugger()
   const lineEnd = input.indexOf(0x0a)
   const order = JSON.parse(input.toString('utf8', 0, lineEnd)) as AgentOrder
   const passphrase = Secret.fromBytes(input.subarray(lineEnd + 1))

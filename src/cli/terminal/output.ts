@@ -101,12 +101,12 @@ export class Output {
 
   /** The command's one JSON document. */
   document(value: object): void {
-    if (this.json) this.#write(`${JSON.stringify(value, null, 2)}\n`)
+    if (this.json) this.#write(`${harmlessJson(JSON.stringify(value, null, 2))}\n`)
   }
 
   /** One NDJSON event of a long command. */
   event(value: object): void {
-    if (this.json) this.#write(`${JSON.stringify(value)}\n`)
+    if (this.json) this.#write(`${harmlessJson(JSON.stringify(value))}\n`)
   }
 
   /** Something to know about that does not end the command. */
@@ -193,6 +193,21 @@ function harmless(text: string): string {
     .split(OWN_COLOUR)
     .map((part, index) => (index % 2 === 1 ? part : part.replace(UNPRINTABLE, ' ')))
     .join('')
+}
+
+/**
+ * JSON may be shown on a terminal too. What could move the cursor or turn the writing round is written as JSON's own escape, so
+ * that nothing of it is lost; line ends are those between members, since JSON has them escaped within texts.
+ */
+function harmlessJson(text: string): string {
+  return text.replace(UNPRINTABLE, (found) =>
+    found === '\n'
+      ? found
+      : Array.from(
+          { length: found.length },
+          (_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`,
+        ).join(''),
+  )
 }
 
 function problemLine(text: string, hint: string | null): string {
