@@ -1,7 +1,19 @@
-// `npm test`: sets up, builds, runs every suite. Arguments after `--` go to vitest. The last line is the count.
+// `npm test`: sets up, builds, runs every suite. `--long FORMS` runs all of the suites that have a long form, and nothing
+// else. Arguments after `--` go to vitest. The last line is the count.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { build, installModules, installPackages, root, SetUpError } from './set-up.mjs'
+
+/** Where the suites with a long form lie. @type {Readonly<Record<string, readonly string[]>>} */
+const LONG_FORMS = {
+  crash: ['test/crash', 'test/engine/doubt.test.ts'],
+  faults: ['test/faults'],
+  matrix: ['test/matrix'],
+}
+
+const words = process.argv.slice(2)
+const forms = words[0] === '--long' ? (words.splice(0, 2)[1] ?? '').split(',') : []
+const suites = forms.flatMap((form) => LONG_FORMS[form] ?? [`there is no long form ${form}`])
 
 try {
   installModules(root)
@@ -15,8 +27,9 @@ try {
 }
 
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-const { status } = spawnSync(process.execPath, [vitest, 'run', ...process.argv.slice(2)], {
+const { status } = spawnSync(process.execPath, [vitest, 'run', ...suites, ...words], {
   cwd: root,
+  env: { ...process.env, LONG_TESTS: forms.join(',') },
   stdio: ['ignore', 'inherit', 'inherit'],
 })
 process.exit(status ?? 1)

@@ -25,6 +25,7 @@ filters:
 limits:
   accounts: 2
   memory: 32MiB
+  dead_after: 90s
 `
 
 async function problemsOf(text: string): Promise<readonly string[]> {
@@ -61,6 +62,7 @@ describe('project.yaml', () => {
         memoryBytes: 33_554_432,
         connections: 4,
         spoolThresholdBytes: 16_777_216,
+        deadAfterMs: 90_000,
       },
     })
   })

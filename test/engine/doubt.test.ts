@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { MemoryFault } from '../../connectors/memory/options.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
+import { isLong } from '../long.ts'
+import { writeTally } from '../reporter/tally.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 function filled(count = 40): Fixture {
@@ -141,7 +143,7 @@ describe('a message that the source cannot hand over', () => {
 })
 
 /** `npm run test:crash` kills at every step; `npm test` at every seventh. */
-const STRIDE = process.env['CRASH_STEPS'] === 'all' ? 1 : 7
+const STRIDE = isLong('crash') ? 1 : 7
 
 /** Thrown where a process would have been killed: from then on nothing is written and nothing is sent. */
 class Kill extends Error {}
@@ -181,6 +183,9 @@ class Killer {
 }
 
 describe('killed at each step and started again', () => {
+  let steps = 0
+  afterAll(() => writeTally(isLong('crash') ? 'every durable step' : 'durable steps, bounded share', { steps }))
+
   const scenarios: Record<string, () => Promise<Fixture>> = {
     initial: async () => filled(12),
     'no keys': async () => {
@@ -255,6 +260,7 @@ describe('killed at each step and started again', () => {
       done = !killer.killed
       fixture.destinationOptions = destinationOptions
       fixture.sourceOptions = sourceOptions
+      if (killer.killed) steps++
       fixture.reopenLedger()
       const resumed = await fixture.run()
       expect(resumed.pairs[0]?.error ?? null, `step ${step}`).toBeNull()

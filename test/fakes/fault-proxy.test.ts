@@ -142,8 +142,9 @@ describe('the fault proxy', () => {
   it('answers for the server, at once where the client waits to send a literal', async () => {
     proxy.arm(answer('APPEND', 'NO [OVERQUOTA] full')).times(2)
     expect((await hear(...APPEND)).text).toBe('a NO [OVERQUOTA] full\r\n')
-    expect((await hear('a APPEND x {10}\r\n')).text).toBe('a NO [OVERQUOTA] full\r\n')
-    expect(server.received).toBe('')
+    const { text } = await hear('a APPEND x {10}\r\n', 'b NOOP\r\n')
+    expect(text).toBe('a NO [OVERQUOTA] full\r\nb OK [APPENDUID 1 2] NOOP done\r\n')
+    expect(server.received).toBe('b NOOP\r\n')
     expect((await hear(...APPEND)).text).toContain('a OK')
     proxy.assertAllFired()
   })

@@ -30,6 +30,8 @@ export interface FaultProxy {
   readonly commands: readonly SeenCommand[]
   /** Connections that clients have opened so far. */
   readonly connections: number
+  /** Faults and poisons that have come to pass since it was started. */
+  readonly struck: number
   /** How many commands of this name came by, of an account, with this answer. */
   count(name: string, filter?: { readonly reply?: SeenCommand['reply']; readonly account?: string }): number
   /** The next fitting command goes wrong; see `times`, `after`, `always`, `forAccount`. */
@@ -57,6 +59,8 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
   let armed: Armed[] = []
   let poisons: ArmedPoison[] = []
   let connections = 0
+  let struckBefore = 0
+  const struckNow = (): number => [...armed, ...poisons].reduce((sum, { fired }) => sum + fired, 0)
   let bytesPerSecond = Infinity
   const around: Surroundings = {
     stripped,
@@ -113,6 +117,9 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
     get connections() {
       return connections
     },
+    get struck() {
+      return struckBefore + struckNow()
+    },
     count: (name, { reply, account } = {}) =>
       commands
         .filter((command) => command.name === name && (account === undefined || command.account === account))
@@ -129,6 +136,7 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
     },
     limitBandwidth: (limit) => void (bytesPerSecond = limit ?? Infinity),
     reset: () => {
+      struckBefore += struckNow()
       commands = []
       armed = []
       poisons = []

@@ -29,6 +29,8 @@ export class ImapSplitter {
   #first = true
   #size = 0
   #left = 0
+  /** The literal is sent only once it has been asked for. */
+  #waits = false
 
   /** The pieces that are complete with this chunk. */
   push(chunk: Buffer): Piece[] {
@@ -58,8 +60,16 @@ export class ImapSplitter {
       this.#first = literal === null
       this.#size = literal ?? 0
       this.#left = this.#size
+      this.#waits = literal !== null && !text.endsWith('+}')
     }
     return pieces
+  }
+
+  /** The command has been answered: a literal that was to be asked for does not come, and a new command does. */
+  answered(): void {
+    if (!this.#waits || this.#left !== this.#size) return
+    this.#left = 0
+    this.#first = true
   }
 
   /** What has come of a line that has not ended: a peer that stops in the middle of one. */

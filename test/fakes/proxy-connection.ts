@@ -36,6 +36,7 @@ export class ProxyConnection {
   readonly #client: Socket
   readonly #server: Socket
   readonly #around: Surroundings
+  readonly #commands = new ImapSplitter()
   #account: string | null = null
   #running: Running | null = null
   /** The client has been cut off and the server is to finish. */
@@ -66,11 +67,10 @@ export class ProxyConnection {
   }
 
   async #relayUp(): Promise<void> {
-    const splitter = new ImapSplitter()
     let tail = ''
     try {
       for await (const chunk of this.#client) {
-        for (const piece of splitter.push(chunk as Buffer)) {
+        for (const piece of this.#commands.push(chunk as Buffer)) {
           if (piece.kind === 'line' || piece.at === 0) tail = ''
           if (this.#isPoisoned('to-server', tail, piece)) return
           tail = (tail + piece.bytes.toString('latin1')).slice(-MAX_MARKER)
@@ -78,7 +78,8 @@ export class ProxyConnection {
           if (this.#over) return
         }
       }
-      if (splitter.rest().length > 0) await this.#send(this.#server, splitter.rest())
+      const rest = this.#commands.rest()
+      if (rest.length > 0) await this.#send(this.#server, rest)
     } catch {
       // the other end has gone, by a fault or by itself
     }
@@ -210,7 +211,10 @@ export class ProxyConnection {
       command !== null && piece.kind === 'line' && piece.first && piece.text.startsWith(`${command.tag} `)
         ? (/^\S+ (OK|NO|BAD)\b/i.exec(piece.text)?.[1]?.toUpperCase() as SeenCommand['reply'])
         : null
-    if (command !== null && status !== null) command.reply = status
+    if (command !== null && status !== null) {
+      command.reply = status
+      this.#commands.answered()
+    }
     if (status !== null && this.#detached) {
       this.#server.end()
     }
@@ -280,6 +284,7 @@ export class ProxyConnection {
     if (command.reply !== null) return
     command.reply = text.startsWith('NO') ? 'NO' : 'BAD'
     armed.fire()
+    this.#commands.answered()
     await this.#send(this.#client, Buffer.from(`${command.tag} ${text}\r\n`))
   }
 

@@ -101,6 +101,7 @@ describe.skipIf(reason !== null).concurrent('what a server says instead of OK', 
     const { pairs } = await project.run()
     expect(pairs[0]?.error).toBeNull()
     expect(project.waits('throttled')).toEqual([3_210])
+    expect(project.reconnects('destination')).toBe(0)
     const appends = destination.commands.filter(
       ({ name, account }) => name === 'APPEND' && account === project.account,
     )

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
+import { isLong } from '../long.ts'
+import { writeTally } from '../reporter/tally.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, difference, useStage } from './stage.ts'
 
 /** `npm run test:faults` moves 5,000 messages; `npm test` 500. */
-const isLong = process.env['FAULTS'] === 'all'
-const MESSAGES = isLong ? 5_000 : 500
+const all = isLong('faults')
+const MESSAGES = all ? 5_000 : 500
 const POISONED = [37, Math.floor(MESSAGES / 2) + 2, MESSAGES - 62]
 const MARKER = 'kills-the-connection'
 const mark = (index: number): string => (POISONED.includes(index) ? MARKER : '')
-const sizes = { mailboxes: [['INBOX']], scale: isLong ? 20 : 1 }
+const sizes = { mailboxes: [['INBOX']], scale: all ? 20 : 1 }
 /** In its batch, in two parts of that, alone, and alone once more. */
 const DEATHS = 6
 
@@ -23,9 +25,12 @@ describe.skipIf(whyNoDovecot() !== null)('messages that kill the connection', ()
     const project = await stage.project(plainMail(MESSAGES, { ...sizes, mark }), { lanes: 4 })
     const poison = stage.proxies.destination.poison({ marker: MARKER, direction: 'to-server' })
     const { totals, pairs, seconds } = await project.run()
-    console.log(`${MESSAGES} messages: ${undisturbed.toFixed(1)} s clean, ${seconds.toFixed(1)} s with 3 poisoned`)
+    // Measured, not asserted: a test must not depend on how busy the machine is.
+    const ratio = (seconds / undisturbed).toFixed(2)
+    const note = `${MESSAGES} messages, 3 of which kill the connection: ${undisturbed.toFixed(1)} s clean, ${seconds.toFixed(1)} s with them (${ratio} times)`
+    console.log(note)
+    writeTally('poison', { note })
     expect(pairs[0]?.error).toBeNull()
-    if (isLong) expect(seconds).toBeLessThan(1.5 * undisturbed)
     expect(counts(totals)).toEqual({ source: MESSAGES, landed: MESSAGES - 3, quarantined: 3 })
     expect(poison.fired).toBeLessThanOrEqual(3 * DEATHS)
     expect(project.reconnects('destination')).toBeLessThanOrEqual(3 * DEATHS)
@@ -62,7 +67,7 @@ describe.skipIf(whyNoDovecot() !== null)('messages that kill the connection', ()
   })
 
   // It waits longer after each death, as it should, and so only the long form has the time.
-  it.runIf(isLong)(
+  it.runIf(all)(
     'all of them: the server is the one that is ill, nothing is quarantined, and it is left alone soon',
     async () => {
       const project = await stage.project(plainMail(60, { mark: () => MARKER }))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
 import { compareStores } from '../../scripts/sample/compare.ts'
@@ -19,6 +19,7 @@ import { verifyProject } from '../../src/verify/verify-project.ts'
 import { startFaultProxy, type FaultProxy } from '../fakes/fault-proxy.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
 import type { Stripped } from '../fakes/strip.ts'
+import { writeTally } from '../reporter/tally.ts'
 import { issue } from '../servers/certificates.ts'
 import { startDovecot, type Dovecot, type DovecotOptions } from '../servers/dovecot.ts'
 
@@ -32,6 +33,8 @@ export interface StageOptions {
   readonly idleMs?: number
   /** Milliseconds allowed for connecting; a login has three times as long. */
   readonly connectMs?: number
+  /** How many accounts both servers have; 80 unless said otherwise. */
+  readonly accounts?: number
 }
 
 /** How one project is to be run. */
@@ -42,6 +45,8 @@ export interface ProjectOptions {
   readonly adminPassword?: string
 }
 
+type Issued = Awaited<ReturnType<typeof issue>>
+
 const ACCOUNTS = 80
 const SETTINGS = 'mail_save_crlf = yes\nmail_location = maildir:~/Maildir:LAYOUT=fs'
 
@@ -51,7 +56,10 @@ export class Stage {
   #source: Dovecot | null = null
   #destination: Dovecot | null = null
   #proxies: { source: FaultProxy; destination: FaultProxy } | null = null
+  #certificates: { source: Issued; destination: Issued } | null = null
   #projects: Project[] = []
+  /** What projects have compared so far. */
+  readonly compared = { compared: 0, lost: 0, duplicates: 0 }
   #next = 0
 
   constructor(options: StageOptions) {
@@ -59,8 +67,14 @@ export class Stage {
   }
 
   async start(): Promise<void> {
-    const users = Array.from({ length: ACCOUNTS }, (_, index) => `user${index}@example.test`)
-    const start = async (options: DovecotOptions, strip: Partial<Stripped>): Promise<[Dovecot, FaultProxy]> => {
+    const users = Array.from(
+      { length: this.#options.accounts ?? ACCOUNTS },
+      (_, index) => `user${index}@example.test`,
+    )
+    const start = async (
+      options: DovecotOptions,
+      strip: Partial<Stripped>,
+    ): Promise<[Dovecot, FaultProxy, Issued]> => {
       const server = await startDovecot({
         users,
         ...options,
@@ -68,7 +82,7 @@ export class Stage {
       })
       const certificate = await issue(server.authority, 'proxy')
       const target = { port: server.imapsPort, ca: server.ca }
-      return [server, await startFaultProxy({ target, certificate, strip })]
+      return [server, await startFaultProxy({ target, certificate, strip }), certificate]
     }
     const { source, destination, stripAtSource, stripAtDestination } = this.#options
     const [first, second] = await Promise.all([
@@ -78,6 +92,7 @@ export class Stage {
     this.#source = first[0]
     this.#destination = second[0]
     this.#proxies = { source: first[1], destination: second[1] }
+    this.#certificates = { source: first[2], destination: second[2] }
   }
 
   /** Ends a test: every fault that was armed must have happened. */
@@ -95,6 +110,11 @@ export class Stage {
     }
   }
 
+  /** Faults that have come to pass at both proxies. */
+  get struck(): number {
+    return this.proxies.source.struck + this.proxies.destination.struck
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.#proxies?.source.stop(), this.#proxies?.destination.stop()])
     await Promise.all([this.#source?.stop(), this.#destination?.stop()])
@@ -110,6 +130,12 @@ export class Stage {
 
   get proxies(): { readonly source: FaultProxy; readonly destination: FaultProxy } {
     return must(this.#proxies)
+  }
+
+  /** One more proxy before one of the servers. The caller stops it. */
+  proxyTo(end: 'source' | 'destination', strip: Partial<Stripped>): Promise<FaultProxy> {
+    const { imapsPort, ca } = this[end]
+    return startFaultProxy({ target: { port: imapsPort, ca }, certificate: must(this.#certificates)[end], strip })
   }
 
   get timeouts(): { readonly connect: number; readonly idle: number } {
@@ -203,11 +229,12 @@ export class Project {
   /** Every message once, twins twice, with its bytes, flags and date; nothing else; no open finding; a run again sends nothing. */
   async expectMoved(expected?: readonly StoredMessage[]): Promise<void> {
     const mail = expected ?? (await this.sourceMail())
-    expect(difference(mail, await this.destinationMail())).toEqual({
-      missing: [],
-      extra: [],
-      identical: mail.length,
-    })
+    const found = difference(mail, await this.destinationMail())
+    const { compared } = this.#stage
+    compared.compared += mail.length
+    compared.lost += found.missing.length
+    compared.duplicates += found.extra.length
+    expect(found).toEqual({ missing: [], extra: [], identical: mail.length })
     expect((await this.verify()).filter((finding) => finding.class !== 'explained')).toEqual([])
     const { destination } = this.#stage.proxies
     const appends = (): number =>
@@ -263,6 +290,8 @@ export class Project {
   }
 }
 
+let stages = 0
+
 /**
  * A stage for the suite that calls it: started before, stopped after. Faults are checked after each test, or where the
  * tests run side by side after the last one: there, faults are armed for one account.
@@ -274,10 +303,16 @@ export function useStage(options: StageOptions & { readonly concurrent?: boolean
   beforeAll(() => stage.start())
   if (options.concurrent !== true) afterEach(() => stage.endTest())
   afterAll(async () => {
+    const { struck } = stage
     try {
       stage.endTest()
     } finally {
       await stage.stop()
+      stages++
+      writeTally(`faults ${basename(expect.getState().testPath ?? '')} ${stages}`, {
+        faults: struck,
+        ...stage.compared,
+      })
     }
   })
   return stage

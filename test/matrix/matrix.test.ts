@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isLong } from '../long.ts'
 import { travel } from './journey.ts'
-import { writePair } from './report.ts'
+import { writePair } from '../reporter/report.ts'
 import { SERVERS, type RunningServer, type ServerKind } from './servers.ts'
 
 /** `npm run test:matrix` moves the corpus between all ordered pairs; `npm test` between two. */
-const isLong = process.env['MATRIX'] === 'all'
 const kinds: readonly ServerKind[] = Object.values(SERVERS)
 const short: readonly (readonly [ServerKind, ServerKind])[] = [
   [SERVERS.dovecot, SERVERS.cyrusBelow],
@@ -14,7 +14,7 @@ const all = kinds.flatMap((from) => kinds.map((to) => [from, to] as const))
 
 describe('the same mail, from every server to every other', () => {
   const running = new Map<ServerKind, RunningServer>()
-  const pairs = isLong ? all : short
+  const pairs = isLong('matrix') ? all : short
 
   beforeAll(async () => {
     const wanted = new Set(pairs.flat().filter((kind) => kind.why() === null))

@@ -7,6 +7,7 @@ import { readYaml, valueAt, type YamlSource } from './yaml-source.ts'
 
 const DEFAULT_MAILBOXES = 'mailboxes.csv'
 const DEFAULT_SPOOL_THRESHOLD_BYTES = 16 * 1024 * 1024
+const DEFAULT_DEAD_AFTER_MS = 120_000
 const KNOWN_VERSIONS = [1]
 
 /** What came of reading project.yaml. */
@@ -93,6 +94,7 @@ function toLimits(raw: RawProject): ProjectLimits {
     lanes,
     memoryBytes,
     connections: raw.limits?.connections ?? lanes,
+    deadAfterMs: raw.limits?.dead_after ?? DEFAULT_DEAD_AFTER_MS,
     spoolThresholdBytes: raw.limits?.spool_threshold ?? Math.min(DEFAULT_SPOOL_THRESHOLD_BYTES, memoryBytes),
   }
 }

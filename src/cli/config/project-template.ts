@@ -58,6 +58,7 @@ limits:
   # lanes: 4                  # lanes an account, each with a connection at both ends
   # connections: 4            # connections an account stands at an IMAP end
   # memory: 64MiB             # bytes in flight over all lanes
+  # dead_after: 2m            # a connection without a byte for so long is dead
   # spool_threshold: 16MiB    # larger messages go through the encrypted spool
 `
 }

@@ -54,6 +54,8 @@ export function isFileEnd(end: EndConfig): end is FileEnd {
 export interface ProjectLimits extends Limits {
   /** Sessions at once an account stands at an IMAP end. */
   readonly connections: number
+  /** Without a byte for so many milliseconds while a command runs, a connection counts as dead. */
+  readonly deadAfterMs: number
   /** Bodies above this many bytes go through the spool. */
   readonly spoolThresholdBytes: number
 }

@@ -4,7 +4,7 @@ import { assertTransportAllowed } from '../../../connectors/shared/tls.ts'
 import { parsePath } from '../../core/mailbox-path.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { templateProblem, type Placeholder } from './templates.ts'
-import { parseInstant, parseSize } from './units.ts'
+import { parseDuration, parseInstant, parseSize } from './units.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -51,6 +51,14 @@ function size(least: number): z.ZodType<number> {
     const bytes = parseSize(raw)
     if (bytes === null) return fail(`"${raw}" is not a size, such as 64MiB or 4096`)
     return bytes < least ? fail(`${raw} is too small: at least ${least} bytes`) : bytes
+  })
+}
+
+function duration(least: number): z.ZodType<number> {
+  return value((raw, fail) => {
+    const milliseconds = parseDuration(raw)
+    if (milliseconds === null) return fail(`"${raw}" is not a duration, such as 90s or 2m`)
+    return milliseconds < least ? fail(`${raw} is too short: at least ${least / 1000} s`) : milliseconds
   })
 }
 
@@ -140,6 +148,7 @@ const limitsShape = {
   connections: count(64).optional(),
   memory: size(4 * MIB).optional(),
   spool_threshold: size(64 * KIB).optional(),
+  dead_after: duration(1_000).optional(),
 }
 const end = z.discriminatedUnion('kind', [
   z.strictObject(imapShape),

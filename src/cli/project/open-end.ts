@@ -62,6 +62,7 @@ async function openImap(side: Side, end: ImapEnd, facts: EndFacts): Promise<Conn
     },
     clock,
     sessions: limits.connections,
+    timeouts: { idle: limits.deadAfterMs },
     largeMessageBytes: limits.spoolThresholdBytes,
     credentialOf: (account) => credentialNameOf(side, end, rowOf(account)),
     loginFor: async (account) => {

@@ -1,16 +1,18 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CaseResult } from './judge.ts'
+import type { CaseResult } from '../matrix/judge.ts'
+import { RESULTS, type Tally } from './tally.ts'
 
 /**
- * `npm run test:report`: makes the table of docs/testing.md from what the last `npm run test:matrix` wrote down. A case
- * that arrives unchanged everywhere is only counted.
+ * `npm run test:report`: writes into docs/testing.md what the last runs of `npm run test:long` have come to: how often
+ * the program was killed and a fault struck, and the table of what becomes of each hostile message and name between
+ * each pair of servers. A case that arrives unchanged everywhere is only counted.
  */
-const ROOT = join(import.meta.dirname, '..', '..')
-const RESULTS = join(ROOT, 'test', 'report', 'matrix')
-const DOCUMENT = join(ROOT, 'docs', 'testing.md')
-const BEGIN = '<!-- matrix: written by test/matrix/report.ts -->'
-const END = '<!-- end of matrix -->'
+const DOCUMENT = join(import.meta.dirname, '..', '..', 'docs', 'testing.md')
+const MATRIX = join(RESULTS, 'matrix')
+const TALLIES = join(RESULTS, 'tallies')
+const BEGIN = '<!-- results: written by npm run test:report -->'
+const END = '<!-- end of results -->'
 
 /** What one pair of servers came to. */
 export interface PairReport {
@@ -22,9 +24,9 @@ export interface PairReport {
 
 /** Writes a pair's results down for the report. */
 export function writePair(report: PairReport): void {
-  mkdirSync(RESULTS, { recursive: true })
+  mkdirSync(MATRIX, { recursive: true })
   const name = `${report.from} to ${report.to}`.replace(/[^A-Za-z0-9]+/g, '-')
-  writeFileSync(join(RESULTS, `${name}.json`), JSON.stringify(report, null, 1))
+  writeFileSync(join(MATRIX, `${name}.json`), JSON.stringify(report, null, 1))
 }
 
 /** The report as Markdown: one table, a row a case, a column a destination. */
@@ -78,16 +80,42 @@ function escape(text: string): string {
   return text.replace(/[|\\<>*_`]/g, '\\$&')
 }
 
+/** What was done to the program, and what came of it, as Markdown. */
+export function countsOf(tallies: readonly Tally[]): string {
+  const sum = (key: Exclude<keyof Tally, 'note'>): string =>
+    String(tallies.reduce((total, tally) => total + (tally[key] ?? 0), 0)).replace(/\B(?=(\d{3})+$)/g, ',')
+  return [
+    '| what | how often |',
+    '|---|---|',
+    `| the program killed with SIGKILL while it worked | ${sum('kills')} |`,
+    `| a run ended at a durable step, as a kill would | ${sum('steps')} |`,
+    `| faults of the network, a server or the disk that struck | ${sum('faults')} |`,
+    `| messages compared afterwards, byte by byte, with flags and dates | ${sum('compared')} |`,
+    `| of these lost | ${sum('lost')} |`,
+    `| of these there twice | ${sum('duplicates')} |`,
+    '',
+    ...tallies.flatMap(({ note }) => (note === undefined ? [] : [`Measured: ${note}.`])),
+  ].join('\n')
+}
+
+function readAll<T>(folder: string): T[] {
+  const names = existsSync(folder) ? readdirSync(folder).sort() : []
+  return names.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as T)
+}
+
 function main(): void {
-  const pairs = readdirSync(RESULTS)
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(RESULTS, name), 'utf8')) as PairReport)
-  const section = `${BEGIN}\n\n${tableOf(pairs)}\n\n${END}`
+  const sections = [
+    '### Kills, faults, duplicates',
+    countsOf(readAll<Tally>(TALLIES)),
+    '### Every hostile message and name, between every pair of servers',
+    tableOf(readAll<PairReport>(MATRIX)),
+  ]
+  const section = `${BEGIN}\n\n${sections.join('\n\n')}\n\n${END}`
   const text = readFileSync(DOCUMENT, 'utf8')
   const between = new RegExp(`${BEGIN}[^]*${END}`)
   const written = between.test(text)
     ? text.replace(between, () => section)
-    : `${text}\n## Server matrix\n\n${section}\n`
+    : `${text}\n## What the long forms have come to\n\n${section}\n`
   writeFileSync(DOCUMENT, written)
 }
 

@@ -1,0 +1,7 @@
+/** Suites that go further when they are asked to: `npm run test:crash`, `test:faults`, `test:matrix`. */
+export type LongForm = 'crash' | 'faults' | 'matrix'
+
+/** True when this run wants all of it; `npm test` takes a bounded share. */
+export function isLong(form: LongForm): boolean {
+  return (process.env['LONG_TESTS'] ?? '').split(',').includes(form)
+}
