@@ -47,7 +47,7 @@ function* pagesOf(states: readonly MessageState[]): Generator<Page> {
 }
 
 function listedOf({ id, bytes, internalDate, labels }: MessageState): Listed {
-  return { key: id, bytes, internalDate, flags: flagsOf(labels) }
+  return { key: id, bytes, internalDate, flags: flagsOf(labels), identity: id }
 }
 
 /** A label that was deleted and made again has another id: its mailbox is another one. */

@@ -42,7 +42,9 @@ export async function* listMessages(
 function pagesSince(context: SessionContext, mailbox: MemoryMailbox, mark: Mark | null): readonly Page[] {
   const size = context.options.pageMessages ?? PAGE_MESSAGES
   const all = [...mailbox.messages.values()].sort((a, b) => a.uid - b.uid)
-  const isNew = (message: MemoryMessage): boolean => mark === null || message.uid >= mark.next
+  // With labels a message may be new here that is an old one elsewhere.
+  const isNew = ({ uid, modseq }: MemoryMessage): boolean =>
+    mark === null || uid >= mark.next || (context.capabilities.labels && modseq > mark.modseq)
   const pages: Page[] = chunk(all.filter(isNew), size).map((messages) => ({
     kind: 'messages',
     messages: messages.map(({ uid, bytes, internalDate, flags }) => ({
@@ -50,6 +52,7 @@ function pagesSince(context: SessionContext, mailbox: MemoryMailbox, mark: Mark 
       bytes: bytes.length,
       internalDate,
       flags,
+      ...(context.capabilities.labels ? { identity: String(uid) } : {}),
     })),
   }))
   if (mark === null) return pages

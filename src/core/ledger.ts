@@ -52,6 +52,8 @@ export interface MessageRecord {
   /** As announced by the listing until `digests` is known. */
   readonly bytes: number
   readonly internalDate: number
+  /** What the source calls it in whatever mailbox it shows it, or null. */
+  readonly identity: string | null
   /** Flags at the source when last seen. */
   readonly flags: readonly string[]
   readonly state: MessageState
@@ -232,6 +234,11 @@ export interface Ledger {
   setCandidateDigest(destinationId: number, key: string, matchDigest: Uint8Array): void
   /** `discovered` -> `existing`, claiming the candidate's key. */
   adopt(destinationId: number, validity: string, adoptions: readonly Adoption[]): void
+
+  /** The mailboxes of the pair that have these messages, by identity; rows that are gone or of an earlier epoch do not count. */
+  ownersOf(pairId: number, identities: readonly string[]): ReadonlyMap<string, number>
+  /** A row of another mailbox of the pair that has landed with a key and has this identity, or null. */
+  landedTwin(row: MessageRecord): MessageRecord | null
 
   /** Landed rows of the pair, gone from the source, in another mailbox, with this matchDigest: mail that was moved. */
   moved(pairId: number, matchDigest: Uint8Array): readonly MessageRecord[]

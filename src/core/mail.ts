@@ -43,6 +43,8 @@ export interface Listed {
   readonly internalDate: number
   /** System flags with their backslash, and keywords; never `\Recent`. */
   readonly flags: readonly string[]
+  /** One in all mailboxes that show the message (capability `labels`); absent where each mailbox has its own. */
+  readonly identity?: string
 }
 
 /** The flags of one message. */

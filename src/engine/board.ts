@@ -1,5 +1,6 @@
 import type { Ledger, MessageRecord } from '../core/ledger.ts'
 import type { MailboxWork } from './mailbox-work.ts'
+import type { Sights } from './sights.ts'
 
 /** What a lane is given to do. */
 export type Task =
@@ -16,6 +17,8 @@ export interface BoardRules {
   readonly listAllFirst: boolean
   /** A server that gives no keys has its batches' keys looked up before the next batch: one lane a mailbox. */
   readonly exclusive: boolean
+  /** For a source with labels: its mailboxes are listed one after the other, in their order. Else null. */
+  readonly sights: Sights | null
 }
 
 /**
@@ -42,7 +45,8 @@ export class Board {
       if (task !== null) return task
     }
     const fresh = this.#works.find((work) => work.phase === 'new')
-    if (fresh !== undefined) {
+    const mayList = this.sights === null || !this.#works.some((work) => work.listing || work.phase === 'preparing')
+    if (fresh !== undefined && mayList) {
       fresh.phase = 'preparing'
       return { kind: 'prepare', work: fresh }
     }
@@ -53,6 +57,17 @@ export class Board {
       if (task !== null) return task
     }
     return null
+  }
+
+  /** Who moves what several mailboxes show, where the source has labels. */
+  get sights(): Sights | null {
+    return this.#rules.sights
+  }
+
+  /** A mailbox was listed to its end. */
+  endListing(work: MailboxWork): void {
+    if (this.#works.every((each) => each === work || isListed(each))) this.sights?.settle()
+    work.listing = false
   }
 
   /** True when every mailbox is done. */

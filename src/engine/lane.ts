@@ -104,7 +104,8 @@ async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Prom
   work.listing = true
   const listing = again(lane, async () => {
     const { maxMessageBytes } = (await sessions.destination(stop)).capabilities
-    await listMailbox(context, await sessions.source(stop), work, maxMessageBytes, () => board.notify(), stop)
+    const options = { maxMessageBytes, sights: board.sights, onRows: () => board.notify() }
+    await listMailbox(context, await sessions.source(stop), work, options, stop)
   })
   const ready = again(lane, async () => {
     await prepareDestination(context, await sessions.destination(stop), work, stop)
@@ -125,7 +126,7 @@ async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Prom
   } finally {
     await Promise.allSettled([listing, ready])
   }
-  work.listing = false
+  board.endListing(work)
   if (refusal !== null) setAside(context, work, refusal)
 }
 

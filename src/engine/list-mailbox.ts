@@ -4,21 +4,26 @@ import { SealpostError, throwIfAborted } from '../core/errors.ts'
 import type { NewRow } from '../core/ledger.ts'
 import type { EngineContext, Filters } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
+import type { Sights } from './sights.ts'
 
 /**
  * Brings the ledger up to date with the source mailbox: new rows, flags, what has vanished, and the cursor. A stale
- * cursor begins a new epoch and lists again from nothing. `onRows` is called when there may be more to move.
- * Twice is safe.
+ * cursor begins a new epoch and lists again from nothing. `onRows` is called when there may be more to move. Where the
+ * source has labels, `sights` says what is this mailbox's own, and keeps the cursor until all were listed. Twice is safe.
  */
 export async function listMailbox(
   context: EngineContext,
   session: SourceSession,
   work: MailboxWork,
-  maxMessageBytes: number | null,
-  onRows: () => void,
+  options: {
+    readonly maxMessageBytes: number | null
+    readonly sights: Sights | null
+    readonly onRows: () => void
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger } = context
+  const { maxMessageBytes, sights, onRows } = options
   const mailboxId = work.record.id
   let cursor = ledger.mailbox(mailboxId).cursor
   for (let round = 0; round < 2; round++) {
@@ -38,13 +43,15 @@ export async function listMailbox(
       if (page.kind === 'stale') return false
       if (page.kind === 'messages') {
         const rows = page.messages.filter((m) => passes(m, context.filters)).map((m) => asRow(m, maxMessageBytes))
-        discovered += ledger.addListed(mailboxId, listing, rows)
+        discovered += ledger.addListed(mailboxId, listing, sights?.own(work.source, mailboxId, rows) ?? rows)
         onRows()
       } else if (page.kind === 'flags') ledger.setSourceFlags(mailboxId, page.states)
       else if (page.kind === 'present') ledger.markPresent(mailboxId, listing, page.keys)
       else if (page.kind === 'expunged') ledger.markGone(mailboxId, page.keys)
       else {
-        ledger.endListing(mailboxId, listing, page.cursor, page.complete)
+        const { cursor, complete } = page
+        if (sights === null) ledger.endListing(mailboxId, listing, cursor, complete)
+        else sights.end(mailboxId, { listing, cursor, complete })
         context.events({ event: 'mailbox-listed', pair: work.record.pairId, mailbox: mailboxId, discovered })
         return true
       }

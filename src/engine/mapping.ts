@@ -1,6 +1,7 @@
 import type { Mailbox, MailboxNaming, SpecialUse } from '../core/mail.ts'
 import { compileGlob, formatPath, isWithin, samePath } from '../core/mailbox-path.ts'
 import { collisionKey, fitLevel } from './level-names.ts'
+import type { LabelMapping } from './sights.ts'
 import { specialUseOfName } from './special-names.ts'
 
 /** What the project says about mailboxes. */
@@ -12,6 +13,8 @@ export interface MappingRules {
   readonly exclude: readonly string[]
   /** Sent goes to Sent, whatever either side calls it. */
   readonly specialUse: boolean
+  /** What becomes of a message with several labels, where the source has labels and the destination has not. */
+  readonly labels: LabelMapping
 }
 
 /** Why a mailbox does not simply keep its path. */
@@ -30,6 +33,8 @@ export interface MappedMailbox {
 /** What the mapper knows of the two ends. */
 export interface MappingFacts {
   readonly source: readonly Mailbox[]
+  /** The source shows one message in several mailboxes: what is in its mailbox of all mail alone is archived mail. */
+  readonly labels: boolean
   readonly destination: readonly Mailbox[]
   readonly naming: MailboxNaming
   /** Decisions of earlier runs, which stand. */
@@ -52,11 +57,16 @@ const ROLES: readonly SpecialUse[] = ['sent', 'drafts', 'trash', 'junk', 'archiv
  * Decides where each selectable mailbox of the source goes: earlier decisions first, then explicit rules, the inbox,
  * special use (by attribute, then by localized name), the parent's place, and its own path, fitted to what the other
  * end can name. Injective but for what explicit rules join: two mailboxes never meet by accident.
+ *
+ * Mailboxes that show mail which lies in others (RFC 6154 `\All`, `\Flagged`, `\Important`) are left out unless a
+ * rule names them; but a source with labels has mail that is in the one of all mail alone: it goes to the archive.
  */
 export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping {
-  const isIncluded = compileFilter(rules)
+  const isWanted = compileFilter(rules)
+  const isIncluded = (mailbox: Mailbox): boolean =>
+    isWanted(mailbox.path) && (!isVirtual(mailbox, facts.labels) || ruleFor(mailbox.path) !== undefined)
   const sources = facts.source.filter((mailbox) => mailbox.selectable).sort(byDepth)
-  const included = sources.filter((mailbox) => isIncluded(mailbox.path))
+  const included = sources.filter(isIncluded)
   const roles = rules.specialUse ? assignRoles(included) : new Map<Mailbox, SpecialUse>()
   const places = rules.specialUse ? rolePlaces(facts.destination) : new Map<SpecialUse, readonly string[]>()
   const taken = new Map<string, readonly string[]>()
@@ -79,7 +89,7 @@ export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping 
     })
   }
   decided.sort((a, b) => byDepth(a.source, b.source))
-  const excluded = sources.filter((mailbox) => !isIncluded(mailbox.path)).map((mailbox) => mailbox.path)
+  const excluded = sources.filter((mailbox) => !isIncluded(mailbox)).map((mailbox) => mailbox.path)
   return { mapped: decided, excluded }
 
   /** What is fixed comes before what can still give way. */
@@ -107,6 +117,7 @@ export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping 
     if (place !== undefined) {
       return { path: place, note: samePath(place, mailbox.path) ? null : 'special-use', joins: false }
     }
+    if (mailbox.specialUse === 'all') return { path: ['Archive'], note: 'special-use', joins: false }
     const parent = nearestMapped(mailbox.path)
     if (parent !== undefined) {
       const path = fit([...parent.destinationPath, ...mailbox.path.slice(parent.source.path.length)])
@@ -183,7 +194,10 @@ function compileFilter(rules: MappingRules): (path: readonly string[]) => boolea
 function assignRoles(mailboxes: readonly Mailbox[]): Map<Mailbox, SpecialUse> {
   const roles = new Map<Mailbox, SpecialUse>()
   for (const role of ROLES) {
-    const holder = mailboxes.find((m) => m.specialUse === role) ?? mailboxes.find((m) => suggestedRole(m) === role)
+    const holder =
+      mailboxes.find((m) => m.specialUse === role) ??
+      mailboxes.find((m) => suggestedRole(m) === role) ??
+      mailboxes.find((m) => role === 'archive' && m.specialUse === 'all')
     if (holder !== undefined && !roles.has(holder)) roles.set(holder, role)
   }
   return roles
@@ -199,6 +213,11 @@ function suggestedRole(mailbox: Mailbox): SpecialUse | null {
   if (mailbox.specialUse !== null) return null
   const isTop = mailbox.path.length === 1 || (mailbox.path.length === 2 && mailbox.path[0] === 'INBOX')
   return isTop ? specialUseOfName(mailbox.path[mailbox.path.length - 1] ?? '') : null
+}
+
+/** True for a mailbox that only shows what lies in others. */
+function isVirtual({ specialUse }: Mailbox, labels: boolean): boolean {
+  return specialUse === 'flagged' || specialUse === 'important' || (specialUse === 'all' && !labels)
 }
 
 function isInbox(mailbox: Mailbox): boolean {

@@ -5,6 +5,7 @@ import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import type { LaneSessions } from './sessions.ts'
 import type { PairState } from './pair-state.ts'
+import { joinLabels } from './join-labels.ts'
 import { discard, fetchBatch, type FetchedBatch } from './fetch-batch.ts'
 import { ensureDestination } from './prepare-mailbox.ts'
 import { storeBatch, type Refused, type StoreOptions } from './store-batch.ts'
@@ -27,13 +28,15 @@ export interface Trouble {
   readonly error: SealpostError | null
 }
 
-/** Fetches rows within the byte budget. `release` gives the bytes back and removes what was spooled. */
+/** Fetches rows within the byte budget, but for those that only have to be shown. `release` gives the bytes back and removes what was spooled. */
 export async function fetchRows(
   lane: LaneContext,
   work: MailboxWork,
-  rows: readonly MessageRecord[],
+  all: readonly MessageRecord[],
 ): Promise<FetchedBatch & { readonly release: () => Promise<void> }> {
   const { context, stop } = lane
+  const rows = await joinLabels(lane, work, all)
+  if (rows.length === 0) return { prepared: [], goneIds: [], release: async () => undefined }
   // Each byte is held twice at most: as fetched, and on its way into the other socket.
   const release = await context.budget.acquire(2 * rows.reduce((sum, row) => sum + row.bytes, 0), stop)
   try {

@@ -1,12 +1,13 @@
 import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
 import { LoginGate } from '../core/login-gate.ts'
 import type { DestinationSession, SourceSession } from '../core/connector.ts'
-import type { Mailbox, Quota } from '../core/mail.ts'
+import type { Listed, Mailbox, Quota } from '../core/mail.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MappingNote } from './mapping.ts'
 import { passes } from './list-mailbox.ts'
 import { mapPair } from './run-pair.ts'
+import { bySight, labelMapping, ownersElsewhere, type LabelMapping } from './sights.ts'
 import { LaneSessions } from './sessions.ts'
 
 /** What will become of one source mailbox. */
@@ -103,8 +104,12 @@ async function assess(
   const mapping = await mapPair(context, pair.id === 0 ? null : pair, source, destination, signal)
   const { maxMessageBytes } = destination.capabilities
   const mailboxes: PlannedMailbox[] = []
-  for (const entry of mapping.mapped) {
-    const counts = await count(context, source, entry.source, maxMessageBytes, signal)
+  const isOwn = source.capabilities.labels
+    ? ownership(labelMapping(context.mapping.labels, destination.capabilities))
+    : null
+  const entries = isOwn === null ? mapping.mapped : mapping.mapped.toSorted((a, b) => bySight(a.source, b.source))
+  for (const entry of entries) {
+    const counts = await count(context, source, entry.source, isOwn, maxMessageBytes, signal)
     mailboxes.push({
       sourcePath: entry.source.path,
       destinationPath: entry.destinationPath,
@@ -131,10 +136,25 @@ async function assess(
   }
 }
 
+/** Tells which messages a mailbox moves itself, when all are looked at once in the order of `bySight`. */
+function ownership(mode: LabelMapping): (mailbox: Mailbox, listed: readonly Listed[]) => ReadonlySet<Listed> {
+  const owners = new Map<string, number>()
+  const ids = new Map<Mailbox, number>()
+  return (mailbox, listed) => {
+    const id = ids.get(mailbox) ?? ids.size
+    ids.set(mailbox, id)
+    const elsewhere = ownersElsewhere(mode, mailbox, id, listed, () => owners)
+    const own = listed.filter(({ identity }) => identity === undefined || !elsewhere.has(identity))
+    for (const { identity } of own) if (identity !== undefined && !owners.has(identity)) owners.set(identity, id)
+    return new Set(own)
+  }
+}
+
 async function count(
   context: EngineContext,
   source: SourceSession,
   mailbox: Mailbox,
+  isOwn: ReturnType<typeof ownership> | null,
   maxMessageBytes: number | null,
   signal: AbortSignal,
 ): Promise<Pick<PlannedMailbox, 'messages' | 'bytes' | 'oversized' | 'filtered'>> {
@@ -144,7 +164,9 @@ async function count(
   const oversized: { key: string; bytes: number }[] = []
   for await (const page of source.listMessages(mailbox, null, signal)) {
     if (page.kind !== 'messages') continue
+    const own = isOwn?.(mailbox, page.messages)
     for (const listed of page.messages) {
+      if (own?.has(listed) === false) continue
       if (!passes(listed, context.filters)) {
         filtered++
         continue

@@ -13,6 +13,7 @@ import { MailboxGate } from './mailbox-gate.ts'
 import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
+import { bySight, labelMapping, Sights } from './sights.ts'
 
 /** Passes over rows that a trouble left pending; each must move something, or the run ends with them pending. */
 const MAX_PASSES = 3
@@ -45,6 +46,10 @@ export async function runPair(
     }
     const { source, destination, mapping } = await retry(context.clock, onWait, look, stop)
     const works = openWorks(context, pair, mapping)
+    const sights = source.capabilities.labels
+      ? new Sights(context.ledger, pair.id, labelMapping(context.mapping.labels, destination.capabilities))
+      : null
+    if (sights !== null) works.sort((a, b) => bySight(a.source, b.source))
     const lanes = Math.max(
       1,
       Math.min(context.limits.lanes, source.capabilities.sessions, destination.capabilities.sessions),
@@ -57,8 +62,8 @@ export async function runPair(
     const exclusive = !destination.capabilities.keyOnAppend
     for (let pass = 0; pass < MAX_PASSES; pass++) {
       const before = context.ledger.totals({ pairId: pair.id })
-      const listAllFirst = before.landed + before.existing > 0
-      const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive })
+      const listAllFirst = (sights === null ? before.landed + before.existing : before.source) > 0
+      const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive, sights })
       await runLanes(board, lanes, !listAllFirst)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isBalanced(after) || after.discovered === before.discovered) break
@@ -109,6 +114,7 @@ export async function mapPair(
   return mapMailboxes(
     {
       source: sources,
+      labels: source.capabilities.labels,
       destination: destinations,
       naming: destination.naming,
       earlier: earlier.map(({ sourcePath, destination: { path } }) => ({ sourcePath, destinationPath: path })),
@@ -117,7 +123,7 @@ export async function mapPair(
   )
 }
 
-function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): readonly MailboxWork[] {
+function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): MailboxWork[] {
   const opened = mapping.mapped.map((entry) => ({
     entry,
     record: context.ledger.openMailbox(pair.id, entry.source.path, entry.specialUse, entry.destinationPath),

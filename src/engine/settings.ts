@@ -46,4 +46,10 @@ export const DEFAULT_LIMITS: Limits = { accounts: 4, lanes: 4, memoryBytes: 64 *
 export const NO_FILTERS: Filters = { after: null, before: null, maxBytes: null, skipDeleted: false }
 
 /** The mapping of a project that names none. */
-export const DEFAULT_MAPPING: MappingRules = { rules: [], include: [], exclude: [], specialUse: true }
+export const DEFAULT_MAPPING: MappingRules = {
+  rules: [],
+  include: [],
+  exclude: [],
+  specialUse: true,
+  labels: 'single',
+}

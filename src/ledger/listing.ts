@@ -32,8 +32,8 @@ export function listingMethods(store: Store): Methods {
   )
   const insert = store.prepare(
     `INSERT INTO message (mailbox_id, destination_id, epoch, key, bytes, internal_date, flags, state, seen,
-       reason_code, reason_text, reason_server_text)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       reason_code, reason_text, reason_server_text, identity)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const touch = store.prepare('UPDATE message SET flags = ?, seen = ?, gone = 0 WHERE id = ?')
   const revive = store.prepare(
@@ -57,9 +57,9 @@ export function listingMethods(store: Store): Methods {
     const reason = [skip?.code ?? null, skip?.text ?? null, skip?.serverText ?? null]
     const known = select.get(mailbox.id, mailbox.epoch, listed.key)
     if (known === undefined) {
-      const { key, bytes, internalDate } = listed
+      const { key, bytes, internalDate, identity = null } = listed
       const { id, destination_id, epoch } = mailbox
-      insert.run(id, destination_id, epoch, key, bytes, internalDate, flags, state, listing, ...reason)
+      insert.run(id, destination_id, epoch, key, bytes, internalDate, flags, state, listing, ...reason, identity)
       return 1
     }
     touch.run(flags, listing, known.id)

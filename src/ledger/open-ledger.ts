@@ -10,6 +10,7 @@ import { moveMethods } from './moves.ts'
 import { reportMethods } from './reports.ts'
 import { runMethods } from './runs.ts'
 import { MIGRATIONS } from './schema.ts'
+import { sightMethods } from './sights.ts'
 import { createStore, type Store } from './store.ts'
 import { transferMethods } from './transfer.ts'
 import { workMethods } from './work.ts'
@@ -31,6 +32,7 @@ export function openLedger(path: string, key: Buffer): Ledger {
       ...claimMethods(store),
       ...adoptionMethods(store),
       ...moveMethods(store),
+      ...sightMethods(store),
       ...reportMethods(store),
       ...runMethods(store),
       close,

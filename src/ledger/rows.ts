@@ -15,6 +15,7 @@ export interface MessageRow {
   readonly key: string
   readonly bytes: number
   readonly internal_date: number
+  readonly identity: string | null
   readonly flags: string
   readonly state: MessageState
   readonly attempts: number
@@ -67,6 +68,7 @@ export function toMessage(row: MessageRow): MessageRecord {
     epoch: row.epoch,
     bytes: row.bytes,
     internalDate: row.internal_date,
+    identity: row.identity,
     flags: decodeFlags(row.flags),
     state: row.state,
     digests: toDigests(row),

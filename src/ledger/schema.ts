@@ -169,4 +169,9 @@ CREATE TABLE wait (
   until INTEGER NOT NULL
 ) STRICT;
 `,
+  // One message in several mailboxes of a source with labels.
+  `
+ALTER TABLE message ADD COLUMN identity TEXT;
+CREATE INDEX message_identity ON message (identity) WHERE identity IS NOT NULL;
+`,
 ]

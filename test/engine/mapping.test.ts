@@ -26,7 +26,7 @@ function map(
   naming: MailboxNaming,
   rules: Partial<MappingRules> = {},
 ): Record<string, string> {
-  const facts = { source, destination, naming, earlier: [] }
+  const facts = { source, destination, naming, labels: false, earlier: [] }
   const { mapped } = mapMailboxes(facts, { ...DEFAULT_MAPPING, ...rules })
   return Object.fromEntries(
     mapped.map((entry) => [formatPath(entry.source.path), formatPath(entry.destinationPath)]),
@@ -103,7 +103,13 @@ describe('mapping', () => {
   })
 
   it('includes and excludes by glob, and says what is left out', () => {
-    const facts = { source: [box('INBOX'), box('A'), box('A/B')], destination: [], naming: SLASH, earlier: [] }
+    const facts = {
+      source: [box('INBOX'), box('A'), box('A/B')],
+      destination: [],
+      naming: SLASH,
+      labels: false,
+      earlier: [],
+    }
     const { mapped, excluded } = mapMailboxes(facts, { ...DEFAULT_MAPPING, include: ['**'], exclude: ['A/**'] })
     expect(mapped.map((entry) => formatPath(entry.source.path))).toEqual(['A', 'INBOX'])
     expect(excluded).toEqual([['A', 'B']])
@@ -111,7 +117,13 @@ describe('mapping', () => {
 
   it('stands by earlier decisions', () => {
     const earlier = [{ sourcePath: ['A'], destinationPath: ['Z'] }]
-    const facts = { source: [box('A'), box('A/B'), box('Z')], destination: [], naming: SLASH, earlier }
+    const facts = {
+      source: [box('A'), box('A/B'), box('Z')],
+      destination: [],
+      naming: SLASH,
+      labels: false,
+      earlier,
+    }
     const { mapped } = mapMailboxes(facts, DEFAULT_MAPPING)
     const paths = mapped.map((entry) => formatPath(entry.destinationPath))
     expect(paths.sort()).toEqual(['Z', 'Z (2)', 'Z/B'])
@@ -131,7 +143,10 @@ describe('mapping', () => {
     fc.assert(
       fc.property(paths, namings, (sources, naming) => {
         const source = [box('INBOX'), ...sources.map((path) => box(path))]
-        const { mapped } = mapMailboxes({ source, destination: [], naming, earlier: [] }, DEFAULT_MAPPING)
+        const { mapped } = mapMailboxes(
+          { source, destination: [], naming, labels: false, earlier: [] },
+          DEFAULT_MAPPING,
+        )
         expect(mapped).toHaveLength(source.length)
         expect(new Set(mapped.map((entry) => collisionKey(entry.destinationPath, naming))).size).toBe(
           source.length,

@@ -58,6 +58,7 @@ function toConfig(raw: RawProject): ProjectConfig {
       include: raw.mapping?.include ?? DEFAULT_MAPPING.include,
       exclude: raw.mapping?.exclude ?? DEFAULT_MAPPING.exclude,
       specialUse: raw.mapping?.special_use ?? DEFAULT_MAPPING.specialUse,
+      labels: raw.mapping?.labels ?? DEFAULT_MAPPING.labels,
     },
     filters: {
       after: raw.filters?.after ?? NO_FILTERS.after,

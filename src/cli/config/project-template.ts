@@ -42,6 +42,7 @@ mailboxes: mailboxes.csv
 
 mapping:
   special_use: true           # Sent goes to Sent, whatever either side calls it
+  # labels: single            # from Gmail: one copy of a message with several labels; or copies, one for each
   # rules:                    # a mailbox and all below it; / between levels, \\/ for a slash in a name
   #   - { from: "Old/Projects", to: "Projects" }
   # include: ["INBOX", "Projects/**"]   # when there are any, only these; * within a level, ** across levels

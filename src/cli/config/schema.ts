@@ -132,6 +132,7 @@ const maildirShape = { kind: z.literal('maildir'), path: template(['account']) }
 const ruleShape = { from: mailboxPath, to: mailboxPath }
 const mappingShape = {
   special_use: z.boolean().optional(),
+  labels: z.enum(['single', 'copies']).optional(),
   rules: optionalPart(z.array(z.strictObject(ruleShape))),
   include: optionalPart(z.array(glob)),
   exclude: optionalPart(z.array(glob)),

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import type { MemoryAccount } from '../../connectors/memory/store.ts'
+import type { Ledger } from '../../src/core/ledger.ts'
+import { DEFAULT_MAPPING } from '../../src/engine/settings.ts'
+import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
+
+const LABELS = { capabilities: { labels: true, delta: 'history', merges: 'message-id' } } as const
+
+/** Shows a message under further labels, as its key. */
+function label(account: MemoryAccount, key: string, ...paths: readonly (readonly string[])[]): void {
+  const message = account.mailboxes.flatMap((mailbox) => mailbox.messages.get(Number(key)) ?? [])[0]
+  if (message === undefined) throw new Error(`no message ${key}`)
+  for (const path of paths) account.mailbox(path).add(message, message.uid)
+}
+
+/** An account as Gmail shows one: everything under All Mail, and again under each label. */
+function labelled(): Fixture {
+  const fixture = new Fixture()
+  fixture.sourceOptions = LABELS
+  const { alice } = fixture
+  alice.create(['All Mail'], 'all')
+  alice.create(['Sent'], 'sent')
+  alice.create(['Starred'], 'flagged')
+  alice.create(['Work'])
+  alice.create(['Work', 'Projects'])
+  const places: readonly (readonly (readonly string[])[])[] = [
+    [['INBOX']],
+    [['INBOX'], ['Work']],
+    [['Work'], ['Work', 'Projects']],
+    [['Sent'], ['Work', 'Projects']],
+    [['Sent'], ['INBOX']],
+    [],
+  ]
+  for (const [index, paths] of places.entries()) {
+    const key = alice.add(['All Mail'], mail(`m${index}`))
+    label(alice, key, ...paths)
+  }
+  label(alice, '1', ['Starred'])
+  return fixture
+}
+
+/** How many messages each mailbox holds. */
+function counts(account: MemoryAccount): Record<string, number> {
+  const all = account.mailboxes.map(({ path, messages }) => [path.join('/'), messages.size] as const)
+  return Object.fromEntries(all.filter(([, count]) => count > 0))
+}
+
+describe('a source with labels', () => {
+  it('moves one copy of each message to where a person would look', async () => {
+    const fixture = labelled()
+    const { totals } = await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ INBOX: 1, Work: 1, 'Work/Projects': 2, Sent: 1, Archive: 1 })
+    expect(nonZero(totals)).toEqual({ source: 6, landed: 6 })
+    await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ INBOX: 1, Work: 1, 'Work/Projects': 2, Sent: 1, Archive: 1 })
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
+  it('or one for each label, and none twice from the mailbox of all mail', async () => {
+    const fixture = labelled()
+    fixture.settings = { mapping: { ...DEFAULT_MAPPING, labels: 'copies' } }
+    const { totals } = await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ INBOX: 3, Work: 2, 'Work/Projects': 2, Sent: 2, Archive: 1 })
+    expect(nonZero(totals)).toEqual({ source: 10, landed: 10 })
+  })
+
+  it('leaves a message where it was moved to when it gets a further label', async () => {
+    const fixture = labelled()
+    await fixture.run()
+    label(fixture.alice, '1', ['Work'])
+    await fixture.run()
+    expect(counts(fixture.moved)).toMatchObject({ INBOX: 1, Work: 1 })
+  })
+
+  it('follows a message whose label was taken away to the next that shows it', async () => {
+    const fixture = labelled()
+    await fixture.run()
+    // One is labelled and archived, another only archived.
+    label(fixture.alice, '1', ['Work'], ['Work', 'Projects'], ['All Mail'])
+    fixture.alice.expunge(['INBOX'], '1')
+    const { totals } = await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ Work: 1, 'Work/Projects': 3, Sent: 1, Archive: 1 })
+    expect(nonZero(totals)).toEqual({ source: 6, landed: 6 })
+  })
+
+  it('also when the run was killed before all cursors were written down', async () => {
+    const fixture = labelled()
+    await fixture.run()
+    label(fixture.alice, '1', ['Work'], ['All Mail'])
+    fixture.alice.expunge(['INBOX'], '1')
+    let ended = 0
+    const killed: Ledger = {
+      ...fixture.ledger,
+      endListing: (...args) => {
+        if (++ended === 4) throw new Error('killed')
+        fixture.ledger.endListing(...args)
+      },
+    }
+    await fixture.run(fixture.pairs(), new AbortController().signal, killed)
+    expect(ended).toBe(4)
+    fixture.reopenLedger()
+    await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ Work: 2, 'Work/Projects': 2, Sent: 1, Archive: 1 })
+  })
+})
+
+describe('labels at both ends', () => {
+  function both(): Fixture {
+    const fixture = labelled()
+    fixture.destinationOptions = LABELS
+    return fixture
+  }
+
+  it('become one message with all its labels, sent once', async () => {
+    const fixture = both()
+    let appended = 0
+    fixture.destinationOptions = {
+      ...LABELS,
+      onStep: ({ op, phase, batch }) => {
+        if (op === 'append' && phase === 'before') appended += batch.length
+      },
+    }
+    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
+    const { totals } = await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ INBOX: 3, Work: 2, 'Work/Projects': 2, Sent: 2, Archive: 1 })
+    expect(appended).toBe(6)
+    expect(nonZero(totals)).toEqual({ source: 10, landed: 10 })
+    const keys = new Set(fixture.moved.mailboxes.flatMap((mailbox) => [...mailbox.messages.keys()]))
+    expect(keys.size).toBe(6)
+    await fixture.run()
+    expect(appended).toBe(6)
+  })
+
+  it('send a message again whose copy the user has removed', async () => {
+    const fixture = both()
+    await fixture.run()
+    const [copy] = fixture.moved.messages(['Archive'])
+    fixture.moved.expunge(['Archive'], String(copy?.uid))
+    label(fixture.alice, '6', ['Work'])
+    await fixture.run()
+    expect(fixture.moved.messages(['Work'])).toHaveLength(3)
+  })
+})
