@@ -128,6 +128,27 @@ export class GraphClient {
   }
 
   /**
+   * Reads text that Graph has elsewhere: it answers with an address that carries its own leave, which is asked without our
+   * token. Throws as `call`.
+   */
+  async getElsewhere(path: string, what: string, signal: AbortSignal): Promise<string> {
+    const leave = await this.#facts.gate.enter(signal)
+    try {
+      const first = await this.#send({ method: 'GET', path, what }, signal)
+      const { location } = first.headers
+      if (first.status === 200 || location === undefined)
+        return (await readReply(first, MAX_JSON_BYTES)).toString('utf8')
+      first.discard()
+      const url = parseUrl(location, what)
+      const answer = await this.#facts.sessionHttp.send({ method: 'GET', url, headers: {} }, signal)
+      if (answer.status >= 300) throw await this.#refused(answer, what)
+      return (await readReply(answer, MAX_JSON_BYTES)).toString('utf8')
+    } finally {
+      leave()
+    }
+  }
+
+  /**
    * Sends bytes or JSON to an address that carries its own leave (an upload or import session), without our token. It is opaque
    * and secret: it stands in no error. Throws as `call`.
    */

@@ -48,7 +48,7 @@ export function sourceSession(context: GraphContext, capabilities: Capabilities,
   }
 }
 
-/** What lies in the folders. The limit is told by the tenant's reports alone (usage-report.ts). */
+/** What lies in the folders. The limit stands in the tenant's report alone, which a destination's guide reads. */
 async function readQuota(context: GraphContext, signal: AbortSignal): Promise<Quota | null> {
   checkOpen(context, signal)
   const folders = await listFolders(context, signal)

@@ -39,7 +39,8 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
     } else if (isKind(error, 'throttled')) {
       if (++waits > MAX_WAITS) throw error
       await lane.pair.pause('throttled', throttleDelay(error), lane.stop)
-      queue.unshift(trouble.rows)
+      // In halves: a server that throttles every so many requests would else never let a whole slice through.
+      queue.unshift(...halves(trouble.rows))
     } else if (isKind(error, 'transient', 'unknown-outcome', 'not-found')) {
       await lane.pair.noteDeath(error, lane.stop)
       if (alone) suspect(work, trouble.rows)

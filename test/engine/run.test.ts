@@ -242,3 +242,21 @@ describe('flags that an append cannot make stick', () => {
     expect(fixture.moved.messages(['INBOX']).map(({ flags }) => flags)).toEqual([['\\Flagged', '\\Seen']])
   })
 })
+
+describe('a source that throttles every so many messages', () => {
+  it('is read to its end, slice by smaller slice', async () => {
+    const fixture = new Fixture()
+    for (let n = 0; n < 300; n++) fixture.alice.add(['INBOX'], mail(`message ${n}`))
+    let read = 0
+    fixture.sourceOptions = {
+      onStep: ({ op, phase }) => {
+        if (op !== 'body' || phase !== 'before' || ++read % 40 !== 0) return
+        throw new SealpostError('throttled', 'come back later', { retryAfter: 10 })
+      },
+    }
+    const outcome = await fixture.run()
+    expect(outcome.pairs.map(({ error }) => error)).toEqual([null])
+    expect(nonZero(outcome.totals)).toEqual({ source: 300, landed: 300 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+})

@@ -14,6 +14,7 @@ import {
   type RouteAnswer,
   type RouteRequest,
 } from './m365/graph-routes.ts'
+import { DIRECTORY_ROUTES, usageReport } from './m365/directory-routes.ts'
 import { FakeTenant } from './m365/tenant.ts'
 
 /**
@@ -31,7 +32,7 @@ export interface GraphServer {
   stop(): Promise<void>
 }
 
-const ROUTES: readonly Route[] = [...READING_ROUTES]
+const ROUTES: readonly Route[] = [...READING_ROUTES, ...DIRECTORY_ROUTES]
 
 /** Starts a server on a free port of this machine. */
 export async function startGraphServer(tenant: FakeTenant = new FakeTenant()): Promise<GraphServer> {
@@ -118,6 +119,13 @@ async function dispatch(
       body: fault.body ?? null,
       ...(fault.headers === undefined ? {} : { headers: fault.headers }),
     }
+  }
+  if (arrived.url.pathname === '/report-download') {
+    // It has its own leave in its address; a token that comes along has been given to a stranger.
+    const isClean = arrived.headers['authorization'] === undefined
+    return isClean
+      ? { status: 200, bytes: Buffer.from(usageReport(tenant)) }
+      : refusal(400, 'TokenSent', 'a token came along')
   }
   const denied = unauthorized(tenant, arrived.headers['authorization'] ?? '')
   if (denied !== null) return denied

@@ -46,6 +46,10 @@ export class FakeTenant {
   regenerates = false
   /** Leaves fields out where `$select` meets `$expand`. */
   dropsFields = false
+  /** Users in a page. */
+  pageUsers = 3
+  /** Reports show digests in place of names. */
+  hidesNames = false
   /** Items in a page of a delta unless asked otherwise. */
   pageItems = 10
   /** Requests in ten minutes a mailbox. */
