@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { CommanderError } from 'commander'
@@ -11,7 +11,9 @@ import { Output } from '../../src/cli/terminal/output.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { toSealpostError } from '../../src/core/errors.ts'
 import type { NewRecord } from '../../src/records/record-types.ts'
-import { unlockOperator } from '../../vault/operator.ts'
+import { connectAgent, stopAgent } from '../../vault/agent-client.ts'
+import { serveAgent } from '../../vault/agent-server.ts'
+import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import { Secret } from '../../vault/secret.ts'
 import { PASSPHRASE, Place, type Ended } from './program.ts'
 
@@ -22,35 +24,35 @@ export function clockAt(instant: string): Clock {
   return { ...systemClock, now: () => Date.parse(instant) }
 }
 
-/** A workspace with one project for a file of tests, made once and copied for each of them. */
-export function useWorkspace(): () => Place {
+/**
+ * A workspace with one project for a file of tests, made once and copied for each of them. With `agent` one holds the keys,
+ * so that a command costs no passphrase.
+ */
+export function useWorkspace({ agent }: { readonly agent: boolean } = { agent: false }): () => Place {
   let template: Place | null = null
   let current: Place | null = null
+  let operator: UnlockedOperator | null = null
   beforeAll(async () => {
     template = await Place.open()
-    const made = await runAt(template, [
-      'init',
-      template.project,
-      '--client',
-      'Beispiel GmbH',
-      '--kdf',
-      'interactive',
-    ])
-    expect(made).toMatchObject({ exitCode: 0 })
+    const words = ['init', template.project, '--client', 'Beispiel GmbH', '--kdf', 'interactive']
+    expect(await runAt(template, words)).toMatchObject({ exitCode: 0 })
+    if (agent) operator = await unlockOf(template)
   })
   beforeEach(async () => {
-    const from = template?.folder ?? ''
-    current = await Place.open()
-    cpSync(from, current.folder, { recursive: true })
+    const place = (current = await Place.open())
+    cpSync(template?.folder ?? '', place.folder, { recursive: true })
     // The project knows where it stands, and a copy of one that still stands elsewhere is refused.
-    const record = recordPath(current.project)
-    const text = readFileSync(record, 'utf8').replace(
-      /"place": ".*"/,
-      `"place": ${JSON.stringify(realpathSync(current.project))}`,
-    )
-    writeFileSync(record, text)
+    const record = recordPath(place.project)
+    const text = readFileSync(record, 'utf8')
+    const here = JSON.stringify(realpathSync(place.project))
+    writeFileSync(record, text.replace(/"place": ".*"/, `"place": ${here}`))
+    if (operator !== null) await startAgent(place, operator)
   })
-  afterEach(() => current?.close())
+  afterEach(async () => {
+    if (current === null) return
+    await stopAgent(agentSocketOf(current))
+    await current.close()
+  })
   afterAll(() => template?.close())
   return () => {
     if (current === null) throw new Error('not made yet')
@@ -58,11 +60,31 @@ export function useWorkspace(): () => Place {
   }
 }
 
-/** Runs one command line within this process, with the passphrase and in the project, at a time of the test's choice. */
+/** An agent within this process. */
+export async function startAgent(place: Place, held: UnlockedOperator): Promise<void> {
+  // The keys serve the next test too.
+  const operator = { ...held, wipe: () => undefined }
+  await new Promise<void>((ready, fail) => {
+    const setup = {
+      root: place.home,
+      socketPath: agentSocketOf(place),
+      operator,
+      idleMs: 600_000,
+      clock: systemClock,
+    }
+    serveAgent(setup, ready).catch(fail)
+  })
+}
+
+function agentSocketOf(place: Place): string {
+  return join(place.folder, 'agent', 'socket')
+}
+
+/** Runs one command line within this process and in the project, at a time of the test's choice. */
 export async function runAt(
   place: Place,
   words: readonly string[],
-  options: { readonly at?: string; readonly agentSocket?: string } = {},
+  options: { readonly at?: string } = {},
 ): Promise<Ended> {
   let stdout = ''
   let stderr = ''
@@ -78,15 +100,15 @@ export async function runAt(
       clock: options.at === undefined ? systemClock : clockAt(options.at),
       home: place.home,
       systemUser: userInfo().username,
-      agentSocket: options.agentSocket ?? join(place.folder, 'no-agent'),
+      agentSocket: agentSocketOf(place),
       umask: 0o022,
       stop: CALM,
       hard: CALM,
     })
   })
   try {
-    const common = ['--project', place.project, '--passphrase-file', place.passphraseFile]
-    await program.parseAsync([...words, ...common], { from: 'user' })
+    const passphrase = existsSync(agentSocketOf(place)) ? [] : ['--passphrase-file', place.passphraseFile]
+    await program.parseAsync([...words, '--project', place.project, ...passphrase], { from: 'user' })
   } catch (error) {
     const failure = error instanceof CommanderError ? usageError(error) : toSealpostError(error, 'sealpost')
     if (failure !== null) {
@@ -106,12 +128,13 @@ export async function jsonAt<T>(place: Place, words: readonly string[], at?: str
 
 /** The workspace's books, opened beside the program. */
 export async function booksOf(place: Place, clock: Clock = systemClock): Promise<WorkspaceBooks> {
-  const operator = await unlockOperator(place.home, {
-    operator: null,
-    systemUser: userInfo().username,
-    passphrase: Secret.fromBytes(Buffer.from(PASSPHRASE, 'utf8')),
-  })
-  return openBooks(place.home, operator, clock)
+  const held = await connectAgent(agentSocketOf(place))
+  return openBooks(place.home, held ?? (await unlockOf(place)), clock)
+}
+
+async function unlockOf(place: Place): Promise<UnlockedOperator> {
+  const passphrase = Secret.fromBytes(Buffer.from(PASSPHRASE, 'utf8'))
+  return unlockOperator(place.home, { operator: null, systemUser: userInfo().username, passphrase })
 }
 
 /** Keeps a record, as a sign-off at that time would have. */

@@ -100,7 +100,7 @@ async function openOne(options: OpenOptions, context: CommandContext): Promise<E
       show(opened, records.deadlines(opened.number), context)
       return opened
     }, stop)
-    if (freeze) await shutVault(incident, context)
+    if (freeze) await shutVault(incident, books, context)
     else output.line('The vault stays open; --freeze with sealpost incident update shuts it')
     return EXIT.complete
   })
@@ -128,7 +128,8 @@ async function updateOne(number: string, options: RawUpdate, context: CommandCon
       show(now, records.deadlines(number), context)
       return now
     }, stop)
-    if (options.freeze === true) await shutVault(incident, context)
+    if (options.freeze === true) await shutVault(incident, books, context)
+    else if (options.thaw === true) await ring(books, context)
     return EXIT.complete
   })
 }
@@ -136,13 +137,14 @@ async function updateOne(number: string, options: RawUpdate, context: CommandCon
 async function closeOne(number: string, options: CloseOptions, context: CommandContext): Promise<ExitCode> {
   const { stop } = context
   const { conclusion, withoutNotice = null } = options
-  return withIncidents(context, 'incident.change', (books) =>
-    books.withRecords(async (records) => {
+  return withIncidents(context, 'incident.change', async (books) => {
+    await books.withRecords(async (records) => {
       const closed = await records.closeIncident(books.actor, number, { conclusion, withoutNotice }, stop)
       show(closed, records.deadlines(number), context)
-      return EXIT.complete
-    }, stop),
-  )
+    }, stop)
+    await ring(books, context)
+    return EXIT.complete
+  })
 }
 
 async function list(context: CommandContext): Promise<ExitCode> {
@@ -176,9 +178,16 @@ function show(incident: Incident, deadlines: readonly Deadline[], { output }: Co
   output.document({ incident: incidentDocument(incident, deadlines) })
 }
 
-/** The agent forgets its keys: whoever goes on has to show a passphrase, and is told of the freeze. */
-async function shutVault({ number }: Incident, { agentSocket, output }: CommandContext): Promise<void> {
+/** Stops commands that are at work, and lets the agent forget its keys: whoever goes on has to show a passphrase. */
+async function shutVault({ number }: Incident, books: WorkspaceBooks, context: CommandContext): Promise<void> {
   const { stopAgent } = await import('../../../vault/agent-client.ts')
-  const held = await stopAgent(agentSocket)
-  output.line(`The vault is frozen by ${number}${held ? ', and the agent has forgotten its keys' : ''}`)
+  await ring(books, context)
+  const held = await stopAgent(context.agentSocket)
+  context.output.line(`The vault is frozen by ${number}${held ? ', and the agent has forgotten its keys' : ''}`)
+}
+
+/** Tells commands that are at work which incidents freeze the vault now. */
+async function ring(books: WorkspaceBooks, { home, stop }: CommandContext): Promise<void> {
+  const { ringFreeze } = await import('../books/freeze-watch.ts')
+  await ringFreeze(home, await books.freezing(stop))
 }

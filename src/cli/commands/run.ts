@@ -79,11 +79,12 @@ async function run(
       outcome = await runProject(
         { source, destination, ledger, spool, clock, events, mapping, filters, limits },
         pairs,
-        context.stop,
+        project.freeze.signal,
         context.hard,
       )
     } catch (error) {
-      await noteEnd(project, pairs, before, null)
+      // What ended the run is told, whatever becomes of the log.
+      await noteEnd(project, pairs, before, null).catch(() => undefined)
       throw error
     } finally {
       progress.stop()
@@ -91,6 +92,7 @@ async function run(
     // Told first: the log must not stand between people and what came of their run.
     const code = report(outcome, pairs, before, project, context)
     await noteEnd(project, pairs, before, outcome)
+    project.freeze.assertNotStopped()
     return code
   } finally {
     await project.close()

@@ -56,7 +56,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       { destination, ledger, clock, events, lanes },
       pairs,
       options.level,
-      context.stop,
+      project.freeze.signal,
     )
     const { level, checked, findings, failures } = outcome
     for (const { pair, error } of failures) output.warn(`${pair.destination}: ${failureText(error)}`)
@@ -93,6 +93,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       facts: { level, accounts: pairs.length, checked, open, failures: failures.length },
     })
     await project.audit.checkpoint()
+    project.freeze.assertNotStopped()
     return code
   } finally {
     await project.close()

@@ -23,6 +23,8 @@ import { readProjectFiles, type ProjectFiles } from './files.ts'
 import { findProject, type ProjectFolder } from './folder.ts'
 import { lockProject } from './lock.ts'
 import { assertNotFrozen, openDesk } from '../books/desk.ts'
+import type { WorkspaceBooks } from '../books/open-books.ts'
+import { watchFreeze, type FreezeWatch } from '../books/freeze-watch.ts'
 import { projectAuditOf, type ProjectAudit } from '../books/project-audit.ts'
 
 /** A project whose keys are open. */
@@ -33,6 +35,7 @@ export interface KeyedProject {
   /** Whoever opened it. */
   readonly operator: UnlockedOperator
   readonly audit: ProjectAudit
+  readonly books: WorkspaceBooks
   /** Wipes the keys, and closes and lets go of all else that is open. Twice is safe. */
   close(): Promise<void>
 }
@@ -54,6 +57,8 @@ export interface OpenProject extends LedgeredProject {
   readonly spool: Spool
   readonly source: Connector
   readonly destination: Connector
+  /** Tells of a freeze while the work goes on; its signal is to be used in the place of the command's. */
+  readonly freeze: FreezeWatch
   /** What happens, in ids and numbers. */
   readonly log: EventLog
 }
@@ -85,7 +90,7 @@ async function openKeysOf(folder: ProjectFolder, context: CommandContext): Promi
       operator.wipe()
       return Promise.resolve()
     }
-    return { folder, keys, credentials, operator, audit, close }
+    return { folder, keys, credentials, operator, audit, books, close }
   } catch (error) {
     operator.wipe()
     throw withPlace(error, context.home)
@@ -181,7 +186,10 @@ export async function openProject(context: CommandContext): Promise<OpenProject>
   const scrubber = new Scrubber()
   const begun = context.clock.monotonic()
   const log = openEventLog(folder.state, context.clock, scrubber, (text) => context.output.warn(text))
+  const { home, clock, stop, hard } = context
+  const freeze = watchFreeze(home, clock, () => project.books.freezing(hard), stop)
   const close = async (): Promise<void> => {
+    freeze.end()
     log.event({ event: 'command-ended', milliseconds: Math.round(context.clock.monotonic() - begun) })
     log.close()
     scrubber.wipe()
@@ -204,7 +212,7 @@ export async function openProject(context: CommandContext): Promise<OpenProject>
     const source = await openEnd('source', facts)
     const destination = await openEnd('destination', facts)
     const spool = openSpool(join(folder.state, 'spool'), createSealer(keys.spoolKey, folder.record.id))
-    return { ...project, spool, source, destination, log, close }
+    return { ...project, spool, source, destination, freeze, log, close }
   } catch (error) {
     await close()
     throw error
