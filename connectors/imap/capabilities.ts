@@ -109,6 +109,7 @@ export function capabilitiesOf(
   flagsKept: Context['flagsKept'],
   config: ImapEndConfig,
   limits: Limits,
+  end: 'source' | 'destination',
 ): Capabilities {
   const gmail = connection.has('X-GM-EXT-1')
   const { manners = {} } = config
@@ -127,7 +128,8 @@ export function capabilitiesOf(
     get keywords() {
       return !areChosen && [...flagsKept.values()].every(({ anyKeyword }) => anyKeyword) ? 'any' : 'none'
     },
-    labels: false,
+    // Gmail's mailboxes are labels (X-GM-EXT-1). What is appended gets one; which others it has cannot be said by UID.
+    labels: gmail && end === 'source',
     keyOnAppend: features.uidPlus,
     delta: features.condstore ? 'modseq' : 'scan',
     merges: gmail ? 'message-id' : 'none',

@@ -8,6 +8,8 @@ export interface FetchRow {
   flags: readonly string[] | undefined
   internalDate: number | undefined
   bytes: number | undefined
+  /** `X-GM-MSGID` (Gmail): the same in every label's mailbox. */
+  identity?: string
   /** `BODY[]` or `BINARY[]`, whole or a range; null for NIL. */
   body: Literal | null | undefined
   /** `BODY[HEADER.FIELDS …]`. */
@@ -65,6 +67,7 @@ function readItem(reader: Reader, name: string, section: string | null, row: Fet
   if (name === 'UID') row.uid = readNumber(reader)
   else if (name === 'RFC822.SIZE') row.bytes = readNumber(reader)
   else if (name === 'FLAGS') row.flags = readFlags(reader)
+  else if (name === 'X-GM-MSGID') row.identity = String(match(reader, WORD) ?? fail())
   else if (name === 'INTERNALDATE') row.internalDate = readDate(reader)
   else skipValue(reader)
 }

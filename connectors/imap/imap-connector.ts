@@ -20,7 +20,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
   const limits = limitsOf(config)
   const { guide, manners = {} } = config
   const accounts = new Map<string, Shared>()
-  const open = async (account: string, signal: AbortSignal) => {
+  const open = async (account: string, end: 'source' | 'destination', signal: AbortSignal) => {
     try {
       const connection = await openConnection(config, limits, account, signal)
       try {
@@ -56,7 +56,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         }
         return {
           context,
-          capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits),
+          capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits, end),
           naming: namingOf(namespace, connection.greeting, manners),
         }
       } catch (error) {
@@ -70,11 +70,11 @@ export function createImapConnector(config: ImapEndConfig): Connector {
   return {
     ...(config.credentialOf === undefined ? {} : { credentialOf: config.credentialOf }),
     openSource: async (account, signal) => {
-      const { context, capabilities, naming } = await open(account, signal)
+      const { context, capabilities, naming } = await open(account, 'source', signal)
       return sourceSession(context, capabilities, naming)
     },
     openDestination: async (account, signal) => {
-      const { context, capabilities, naming } = await open(account, signal)
+      const { context, capabilities, naming } = await open(account, 'destination', signal)
       return destinationSession(context, capabilities, naming)
     },
   }

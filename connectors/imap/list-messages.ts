@@ -12,7 +12,7 @@ import { expandUids, uidSets } from './uid-set.ts'
 const WINDOW = 5000
 /** Vanished UIDs beyond this are not walked one by one: what is still present is asked for instead. */
 const MAX_VANISHED = 500_000
-const ALL_ITEMS = '(UID FLAGS INTERNALDATE RFC822.SIZE)'
+const ALL_ITEMS = 'UID FLAGS INTERNALDATE RFC822.SIZE'
 
 interface Resume {
   readonly uidValidity: string
@@ -174,13 +174,14 @@ async function readWindow(
   const selection = await select(context, mailbox, { write: false, fresh: false }, signal)
   const listed: Listed[] = []
   const onRow = (row: FetchRow): void => {
-    const { uid, bytes, internalDate, flags } = row
+    const { uid, bytes, internalDate, flags, identity } = row
     if (uid === undefined || uid < low || uid > high) return
     // Flags that another client changes meanwhile come without the rest.
     if (bytes === undefined || internalDate === undefined || flags === undefined) return
-    listed.push({ key: String(uid), bytes, internalDate, flags })
+    listed.push({ key: String(uid), bytes, internalDate, flags, ...(identity === undefined ? {} : { identity }) })
   }
-  await context.connection.expectOk([`UID FETCH ${set} ${ALL_ITEMS}`], { onRow }, 'imap: listing messages', signal)
+  const items = context.connection.has('X-GM-EXT-1') ? `${ALL_ITEMS} X-GM-MSGID` : ALL_ITEMS
+  await context.connection.expectOk([`UID FETCH ${set} (${items})`], { onRow }, 'imap: listing messages', signal)
   noteSizes(context, selection, low, high, listed)
   return listed
 }

@@ -139,6 +139,28 @@ describe.skipIf(why !== null).each(KINDS)(`later listings with $name ${why ?? ''
 })
 
 describe('listings of a scripted server', () => {
+  it('Gmail says which message of its labels is which', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'X-GM-EXT-1 UIDPLUS',
+      answer: ({ tag, text }) => {
+        if (text.startsWith('EXAMINE'))
+          return ['* 1 EXISTS', '* OK [UIDVALIDITY 7] x', '* OK [UIDNEXT 5] x', `${tag} OK [READ-ONLY] x`]
+        if (!text.startsWith('UID FETCH')) return undefined
+        expect(text).toContain('X-GM-MSGID')
+        const row = 'RFC822.SIZE 5 INTERNALDATE "01-Jan-2020 00:00:00 +0000" FLAGS ()'
+        return [`* 1 FETCH (X-GM-MSGID 1278455344230334865 UID 4 ${row})`, `${tag} OK done`]
+      },
+    })
+    const session = await clearConnector(server.port, 'x').openSource('a', quiet)
+    expect(session.capabilities.labels).toBe(true)
+    const [inbox] = await collect(session.listMailboxes(quiet))
+    if (inbox === undefined) throw new Error('no inbox')
+    const [listed] = messagesOf(await collect(session.listMessages(inbox, null, quiet)))
+    expect(listed).toMatchObject({ key: '4', identity: '1278455344230334865' })
+    await session.close()
+    await server.stop()
+  })
+
   it('a limit on messages a command is kept, and a limited search is taken up again', async () => {
     const server = await startScriptedImap({
       capabilities: 'ESEARCH MESSAGELIMIT=4',
