@@ -115,9 +115,10 @@ export async function openPayloadAt(fileKey: Uint8Array, file: StoredBytes, star
       const position = first + chunk * SEALED_CHUNK_BYTES
       const length = Math.min(count * SEALED_CHUNK_BYTES, file.bytes - position)
       const sealed = Buffer.from(await file.read(position, length))
-      const plain = openChunks(key, chunk, sealed, chunk + count === chunks)
-      const base = chunk * CHUNK_BYTES
-      yield plain.subarray(Math.max(0, from - base), Math.min(plain.length, to - base))
+      for (const [at, plain] of openPiece(key, chunk, sealed, chunk + count === chunks)) {
+        const base = at * CHUNK_BYTES
+        yield plain.subarray(Math.max(0, from - base), Math.min(plain.length, to - base))
+      }
       chunk += count
     }
   }
@@ -170,6 +171,27 @@ function openChunks(key: Buffer, firstCounter: number, sealed: Buffer, endsHere:
     bytes.set(body, i * CHUNK_BYTES)
   }
   return bytes
+}
+
+/** All chunks of a piece at once; of a damaged piece those before the damage, so that its place can be told. */
+function* openPiece(
+  key: Buffer,
+  firstCounter: number,
+  sealed: Buffer,
+  endsHere: boolean,
+): Generator<readonly [counter: number, plain: Buffer]> {
+  let whole: Buffer
+  try {
+    whole = openChunks(key, firstCounter, sealed, endsHere)
+  } catch (error) {
+    const count = Math.ceil(sealed.length / SEALED_CHUNK_BYTES)
+    for (let i = 0; i < count; i++) {
+      const chunk = sealed.subarray(i * SEALED_CHUNK_BYTES, (i + 1) * SEALED_CHUNK_BYTES)
+      yield [firstCounter + i, openChunks(key, firstCounter + i, chunk, endsHere && i === count - 1)]
+    }
+    throw error
+  }
+  yield [firstCounter, whole]
 }
 
 /** The chunk's number, big-endian in 11 bytes, and whether it is the last one. */

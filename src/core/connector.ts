@@ -39,8 +39,13 @@ export interface Capabilities {
   readonly lateFlags?: readonly string[]
   /** Messages with a longer line are refused; bytes, the line end not counted. Absent where the end does not say. */
   readonly maxLineBytes?: number
-  /** False for an archive sealed to a key that is not ours. */
+  /** False for an archive sealed to a key that is not ours: then `fetch` and `flags` of a destination throw `locked`. */
   readonly readable: boolean
+  /**
+   * What is appended is `held` until the volume that it went into is whole and was read again; then all of it has landed at
+   * once. Such an end takes every flag with the message, `\Deleted` too, since nothing is ever expunged there.
+   */
+  readonly holds?: true
 }
 
 /** Where a source listing resumes; made and read by the connector alone. */
@@ -73,10 +78,11 @@ export type Page =
 
 /**
  * What came of one message handed to `append`. `unknown`: the last byte of its command was handed to the socket and
- * no reply came; only reconcile may decide (RFC 9051 section 6.3.12 gives no other way).
+ * no reply came; only reconcile may decide (RFC 9051 section 6.3.12 gives no other way). `held`: capability `holds`.
  */
 export type Outcome =
   | { readonly kind: 'landed'; readonly key: string | null; readonly validity: string | null }
+  | { readonly kind: 'held'; readonly key: string; readonly validity: string }
   | { readonly kind: 'refused'; readonly error: SealpostError }
   | { readonly kind: 'unknown'; readonly error: SealpostError }
 
@@ -120,7 +126,7 @@ export interface DestinationSession extends Session {
   position(mailbox: Mailbox, signal: AbortSignal): Promise<Position>
   /**
    * Stores a batch within `capabilities.appendBatch`; one outcome a message, in order. Throws only when nothing can
-   * have been stored. `\Deleted` must not be among the flags (it is set last, by `setFlags`).
+   * have been stored. `\Deleted` must not be among the flags (it is set last, by `setFlags`), but for an end that `holds`.
    */
   append(mailbox: Mailbox, batch: readonly NewMessage[], signal: AbortSignal): Promise<readonly Outcome[]>
   /** What is there at or above `since`, or everything when it is null. */

@@ -192,7 +192,7 @@ export interface Ledger {
   /** `discovered` rows after `afterId`, in order, at most so many messages and (but for the first) bytes. */
   pending(mailboxId: number, afterId: number, messages: number, bytes: number): readonly MessageRecord[]
   message(id: number): MessageRecord
-  /** Rows `appending`, of a mailbox. */
+  /** Rows `appending`, of a mailbox, but for those that are held. */
   inDoubt(mailboxId: number): readonly MessageRecord[]
 
   /** `discovered` -> `appending`, with digests and low-water mark. Durable before the first byte is sent (invariant 4). */
@@ -201,6 +201,11 @@ export interface Ledger {
   doubt(ids: readonly number[]): void
   /** `appending` -> `landed`. A key that another row holds is a `bug`; ask `claimant` first. */
   land(claims: readonly Claim[]): void
+  /**
+   * Rows `appending` that lie in a volume which is not whole yet; they keep their state, with the key that they will have,
+   * and are not in doubt. Whoever keeps the book of volumes lands or reverts them all.
+   */
+  hold(claims: readonly Claim[]): void
   /** `appending` -> `discovered`: the destination is known not to have it. */
   revert(ids: readonly number[]): void
   /** `discovered` or `appending` -> `quarantined`. */
@@ -248,6 +253,8 @@ export interface Ledger {
   /** Landed and existing rows whose source flags differ from what was merged, in order after `afterId`. */
   flagWork(mailboxId: number, afterId: number, limit: number): readonly MessageRecord[]
   setAppliedFlags(items: readonly { readonly id: number; readonly flags: readonly string[] }[]): void
+  /** As `setAppliedFlags`, once the volume that the changes went into is whole. */
+  holdFlags(items: readonly { readonly id: number; readonly flags: readonly string[] }[]): void
 
   /** Landed and existing rows in order after `afterId`. */
   delivered(mailboxId: number, afterId: number, limit: number): readonly MessageRecord[]

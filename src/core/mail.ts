@@ -73,6 +73,8 @@ export interface NewMessage {
   readonly flags: readonly string[]
   /** The body holds a NUL byte and needs a literal8 (RFC 3516 section 4.4) where the end has one. */
   readonly nul: boolean
+  /** Its key at the source, for an end that writes it down. */
+  readonly sourceKey?: string
 }
 
 /** A message at the destination that a row of the ledger might be. */

@@ -1,10 +1,10 @@
 import type { Mailbox } from '../core/mail.ts'
 import type { DestinationSession } from '../core/connector.ts'
 import type { Finding } from '../core/ledger.ts'
-import { isBalanced } from '../core/states.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import { mergeFlags } from './merge-flags.ts'
+import { isWorkedOff } from './worked-off.ts'
 import { groupCandidates, unclaimedSince } from './reconcile.ts'
 import { hex } from '../core/match-digests.ts'
 
@@ -38,7 +38,7 @@ export async function finishMailbox(
   }
   findings.push(...(await findLateLandings(context, session, work, destination, signal)))
   const totals = ledger.totals({ mailboxId: work.record.id })
-  if (!isBalanced(totals)) {
+  if (!isWorkedOff(totals, session.capabilities)) {
     const { source, landed, existing, skipped, quarantined, expunged, discovered, appending } = totals
     const expected = `${source} messages of the source have ended`
     const actual = `${landed + existing + skipped + quarantined + expunged} ended, ${discovered} pending, ${appending} in doubt`

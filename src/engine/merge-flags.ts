@@ -42,7 +42,9 @@ export async function mergeFlags(
       const row = byKey.get(refusal.key)
       if (row !== undefined) lost.push({ ...refusal, row })
     }
-    ledger.setAppliedFlags([...byKey.values()].map((row) => ({ id: row.id, flags: row.flags })))
+    const applied = [...byKey.values()].map((row) => ({ id: row.id, flags: row.flags }))
+    if (session.capabilities.holds === true) ledger.holdFlags(applied)
+    else ledger.setAppliedFlags(applied)
   }
 }
 

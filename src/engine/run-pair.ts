@@ -3,7 +3,6 @@ import { toSealpostError } from '../core/errors.ts'
 import { retry } from '../core/retry.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
-import { isBalanced } from '../core/states.ts'
 import type { EngineContext } from './settings.ts'
 import { Board } from './board.ts'
 import { runLane } from './lane.ts'
@@ -14,6 +13,7 @@ import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
+import { isWorkedOff } from './worked-off.ts'
 
 /** Passes over rows that a trouble left pending; each must move something, or the run ends with them pending. */
 const MAX_PASSES = 3
@@ -66,7 +66,8 @@ export async function runPair(
       const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive, sights })
       await runLanes(board, lanes, !listAllFirst)
       const after = context.ledger.totals({ pairId: pair.id })
-      if (stop.aborted || isBalanced(after) || after.discovered === before.discovered) break
+      if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)
+        break
       for (const work of works) Object.assign(work, { phase: 'new', afterId: 0, exhausted: false })
     }
   } finally {

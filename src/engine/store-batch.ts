@@ -20,6 +20,7 @@ export interface Refused {
 
 /** What came of storing prepared messages. */
 export interface StoreResult {
+  /** Those that are held count. */
   readonly landed: number
   readonly landedBytes: number
   readonly adopted: number
@@ -56,7 +57,10 @@ export async function storeBatch(
       ({ row, digests }) => !(work.epochsOpen && ledger.inherit(row.id, digests)),
     )
     const inherited = prepared.length - rest.length
-    rest = await followMoves(context, session, work, destination, rest, signal)
+    // An archive is not changed afterwards: what was moved at the source is written down again where it is now.
+    if (capabilities.holds !== true) {
+      rest = await followMoves(context, session, work, destination, rest, signal)
+    }
     const { validity } = ledger.mailbox(work.record.id).destination
     if (work.hasCandidates && validity !== null) {
       rest = await adoptKnown(context, session, destination, { id: destinationId, validity }, rest, signal)
@@ -127,6 +131,11 @@ async function appendBatch(
     return outcome?.kind === 'landed' ? [{ message, key: outcome.key, validity: outcome.validity }] : []
   })
   claimLanded(context, work, landed)
+  const held = batch.flatMap((message, i) => {
+    const outcome = outcomes[i]
+    return outcome?.kind === 'held' ? [{ message, key: outcome.key, validity: outcome.validity }] : []
+  })
+  ledger.hold(held.map(({ message, key, validity }) => ({ id: message.row.id, key, validity })))
   const doubtful = batch.flatMap(({ row }, i) => (outcomes[i]?.kind === 'unknown' ? [row.id] : []))
   ledger.doubt(doubtful)
   const refused = batch.flatMap(({ row }, i) => {
@@ -149,8 +158,8 @@ async function appendBatch(
   const passing = refused.find(({ error }) => error.kind !== 'rejected')
   if (passing !== undefined && doubtful.length === 0) throw passing.error
   return {
-    landed: landed.length,
-    landedBytes: landed.reduce((sum, { message }) => sum + message.digests.bytes, 0),
+    landed: landed.length + held.length,
+    landedBytes: [...landed, ...held].reduce((sum, { message }) => sum + message.digests.bytes, 0),
     refused: refused.filter(({ error }) => error.kind === 'rejected'),
     doubt: firstDoubt(outcomes),
   }
@@ -194,9 +203,12 @@ function asNewMessage(message: Prepared, capabilities: Capabilities, options: St
   // \Deleted is set last, by STORE (invariant 1). So are keywords that some server refuses: refused there, a keyword is
   // lost and listed; refused here, the message would be.
   const flags = row.flags.filter(
-    (flag) => (SYSTEM_FLAGS.includes(flag) && !late.includes(flag)) || (!onlySystem && COMMON_KEYWORD.test(flag)),
+    (flag) =>
+      capabilities.holds === true ||
+      (SYSTEM_FLAGS.includes(flag) && !late.includes(flag)) ||
+      (!onlySystem && COMMON_KEYWORD.test(flag)),
   )
-  return { body, internalDate: row.internalDate, flags, nul: digests.nul }
+  return { body, internalDate: row.internalDate, flags, nul: digests.nul, sourceKey: row.key }
 }
 
 function skipTooLarge(

@@ -2,8 +2,10 @@ import type { Ledger, LedgerReader } from '../core/ledger.ts'
 import { openDatabase, readDatabase, type EncryptedDatabase } from '../sqlite/open-database.ts'
 import { toDatabaseError } from '../sqlite/database-error.ts'
 import { adoptionMethods } from './adoption.ts'
+import { createBackupBook, type BackupRecords } from './backup-book.ts'
 import { claimMethods } from './claims.ts'
 import { epochMethods } from './epochs.ts'
+import { holdMethods } from './holding.ts'
 import { listingMethods } from './listing.ts'
 import { mailboxMethods } from './mailboxes.ts'
 import { moveMethods } from './moves.ts'
@@ -22,22 +24,39 @@ import { workMethods } from './work.ts'
  * `corrupt` with SQLite's code, after which nothing more can be written down and a run must end.
  */
 export function openLedger(path: string, key: Buffer): Ledger {
+  return withStore(path, openDatabase(path, key, { migrations: MIGRATIONS, readers: true }), ledgerOver)
+}
+
+/** A ledger whose destination is an archive, and the book of that archive. */
+export interface BackupLedger {
+  readonly ledger: Ledger
+  readonly records: BackupRecords
+}
+
+/** As `openLedger`, with the book of an archive in the same file: what is held lands with the volume that it lies in. */
+export function openBackupLedger(path: string, key: Buffer): BackupLedger {
   return withStore(path, openDatabase(path, key, { migrations: MIGRATIONS, readers: true }), (store, close) => {
-    return {
-      ...mailboxMethods(store),
-      ...listingMethods(store),
-      ...epochMethods(store),
-      ...workMethods(store),
-      ...transferMethods(store),
-      ...claimMethods(store),
-      ...adoptionMethods(store),
-      ...moveMethods(store),
-      ...sightMethods(store),
-      ...reportMethods(store),
-      ...runMethods(store),
-      close,
-    }
+    const ledger = ledgerOver(store, close)
+    return { ledger, records: createBackupBook(store, ledger) }
   })
+}
+
+function ledgerOver(store: Store, close: () => void): Ledger {
+  return {
+    ...mailboxMethods(store),
+    ...listingMethods(store),
+    ...epochMethods(store),
+    ...workMethods(store),
+    ...transferMethods(store),
+    ...claimMethods(store),
+    ...adoptionMethods(store),
+    ...moveMethods(store),
+    ...sightMethods(store),
+    ...reportMethods(store),
+    ...runMethods(store),
+    ...holdMethods(store),
+    close,
+  }
 }
 
 /**

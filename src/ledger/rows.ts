@@ -143,7 +143,8 @@ export function encodePath(path: readonly string[]): string {
   return JSON.stringify(path)
 }
 
-function decodePath(text: string): readonly string[] {
+/** The path that `encodePath` was given. */
+export function decodePath(text: string): readonly string[] {
   return JSON.parse(text) as readonly string[]
 }
 

@@ -174,4 +174,55 @@ CREATE TABLE wait (
 ALTER TABLE message ADD COLUMN identity TEXT;
 CREATE INDEX message_identity ON message (identity) WHERE identity IS NOT NULL;
 `,
+  // Backups: what is held until its volume is whole, and the book of volumes (src/core/backups.ts).
+  `
+ALTER TABLE message ADD COLUMN held_flags TEXT;
+CREATE INDEX message_held_flags ON message (id) WHERE held_flags IS NOT NULL;
+
+CREATE TABLE backup_series (
+  id TEXT PRIMARY KEY,
+  ends TEXT NOT NULL,
+  per TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE backup_set (
+  id TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  account TEXT,
+  parent TEXT,
+  recipients TEXT NOT NULL,
+  began_at INTEGER NOT NULL,
+  ended_at INTEGER
+) STRICT;
+
+CREATE TABLE backup_volume (
+  id INTEGER PRIMARY KEY,
+  set_id TEXT NOT NULL REFERENCES backup_set (id),
+  number INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  plain_sha256 TEXT NOT NULL,
+  messages INTEGER NOT NULL,
+  message_bytes INTEGER NOT NULL,
+  written_at INTEGER NOT NULL,
+  removed INTEGER NOT NULL DEFAULT 0,
+  handed_to TEXT,
+  handed_how TEXT,
+  handed_at INTEGER,
+  confirmed_by TEXT,
+  confirmed_key TEXT,
+  confirmed_at INTEGER,
+  UNIQUE (set_id, number)
+) STRICT;
+
+CREATE TABLE backup_mailbox (
+  account TEXT NOT NULL,
+  path TEXT NOT NULL,
+  special_use TEXT,
+  subscribed INTEGER NOT NULL,
+  PRIMARY KEY (account, path)
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -16,7 +16,8 @@ export function workMethods(store: Store): Methods {
      WHERE mailbox_id = ? AND state = 'discovered' AND waiting = 0 AND id > ? ORDER BY id LIMIT ?`,
   )
   const selectInDoubt = store.prepare<MessageRow>(
-    `SELECT * FROM message INDEXED BY message_appending WHERE mailbox_id = ? AND state = 'appending' ORDER BY id`,
+    `SELECT * FROM message INDEXED BY message_appending WHERE mailbox_id = ? AND state = 'appending'
+       AND destination_key IS NULL ORDER BY id`,
   )
   const selectDoubted = store.prepare<MessageRow>(
     `SELECT * FROM message INDEXED BY message_doubted WHERE mailbox_id = ? AND doubted = 1 ORDER BY id`,

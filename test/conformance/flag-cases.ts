@@ -59,7 +59,7 @@ export const flagCases: readonly Case[] = [
       expect(keys.map((key) => flags.get(key))).toEqual(sent.map((mail) => normalizeFlags(mail.flags)))
       const change = { key: keys[1] ?? '', add: keywords.slice(1), remove: keywords.slice(0, 1) }
       expect(await session.setFlags(mailbox, [change], quiet)).toEqual([])
-      const changed = await flagsOf(session, mailbox, keys)
+      const changed = await flagsOf(await bench.reader(session), mailbox, keys)
       expect(changed.get(keys[1] ?? '')).toEqual(normalizeFlags(keywords.slice(1)))
       expect(changed.get(keys[0] ?? '')).toEqual(normalizeFlags(['\\Seen', ...keywords]))
     },
@@ -73,7 +73,7 @@ export const flagCases: readonly Case[] = [
       const sent = mailNumber(1, { flags: ['\\Seen', ...odd] })
       landedKeys(await session.append(inbox, [toNew(sent)], quiet))
       const [key = ''] = await bench.keysOf(INBOX, [sent])
-      expect((await flagsOf(session, inbox, [key])).get(key)).toContain('\\Seen')
+      expect((await flagsOf(await bench.reader(session), inbox, [key])).get(key)).toContain('\\Seen')
     },
   },
   {
@@ -93,6 +93,7 @@ export const flagCases: readonly Case[] = [
       ]
       for (let time = 0; time < 2; time++) {
         expect(await session.setFlags(inbox, changes, quiet)).toEqual([])
+        await bench.settle()
         const flags = await bench.withSource(async (fresh) =>
           flagsOf(fresh, await findMailbox(fresh, INBOX), keys),
         )
@@ -114,7 +115,7 @@ export const flagCases: readonly Case[] = [
         remove: [],
       }))
       expect(await session.setFlags(inbox, changes, quiet)).toEqual([])
-      const flags = await flagsOf(session, inbox, keys)
+      const flags = await flagsOf(await bench.reader(session), inbox, keys)
       expect(keys.map((key) => flags.get(key))).toEqual(changes.map(({ add }) => add))
     },
   },
@@ -141,6 +142,7 @@ export const flagCases: readonly Case[] = [
         await session.ensureMailbox(['Elsewhere'], null, quiet)
         await found(session, await findMailbox(session, ['Elsewhere']), null)
       })
+      await bench.settle()
       expect(await bench.contents(INBOX)).toHaveLength(2)
       const session = await bench.source()
       expect((await flagsOf(session, await findMailbox(session, INBOX), [key])).get(key)).toEqual(['\\Deleted'])

@@ -25,6 +25,8 @@ export interface Stage {
   readonly connector: Connector
   readonly account: string
   readonly outside: Outside
+  /** Makes what was written so far readable to fresh sessions, where that takes an action. */
+  settle?(): Promise<void>
   /** The whole account as text, counters and all that a user can see: equal exactly when nothing was changed. */
   snapshot(): Promise<string>
   /** Stores mail where the connector only reads; makes the mailbox where there is none. */

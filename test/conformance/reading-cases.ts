@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { digestWhole } from '../../src/core/digest.ts'
 import { normalizeFlags } from '../../src/core/mail.ts'
-import { bodyOf, collect, digestOfBody, fetchOne, findMailbox, flagsOf, list, quiet } from './bench.ts'
+import { bodyOf, collect, digestOfBody, expectKind, fetchOne, findMailbox, flagsOf, list, quiet } from './bench.ts'
 import type { Case } from './case.ts'
 import { mailNumber, mails } from './corpus.ts'
 
@@ -34,12 +34,17 @@ export const readingCases: readonly Case[] = [
     },
   },
   {
-    name: 'a destination session fetches too',
+    name: 'a destination session fetches too, or says that it is sealed',
     writes: true,
     async run(bench) {
       const [key = ''] = await bench.seed(INBOX, mails(1))
       const session = await bench.destination()
       const inbox = await findMailbox(session, INBOX)
+      if (!session.capabilities.readable) {
+        await expectKind(collect(session.fetch(inbox, [key], quiet)), 'locked')
+        await expectKind(collect(session.flags(inbox, [key], quiet)), 'locked')
+        return
+      }
       bench.expectBody(await fetchOne(session, inbox, key), mailNumber(1).body)
     },
   },

@@ -13,6 +13,7 @@ export const sessionCases: readonly Case[] = [
   {
     name: 'says sensible things about itself',
     async run(bench) {
+      expect((await bench.source()).capabilities.readable).toBe(true)
       for (const session of await bench.bothEnds()) {
         const { capabilities, naming } = session
         expect(session.alive).toBe(true)
@@ -20,7 +21,6 @@ export const sessionCases: readonly Case[] = [
         expect(capabilities.appendBatch.messages).toBeGreaterThanOrEqual(1)
         expect(capabilities.appendBatch.bytes).toBeGreaterThan(0)
         expect(capabilities.maxMessageBytes ?? 1).toBeGreaterThan(0)
-        expect(capabilities.readable).toBe(true)
         expect(naming.delimiter === null || naming.delimiter.length === 1).toBe(true)
         expect(naming.maxLevelBytes).toBeGreaterThan(0)
         const quota = await session.quota(quiet)
@@ -153,6 +153,7 @@ export const sessionCases: readonly Case[] = [
           await session.close()
         }),
       )
+      await bench.settle()
       const readers: SourceSession[] = []
       for (let number = 0; number < count; number++) readers.push(await bench.source())
       await Promise.all(

@@ -68,7 +68,7 @@ async function store(
   const message = { body: bytes, internalDate, flags, nul: bytes.includes(0) }
   const [outcome] = await session.append(scratch, [message], signal)
   if (outcome?.kind !== 'landed') {
-    const why = outcome === undefined ? 'no answer' : failureText(outcome.error)
+    const why = outcome === undefined || outcome.kind === 'held' ? 'no answer' : failureText(outcome.error)
     return {
       code: 'refused',
       state: 'adverse',

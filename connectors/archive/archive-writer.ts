@@ -1,0 +1,229 @@
+import { rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { ArchiveBook, ArchivedMailbox, SetState } from '../../src/core/backups.ts'
+import { formatInstant, type Clock } from '../../src/core/clock.ts'
+import type { Outcome } from '../../src/core/connector.ts'
+import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
+import { normalizeFlags, type FlagChange, type NewMessage } from '../../src/core/mail.ts'
+import type { BackupSealer } from '../../src/core/ports.ts'
+import { mailboxFolder, messagePath } from './entry-path.ts'
+import { FORMAT, type MailboxLine } from './manifest.ts'
+import { syncNames, toFileError } from './stored-file.ts'
+import { VolumeWriter } from './volume-writer.ts'
+
+/** What volumes are written with. */
+export interface ArchiveWriterOptions {
+  /** Where they go; it is there already. */
+  readonly folder: string
+  /** The file's name, without what tells sets and volumes apart and without `.age`. */
+  readonly name: string
+  /** The account that it holds, or null for all. */
+  readonly account: string | null
+  readonly sealer: BackupSealer
+  readonly book: ArchiveBook
+  readonly clock: Clock
+  /** A volume of this many bytes is ended before the next batch. */
+  readonly volumeBytes: number
+}
+
+/** What a volume is called before it is whole. */
+export const PART_SUFFIX = '.part'
+
+/** The file name of a volume. */
+export function volumeName(name: string, sequence: number, volume: number): string {
+  const three = (number: number): string => String(number).padStart(3, '0')
+  return `${name}.b${three(sequence)}.v${three(volume)}.age`
+}
+
+/**
+ * Writes the volumes of one set, one after the other. What goes into a volume is held until the volume was ended, read
+ * again and written into the book; an error gives the volume up and all that is held in it. Calls wait for one another.
+ */
+export class ArchiveWriter {
+  readonly #options: ArchiveWriterOptions
+  readonly #mailboxes = new Map<string, ArchivedMailbox>()
+  /** A mailbox has come up that no volume has. */
+  #news = false
+  #open: { readonly writer: VolumeWriter; readonly set: SetState; readonly path: string } | null = null
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ArchiveWriterOptions) {
+    this.#options = options
+  }
+
+  /** Writes down that a mailbox exists, with each volume. Twice is safe. */
+  declare(mailbox: ArchivedMailbox): Promise<void> {
+    return this.#inTurn(async () => {
+      const key = JSON.stringify([mailbox.account, mailbox.mailbox])
+      const known = this.#mailboxes.get(key)
+      if (known !== undefined && isSame(known, mailbox)) return
+      this.#mailboxes.set(key, mailbox)
+      const written = this.#options.book.mailboxes(mailbox.account)
+      this.#news ||= !written.some((other) => isSame(other, mailbox))
+      await this.#open?.writer.addLine(lineOf(mailbox))
+    })
+  }
+
+  /** Stores a batch; the first message gets the number `first`. Throws only when the whole volume is given up. */
+  append(
+    account: string,
+    mailbox: readonly string[],
+    first: number,
+    batch: readonly NewMessage[],
+    signal: AbortSignal,
+  ): Promise<readonly Outcome[]> {
+    return this.#inTurn(async () => {
+      throwIfAborted(signal)
+      if (this.#open !== null && this.#open.writer.bytes >= this.#options.volumeBytes) await this.#end(false)
+      const { writer } = await this.#begin()
+      const { series } = this.#options.book
+      const outcomes: Outcome[] = []
+      try {
+        for (const [index, message] of batch.entries()) {
+          const number = first + index
+          const all = normalizeFlags(message.flags)
+          const entry = {
+            path: messagePath(account, mailbox, number),
+            account,
+            mailbox,
+            number,
+            uid: message.sourceKey ?? null,
+            internalDate: new Date(message.internalDate).toISOString(),
+            flags: all.filter((flag) => flag.startsWith('\\')),
+            keywords: all.filter((flag) => !flag.startsWith('\\')),
+            labels: [],
+          }
+          await writer.addMessage(entry, message.body, signal)
+          outcomes.push({ kind: 'held', key: String(number), validity: series })
+        }
+      } catch (error) {
+        await this.#giveUp()
+        throw toSealpostError(error, 'writing a backup')
+      }
+      return outcomes
+    })
+  }
+
+  /** Writes changed flags down; they are in force from this volume on. */
+  changeFlags(account: string, changes: readonly FlagChange[]): Promise<void> {
+    return this.#inTurn(async () => {
+      if (changes.length === 0) return
+      const { writer } = await this.#begin()
+      try {
+        for (const { key, add, remove } of changes) {
+          await writer.addLine({ kind: 'flags', account, number: Number(key), add, remove })
+        }
+      } catch (error) {
+        await this.#giveUp()
+        throw toSealpostError(error, 'writing a backup')
+      }
+    })
+  }
+
+  /**
+   * Ends the volume under way, and with `last` the set. A set in which nothing would be new is not begun. Afterwards nothing
+   * is held any more.
+   */
+  finish(last: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#open === null) {
+        const { sequence, volume } = this.#options.book.setOf(this.#options.account)
+        if (!last || (volume === 1 && sequence > 1 && !this.#news)) return
+        await this.#begin()
+      }
+      await this.#end(last)
+    })
+  }
+
+  /** Gives up the volume under way. Twice is safe. */
+  abandon(): Promise<void> {
+    return this.#inTurn(() => this.#giveUp())
+  }
+
+  async #begin(): Promise<{ readonly writer: VolumeWriter }> {
+    if (this.#open !== null) return this.#open
+    const { book, folder, name, sealer, account } = this.#options
+    const set = book.setOf(account)
+    const header = {
+      format: FORMAT,
+      series: book.series,
+      set: set.id,
+      sequence: set.sequence,
+      volume: set.volume,
+      previous: set.previous,
+      parent: set.parent,
+      account,
+      began: formatInstant(set.beganAt),
+    } as const
+    const path = join(folder, volumeName(name, set.sequence, set.volume))
+    const writer = await VolumeWriter.create(path + PART_SUFFIX, header, await sealer.begin())
+    this.#open = { writer, set, path }
+    try {
+      for (const mailbox of this.#mailboxes.values()) await writer.addLine(lineOf(mailbox))
+    } catch (error) {
+      await this.#giveUp()
+      throw error
+    }
+    return this.#open
+  }
+
+  async #end(last: boolean): Promise<void> {
+    const { book, clock, sealer } = this.#options
+    if (this.#open === null) throw new SealpostError('bug', 'there is no volume to end')
+    const { writer, set, path } = this.#open
+    try {
+      const finished = await writer.finish(last)
+      // Written down first: a whole file under its last name is always one that the book has.
+      book.commit({
+        ...finished,
+        set,
+        number: set.volume,
+        last,
+        path,
+        writtenAt: clock.now(),
+        recipients: sealer.recipients,
+        mailboxes: [...this.#mailboxes.values()],
+      })
+    } catch (error) {
+      await this.#giveUp()
+      throw error
+    }
+    this.#open = null
+    this.#news = false
+    try {
+      await rename(path + PART_SUFFIX, path)
+      await syncNames(dirname(path))
+    } catch (error) {
+      throw toFileError(error, 'naming a backup')
+    }
+  }
+
+  async #giveUp(): Promise<void> {
+    const given = this.#open
+    this.#open = null
+    await given?.writer.abandon()
+    if (given !== null) this.#options.book.discard(this.#options.account)
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn
+    let end: () => void = () => undefined
+    this.#turn = new Promise<void>((resolve) => (end = resolve))
+    await before
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
+}
+
+function lineOf(mailbox: ArchivedMailbox): MailboxLine {
+  return { kind: 'mailbox', path: mailboxFolder(mailbox.account, mailbox.mailbox), ...mailbox }
+}
+
+function isSame(a: ArchivedMailbox, b: ArchivedMailbox): boolean {
+  const text = ({ account, mailbox, specialUse, subscribed }: ArchivedMailbox): string =>
+    JSON.stringify([account, mailbox, specialUse, subscribed])
+  return text(a) === text(b)
+}

@@ -1,0 +1,83 @@
+import { constants } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
+import { SealpostError, toSealpostError, type ErrorKind } from '../../src/core/errors.ts'
+import type { StoredBytes } from '../../src/core/ports.ts'
+
+const READ_BYTES = 1024 * 1024
+const KINDS: ReadonlyMap<string, ErrorKind> = new Map([
+  ['ENOSPC', 'quota'],
+  ['EDQUOT', 'quota'],
+  ['EFBIG', 'quota'],
+])
+
+/** An open file as `StoredBytes`. */
+export interface StoredFile extends StoredBytes {
+  /** Twice is safe; never throws. */
+  close(): Promise<void>
+}
+
+/** Opens a plain file to be read anywhere; throws `config` for anything else. */
+export async function openStoredFile(path: string): Promise<StoredFile> {
+  let handle: FileHandle
+  try {
+    // Without O_NONBLOCK a pipe in the file's place would hang the process here.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    throw toFileError(error, `opening ${path}`)
+  }
+  const stats = await handle.stat()
+  if (!stats.isFile()) {
+    await handle.close()
+    throw new SealpostError('config', `${path} is not a plain file`)
+  }
+  return {
+    bytes: stats.size,
+    read: async (position, length) => {
+      const bytes = Buffer.allocUnsafe(length)
+      let held = 0
+      while (held < length) {
+        const { bytesRead } = await handle
+          .read(bytes, held, length - held, position + held)
+          .catch((error: unknown) => {
+            throw toFileError(error, `reading ${path}`)
+          })
+        if (bytesRead === 0) throw new SealpostError('corrupt', `${path} was cut while it was read`)
+        held += bytesRead
+      }
+      return bytes
+    },
+    close: () => handle.close().catch(() => undefined),
+  }
+}
+
+/** All of an open file, from its beginning, wherever it was read or written last. */
+export async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const bytes = Buffer.allocUnsafe(READ_BYTES)
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, position)
+    if (bytesRead === 0) return
+    position += bytesRead
+    yield bytes.subarray(0, bytesRead)
+  }
+}
+
+/** Brings the names in a folder to the disk. */
+export async function syncNames(folder: string): Promise<void> {
+  // Windows cannot open a folder; its file system journals names by itself.
+  if (process.platform === 'win32') return
+  const handle = await open(folder, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Says what is to be done about an error of the file system. */
+export function toFileError(error: unknown, what: string): SealpostError {
+  if (error instanceof SealpostError || !(error instanceof Error) || !('code' in error)) {
+    return toSealpostError(error, what)
+  }
+  const code = typeof error.code === 'string' ? error.code : 'unexpected error'
+  return new SealpostError(KINDS.get(code) ?? 'config', `${what}: ${code}`, { code, cause: error })
+}

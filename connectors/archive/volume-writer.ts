@@ -1,0 +1,232 @@
+import { createHash, type Hash } from 'node:crypto'
+import { open, unlink, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { pack, type Pack } from 'tar-stream'
+import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
+import type { Body } from '../../src/core/mail.ts'
+import type { KeptSealing } from '../../src/core/ports.ts'
+import { announcedBytes, exactPieces } from '../shared/exact-body.ts'
+import { ownPath } from './entry-path.ts'
+import { encodeLine, type ManifestLine, type MessageLine, type VolumeHeader } from './manifest.ts'
+import { piecesOf, syncNames, toFileError } from './stored-file.ts'
+
+/** A part of the manifest holds so many lines at most; so much of it is in memory, and what it lists is found by it alone. */
+const MANIFEST_LINES = 500
+const MANIFEST_BYTES = 256 * 1024
+const FILE_MODE = 0o600
+/** What an entry takes beside its bytes, about: a header, padding, now and then a longer name. */
+const TAR_BLOCKS_BYTES = 1024
+
+/** A message on its way into a volume; its size and digest are found out on the way. */
+export type NewEntry = Omit<MessageLine, 'kind' | 'size' | 'sha256'>
+
+/** What came of a volume. */
+export interface FinishedVolume {
+  readonly bytes: number
+  readonly sha256: string
+  readonly plainSha256: string
+  readonly messages: number
+  readonly messageBytes: number
+}
+
+/**
+ * Writes one volume: an age file around a tar archive. Nothing of it is good before `finish` has returned; after any error
+ * it can only be given up. One call at a time.
+ */
+export class VolumeWriter {
+  readonly #path: string
+  readonly #header: VolumeHeader
+  readonly #sealing: KeptSealing
+  readonly #handle: FileHandle
+  readonly #pack: Pack = pack()
+  readonly #plain: Hash = createHash('sha256')
+  readonly #sealed: Hash = createHash('sha256')
+  readonly #pumped: Promise<void>
+  #failure: Error | null = null
+  #sealedBytes = 0
+  #taken = 0
+  #lines: string[] = []
+  #lineBytes = 0
+  #parts = 0
+  #messages = 0
+  #messageBytes = 0
+  #changes = 0
+
+  private constructor(path: string, header: VolumeHeader, sealing: KeptSealing, handle: FileHandle) {
+    this.#path = path
+    this.#header = header
+    this.#sealing = sealing
+    this.#handle = handle
+    // Told through the entry or the pump, whichever waits.
+    this.#pack.on('error', () => undefined)
+    this.#pumped = this.#pump().catch((error: unknown) => {
+      this.#failure = toFileError(error, 'writing a backup')
+      this.#pack.destroy(this.#failure)
+    })
+  }
+
+  /** Begins a file that must not exist yet. `sealing` is taken over. Throws what the file system says. */
+  static async create(path: string, header: VolumeHeader, sealing: KeptSealing): Promise<VolumeWriter> {
+    let handle: FileHandle
+    try {
+      handle = await open(path, 'wx+', FILE_MODE)
+    } catch (error) {
+      sealing.wipe()
+      throw toFileError(error, 'creating a backup')
+    }
+    const writer = new VolumeWriter(path, header, sealing, handle)
+    await writer.#file('volume.json', Buffer.from(encodeLine(header)))
+    return writer
+  }
+
+  /** About as large as the file will be with what is in it so far. */
+  get bytes(): number {
+    return this.#taken
+  }
+
+  /** Adds a message. Throws `corrupt` for a body that is not as long as it says, and then the volume is lost. */
+  async addMessage(entry: NewEntry, body: Uint8Array | Body, signal: AbortSignal): Promise<void> {
+    const digest = createHash('sha256')
+    async function* hashed(): AsyncGenerator<Uint8Array> {
+      for await (const piece of exactPieces(body, signal)) {
+        digest.update(piece)
+        yield piece
+      }
+    }
+    const size = announcedBytes(body)
+    // A tar archive knows no time before 1970; the manifest has the true one.
+    const time = Math.max(0, Date.parse(entry.internalDate))
+    await this.#entry(entry.path, size, time, hashed())
+    this.#messages++
+    this.#messageBytes += size
+    await this.addLine({ kind: 'message', ...entry, size, sha256: digest.digest('hex') })
+  }
+
+  /** Adds a line to the manifest. */
+  async addLine(line: ManifestLine): Promise<void> {
+    const text = encodeLine(line)
+    if (line.kind === 'flags') this.#changes++
+    this.#lines.push(text)
+    this.#lineBytes += text.length
+    if (this.#lines.length >= MANIFEST_LINES || this.#lineBytes >= MANIFEST_BYTES) await this.#flushLines()
+  }
+
+  /**
+   * Ends the volume and brings it to the disk; reads it again, opens it with the key that is still in memory, compares and
+   * forgets the key. Throws `corrupt` when it does not read back as it was written.
+   */
+  async finish(last: boolean): Promise<FinishedVolume> {
+    try {
+      await this.#flushLines()
+      const [messages, messageBytes, changes] = [this.#messages, this.#messageBytes, this.#changes]
+      await this.#file('end.json', Buffer.from(encodeLine({ messages, messageBytes, changes, last })))
+      this.#pack.finalize()
+      await this.#pumped
+      if (this.#failure !== null) throw this.#failure
+      await this.#handle.sync()
+      const written = { sha256: this.#sealed.digest('hex'), plainSha256: this.#plain.digest('hex') }
+      const found = await this.#readBack()
+      if (found.sha256 !== written.sha256 || found.plainSha256 !== written.plainSha256) {
+        throw new SealpostError('corrupt', 'a backup does not read back as it was written', {
+          hint: 'the disk or the memory is at fault; try another one',
+        })
+      }
+      await this.#handle.close()
+      await syncNames(dirname(this.#path))
+      return { ...written, bytes: this.#sealedBytes, messages, messageBytes }
+    } catch (error) {
+      throw toFileError(error, 'ending a backup')
+    } finally {
+      this.#sealing.wipe()
+    }
+  }
+
+  /** Gives the volume up and removes it. Twice is safe; never throws. */
+  async abandon(): Promise<void> {
+    this.#pack.destroy(new SealpostError('cancelled', 'a backup volume was given up'))
+    await this.#pumped
+    this.#sealing.wipe()
+    await this.#handle.close().catch(() => undefined)
+    await unlink(this.#path).catch(() => undefined)
+  }
+
+  async #readBack(): Promise<{ readonly sha256: string; readonly plainSha256: string }> {
+    const sealed = createHash('sha256')
+    const plain = createHash('sha256')
+    const handle = this.#handle
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of piecesOf(handle)) {
+        sealed.update(piece)
+        yield piece
+      }
+    }
+    for await (const piece of this.#sealing.open(pieces())) plain.update(piece)
+    return { sha256: sealed.digest('hex'), plainSha256: plain.digest('hex') }
+  }
+
+  async #flushLines(): Promise<void> {
+    if (this.#lines.length === 0) return
+    const name = `manifest-${String(++this.#parts).padStart(6, '0')}.jsonl`
+    const bytes = Buffer.from(this.#lines.join(''))
+    this.#lines = []
+    this.#lineBytes = 0
+    await this.#file(name, bytes)
+  }
+
+  async #file(name: string, bytes: Buffer): Promise<void> {
+    const path = ownPath(this.#header.set, this.#header.volume, name)
+    await this.#entry(path, bytes.length, Date.parse(this.#header.began), one(bytes))
+  }
+
+  async #entry(name: string, size: number, time: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#taken += size + TAR_BLOCKS_BYTES
+    const header = { name, size, mtime: new Date(time), mode: FILE_MODE }
+    let end: (error?: Error | null) => void = () => undefined
+    const ended = new Promise<void>((resolve, reject) => {
+      end = (error) =>
+        error == null ? resolve() : reject(this.#failure ?? toSealpostError(error, 'writing a backup'))
+    })
+    // Waited for below, or not at all when reading fails first.
+    ended.catch(() => undefined)
+    const target = this.#pack.entry(header, (error) => end(error))
+    target.on('error', () => undefined)
+    try {
+      for await (const piece of pieces) {
+        if (!target.write(piece)) await Promise.race([drained(target), ended])
+      }
+    } catch (error) {
+      const failure = toSealpostError(error, 'writing a backup')
+      this.#pack.destroy(failure)
+      throw failure
+    }
+    target.end(null)
+    await ended
+  }
+
+  async #pump(): Promise<void> {
+    const tar = this.#pack
+    const plain = this.#plain
+    async function* hashed(): AsyncGenerator<Uint8Array> {
+      for await (const piece of tar as AsyncIterable<Uint8Array>) {
+        plain.update(piece)
+        yield piece
+      }
+    }
+    for await (const piece of this.#sealing.seal(hashed())) {
+      this.#sealed.update(piece)
+      this.#sealedBytes += piece.length
+      await this.#handle.writeFile(piece)
+    }
+  }
+}
+
+function drained(target: { once(event: 'drain' | 'close', listener: () => void): unknown }): Promise<void> {
+  return new Promise((resolve) => {
+    target.once('drain', resolve)
+    target.once('close', resolve)
+  })
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
