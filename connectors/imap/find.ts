@@ -5,8 +5,8 @@ import type { Candidate, FlagState, Mailbox } from '../../src/core/mail.ts'
 import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Untagged } from './response.ts'
-import { searchUids } from './search.ts'
-import { select, selectSeeing } from './selection.ts'
+import { searchUids, uidNextBySearch } from './search.ts'
+import { select, selectSeeing, withoutValidity } from './selection.ts'
 import { uidSets, uidsOf } from './uid-set.ts'
 import { nameParts } from './wire-name.ts'
 
@@ -116,8 +116,8 @@ async function askPosition(context: Context, mailbox: Mailbox, signal: AbortSign
   await context.connection.expectOk(parts, { take }, 'imap: reading the state of a mailbox', signal)
   const validity = /[( ]UIDVALIDITY (\d{1,10})[) ]/i.exec(text.slice(text.lastIndexOf('(')))?.[1]
   const next = /[( ]UIDNEXT (\d{1,10})[) ]/i.exec(text.slice(text.lastIndexOf('(')))?.[1]
-  if (validity === undefined || next === undefined) {
-    throw new SealpostError('transient', 'imap: a mailbox without UIDNEXT', { code: 'PROTOCOL' })
-  }
-  return { validity, next }
+  if (validity === undefined) throw withoutValidity()
+  if (next !== undefined) return { validity, next }
+  const mode = { write: false, fresh: true, anyValidity: true }
+  return { validity, next: String(await uidNextBySearch(context, mailbox, mode, signal)) }
 }

@@ -4,7 +4,7 @@ import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { noteSizes } from './large-body.ts'
 import type { Untagged } from './response.ts'
-import { searchUids } from './search.ts'
+import { searchUids, uidNextBySearch } from './search.ts'
 import { select, type Selection } from './selection.ts'
 import { expandUids, uidSets } from './uid-set.ts'
 
@@ -43,7 +43,9 @@ export async function* listMessages(
   }
   // Not before: keys that were given out under the former validity are refused until this listing has begun.
   context.validities.set(mailbox.name, now.validity)
-  const next = now.next ?? (await context.turns.take(() => uidNextBySearch(context, mailbox, signal)))
+  const next =
+    now.next ??
+    (await context.turns.take(() => uidNextBySearch(context, mailbox, { write: false, fresh: false }, signal)))
   const cursor = formatCursor({
     uidValidity: now.validity,
     uidNext: next,
@@ -228,13 +230,6 @@ async function changesSince(
   const reply = await context.connection.expectOk([command], { take, onRow }, 'imap: listing changes', signal)
   if (reply.code === 'MESSAGELIMIT') return null
   return { states, vanished: seen.vanished?.map(String) ?? null }
-}
-
-/** Some old servers do not say UIDNEXT; one above the largest UID is as good. */
-async function uidNextBySearch(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<number> {
-  await select(context, mailbox, { write: false, fresh: false }, signal)
-  const uids = await searchUids(context, 'ALL', signal)
-  return (uids[uids.length - 1] ?? 0) + 1
 }
 
 function formatCursor(resume: Resume): Cursor {

@@ -1,6 +1,8 @@
 import { SealpostError } from '../../src/core/errors.ts'
+import type { Mailbox } from '../../src/core/mail.ts'
 import type { Context } from './context.ts'
 import type { Reply } from './response.ts'
+import { select } from './selection.ts'
 import { expandUids } from './uid-set.ts'
 
 /** More than any mailbox holds; what a server names beyond it is no answer to go by. */
@@ -42,4 +44,16 @@ export async function searchUids(context: Context, criteria: string, signal: Abo
     reply = await connection.expectOk([rest], { take }, 'imap: searching', signal)
   }
   return [...new Set(uids)].sort((a, b) => a - b)
+}
+
+/** Some old servers do not say UIDNEXT; one above the largest UID is as good a low-water mark. Opens the mailbox. */
+export async function uidNextBySearch(
+  context: Context,
+  mailbox: Mailbox,
+  mode: Parameters<typeof select>[2],
+  signal: AbortSignal,
+): Promise<number> {
+  await select(context, mailbox, mode, signal)
+  const uids = await searchUids(context, 'ALL', signal)
+  return (uids[uids.length - 1] ?? 0) + 1
 }

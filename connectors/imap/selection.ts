@@ -75,6 +75,11 @@ export async function selectSeeing(
   return seeing
 }
 
+/** Keys mean nothing without it, so that nothing can be claimed or found again; waiting does not change that. */
+export function withoutValidity(): SealpostError {
+  return new SealpostError('rejected', 'imap: the server gives the mailbox no UIDVALIDITY', { code: 'PROTOCOL' })
+}
+
 function readSelection(name: string, seen: readonly Untagged[], endCode: string | null): Selection {
   let validity = ''
   let next: number | null = null
@@ -93,8 +98,7 @@ function readSelection(name: string, seen: readonly Untagged[], endCode: string 
       else if (status?.code === 'PERMANENTFLAGS') permanent = flagList(status.codeText)
     }
   }
-  if (validity === '')
-    throw new SealpostError('transient', 'imap: a mailbox without UIDVALIDITY', { code: 'PROTOCOL' })
+  if (validity === '') throw withoutValidity()
   const kept = permanent ?? flags
   return {
     name,

@@ -234,8 +234,11 @@ export interface Ledger {
   endSurvey(destinationId: number): void
   /** Throws away candidates, so that a survey can begin anew. */
   clearCandidates(destinationId: number): void
-  /** Unclaimed candidates with one of these Message-IDs; null asks for those without one. */
-  candidates(destinationId: number, messageIds: readonly (string | null)[]): readonly SurveyedCandidate[]
+  /** Unclaimed candidates with one of these Message-IDs whose bodies have not been read; null asks for those without one. */
+  unreadCandidates(destinationId: number, messageIds: readonly (string | null)[]): readonly SurveyedCandidate[]
+  /** Unclaimed candidates whose bodies have been read and have one of these matchDigests. */
+  candidates(destinationId: number, matchDigests: readonly Uint8Array[]): readonly SurveyedCandidate[]
+  /** An empty digest is equal to none: the candidate is gone and need not be read again. */
   setCandidateDigest(destinationId: number, key: string, matchDigest: Uint8Array): void
   /** `discovered` -> `existing`, claiming the candidate's key. */
   adopt(destinationId: number, validity: string, adoptions: readonly Adoption[]): void

@@ -7,6 +7,8 @@ import type { Prepared } from './fetch-batch.ts'
 import { groupByDigest, hex, readDigests, takeBest } from '../core/match-digests.ts'
 
 const SURVEY_SLICE = 1_000
+/** Stands for the digest of a candidate that has gone since the survey: equal to none. */
+const GONE = new Uint8Array()
 
 /**
  * Writes down what the destination mailbox holds before our first append, once. Returns true when there is anything
@@ -50,18 +52,20 @@ export async function adoptKnown(
 ): Promise<readonly Prepared[]> {
   const { ledger } = context
   const messageIds = [...new Set(prepared.map((message) => message.messageId))]
-  const unread = ledger
-    .candidates(destination.id, messageIds)
-    .filter((candidate) => candidate.matchDigest === null)
-  await readDigests(
-    session,
-    mailbox,
-    unread,
-    (candidate, matchDigest) => ledger.setCandidateDigest(destination.id, candidate.key, matchDigest),
-    signal,
+  const unread = new Map(
+    ledger.unreadCandidates(destination.id, messageIds).map((candidate) => [candidate.key, candidate]),
   )
+  const keep = ({ key }: SurveyedCandidate, matchDigest: Uint8Array): void => {
+    unread.delete(key)
+    ledger.setCandidateDigest(destination.id, key, matchDigest)
+  }
+  await readDigests(session, mailbox, [...unread.values()], keep, signal)
+  for (const key of unread.keys()) ledger.setCandidateDigest(destination.id, key, GONE)
   // From here to `adopt` nothing is awaited, so that no other lane takes the same candidate.
-  const groups = groupByDigest(ledger.candidates(destination.id, messageIds).flatMap(withDigest))
+  const digests = new Map(
+    prepared.map((message) => [hex(message.digests.matchDigest), message.digests.matchDigest]),
+  )
+  const groups = groupByDigest(ledger.candidates(destination.id, [...digests.values()]).flatMap(withDigest))
   const adoptions: Adoption[] = []
   const others: Prepared[] = []
   for (const message of prepared) {

@@ -6,7 +6,13 @@ import type { Store } from './store.ts'
 
 type Methods = Pick<
   Ledger,
-  'addCandidates' | 'endSurvey' | 'clearCandidates' | 'candidates' | 'setCandidateDigest' | 'adopt'
+  | 'addCandidates'
+  | 'endSurvey'
+  | 'clearCandidates'
+  | 'unreadCandidates'
+  | 'candidates'
+  | 'setCandidateDigest'
+  | 'adopt'
 >
 
 interface CandidateRow {
@@ -46,10 +52,15 @@ export function adoptionMethods(store: Store): Methods {
   const setSurveyed = store.prepare('UPDATE destination SET surveyed = ? WHERE id = ?')
   const clear = store.prepare('DELETE FROM candidate WHERE destination_id = ?')
   const selectNamed = store.prepare<CandidateRow>(
-    `${SELECT_UNCLAIMED} AND candidate.message_id IN (SELECT value FROM json_each(?)) ORDER BY candidate.id`,
+    `${SELECT_UNCLAIMED} AND candidate.match_digest IS NULL
+       AND candidate.message_id IN (SELECT value FROM json_each(?)) ORDER BY candidate.id`,
   )
+  // A mailbox may hold any number of these, so that those which have been read must not be looked at again.
   const selectNameless = store.prepare<CandidateRow>(
-    `${SELECT_UNCLAIMED} AND candidate.message_id IS NULL ORDER BY candidate.id`,
+    `${SELECT_UNCLAIMED} AND candidate.match_digest IS NULL AND candidate.message_id IS NULL ORDER BY candidate.id`,
+  )
+  const selectEqual = store.prepare<CandidateRow>(
+    `${SELECT_UNCLAIMED} AND candidate.match_digest = ? ORDER BY candidate.id`,
   )
   const setDigest = store.prepare('UPDATE candidate SET match_digest = ? WHERE destination_id = ? AND key = ?')
   const adopt = store.prepare(
@@ -108,7 +119,11 @@ export function adoptionMethods(store: Store): Methods {
       clear.run(destinationId)
     }),
 
-    candidates: store.read('candidates', (destinationId, messageIds) => {
+    candidates: store.read('candidates', (destinationId, matchDigests) =>
+      matchDigests.flatMap((digest) => selectEqual.all(destinationId, digest).map(toCandidate)),
+    ),
+
+    unreadCandidates: store.read('unreadCandidates', (destinationId, messageIds) => {
       const named = messageIds.filter((id) => id !== null)
       const rows = named.length === 0 ? [] : selectNamed.all(destinationId, JSON.stringify(named))
       if (named.length < messageIds.length) rows.push(...selectNameless.all(destinationId))

@@ -225,4 +225,9 @@ CREATE TABLE backup_mailbox (
   PRIMARY KEY (account, path)
 ) STRICT, WITHOUT ROWID;
 `,
+  // Adoption asks by content; of candidates without a Message-ID only those that have not been read are looked at.
+  `
+CREATE INDEX candidate_digest ON candidate (destination_id, match_digest) WHERE match_digest IS NOT NULL;
+CREATE INDEX candidate_nameless ON candidate (destination_id) WHERE message_id IS NULL AND match_digest IS NULL;
+`,
 ]

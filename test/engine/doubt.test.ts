@@ -240,35 +240,39 @@ describe('killed at each step and started again', () => {
     },
   }
 
-  it.each(Object.keys(scenarios))('%s', async (name) => {
-    const prepare = scenarios[name]
-    if (prepare === undefined) throw new Error('no such scenario')
-    const clean = await prepare()
-    await clean.run()
-    const expected = clean.moved.snapshot()
-    const totals = nonZero(clean.ledger.totals({}))
-    for (let step = 1, done = false; !done && step < 2000; step += STRIDE) {
-      const fixture = await prepare()
-      const { destinationOptions, sourceOptions } = fixture
-      const killer = new Killer(step)
-      const onStep = (): undefined => killer.step()
-      fixture.destinationOptions = { ...destinationOptions, onStep }
-      fixture.sourceOptions = { ...sourceOptions, onStep }
-      await fixture
-        .run(fixture.pairs(), new AbortController().signal, killer.wrap(fixture.ledger))
-        .catch(() => null)
-      done = !killer.killed
-      fixture.destinationOptions = destinationOptions
-      fixture.sourceOptions = sourceOptions
-      if (killer.killed) steps++
-      fixture.reopenLedger()
-      const resumed = await fixture.run()
-      expect(resumed.pairs[0]?.error ?? null, `step ${step}`).toBeNull()
-      expect(fixture.moved.snapshot(), `step ${step}`).toEqual(expected)
-      expect(nonZero(resumed.totals), `step ${step}`).toEqual(totals)
-      const state = fixture.moved.state()
-      await fixture.run()
-      expect(fixture.moved.state(), `step ${step}, again`).toBe(state)
-    }
-  })
+  it.each(Object.keys(scenarios))(
+    '%s',
+    async (name) => {
+      const prepare = scenarios[name]
+      if (prepare === undefined) throw new Error('no such scenario')
+      const clean = await prepare()
+      await clean.run()
+      const expected = clean.moved.snapshot()
+      const totals = nonZero(clean.ledger.totals({}))
+      for (let step = 1, done = false; !done && step < 2000; step += STRIDE) {
+        const fixture = await prepare()
+        const { destinationOptions, sourceOptions } = fixture
+        const killer = new Killer(step)
+        const onStep = (): undefined => killer.step()
+        fixture.destinationOptions = { ...destinationOptions, onStep }
+        fixture.sourceOptions = { ...sourceOptions, onStep }
+        await fixture
+          .run(fixture.pairs(), new AbortController().signal, killer.wrap(fixture.ledger))
+          .catch(() => null)
+        done = !killer.killed
+        fixture.destinationOptions = destinationOptions
+        fixture.sourceOptions = sourceOptions
+        if (killer.killed) steps++
+        fixture.reopenLedger()
+        const resumed = await fixture.run()
+        expect(resumed.pairs[0]?.error ?? null, `step ${step}`).toBeNull()
+        expect(fixture.moved.snapshot(), `step ${step}`).toEqual(expected)
+        expect(nonZero(resumed.totals), `step ${step}`).toEqual(totals)
+        const state = fixture.moved.state()
+        await fixture.run()
+        expect(fixture.moved.state(), `step ${step}, again`).toBe(state)
+      }
+    },
+    isLong('crash') ? 900_000 : 60_000,
+  )
 })

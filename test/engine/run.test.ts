@@ -52,6 +52,24 @@ describe('a run', () => {
     expect(openFindings(await fixture.verify())).toEqual([])
   })
 
+  it('reads what it may adopt once, however many batches ask: mail without a Message-ID too', async () => {
+    const fixture = new Fixture()
+    for (let i = 0; i < 400; i++) fixture.alice.add(['INBOX'], mail(`no id ${i}`, null))
+    await fixture.run()
+    fixture.loseLedger()
+    const read: string[] = []
+    fixture.destinationOptions = {
+      onStep: (step) => {
+        if (step.op === 'body' && step.phase === 'before') read.push(...step.keys)
+      },
+    }
+    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 20 } }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 400, existing: 400 })
+    expect(read).toHaveLength(400)
+    expect(fixture.events.filter(({ event }) => event === 'batch-landed').length).toBeGreaterThan(2)
+  })
+
   it('does not take mail with equal headers and another body for a copy', async () => {
     const fixture = new Fixture()
     fixture.alice.add(['INBOX'], mail('mine', 'x@example.com'))

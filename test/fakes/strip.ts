@@ -2,7 +2,7 @@
 export interface Stripped {
   /** Capabilities, by name; `LITERAL+` takes just that. What the server does stays the same. */
   readonly capabilities: readonly string[]
-  /** Response codes, such as `APPENDUID`. */
+  /** Response codes, such as `APPENDUID`; and what STATUS says under that name. */
   readonly codes: readonly string[]
 }
 
@@ -15,9 +15,15 @@ export function strip(line: Buffer, { capabilities, codes }: Stripped): Buffer {
     for (const name of capabilities) changed = changed.replaceAll(wordOf(name), '')
   }
   for (const code of codes) {
+    if (changed.startsWith('* STATUS ')) changed = changed.replace(wordsOf(code), '')
     changed = changed.replace(new RegExp(`^(\\S+ OK )\\[${escape(code)}(?: [^\\]]*)?\\] ?`, 'i'), '$1')
   }
   return changed === text ? line : Buffer.from(changed, 'latin1')
+}
+
+/** A name of STATUS with its number, and the blank before or after it. */
+function wordsOf(name: string): RegExp {
+  return new RegExp(` ${escape(name)} \\d+|${escape(name)} \\d+ `, 'i')
 }
 
 function wordOf(name: string): RegExp {

@@ -52,6 +52,43 @@ suite('one message at a time, each literal asked for', {
   stripAtDestination: { capabilities: ['MULTIAPPEND', 'LITERAL+', 'LITERAL-'], codes: [] },
 })
 
+// RFC 9051 wants UIDNEXT of every server; some old ones leave it out.
+for (const [name, codes] of [
+  ['UIDNEXT', ['UIDNEXT']],
+  ['UIDNEXT and UIDPLUS', ['UIDNEXT', 'APPENDUID', 'COPYUID']],
+] as const) {
+  describe.skipIf(whyNoDovecot() !== null)(`a destination without ${name}`, () => {
+    const strip = { capabilities: codes.length > 1 ? ['UIDPLUS'] : [], codes }
+    const stage = useStage({ stripAtDestination: strip })
+
+    it('gets every message once, and an append in doubt is found', async () => {
+      const project = await stage.project(plainMail(60))
+      const armed = stage.proxies.destination.arm(cut('APPEND', 'before-reply')).after(1)
+      const { totals, pairs } = await project.run()
+      expect(pairs[0]?.error).toBeNull()
+      expect(armed.fired).toBe(1)
+      expect(counts(totals)).toEqual({ source: 60, landed: 60 })
+      expect(project.reconciled()).toMatchObject({ pending: 0 })
+      await project.expectMoved()
+    })
+  })
+}
+
+describe.skipIf(whyNoDovecot() !== null)('a destination without UIDVALIDITY', () => {
+  const stage = useStage({ stripAtDestination: { capabilities: [], codes: ['UIDVALIDITY'] } })
+
+  it('is refused in words, mailbox by mailbox, and nothing is sent', async () => {
+    const project = await stage.project(plainMail(20))
+    const { totals } = await project.run()
+    expect(counts(totals)).toEqual({ source: 20, quarantined: 20 })
+    expect(stage.proxies.destination.count('APPEND')).toBe(0)
+    const reasons = project.ledger.exceptions(null, 0, 20).map(({ reason }) => `${reason?.code} ${reason?.text}`)
+    expect(new Set(reasons)).toEqual(
+      new Set(['mailbox-refused imap: the server gives the mailbox no UIDVALIDITY']),
+    )
+  })
+})
+
 describe.skipIf(whyNoDovecot() !== null)('a connection that is cut in a message larger than any buffer', () => {
   const stage = useStage()
 

@@ -75,24 +75,37 @@ describe('a survey', () => {
     ledger.addCandidates(destinationId, all)
     ledger.addCandidates(destinationId, all)
     const keys = (...ids: (string | null)[]): string[] =>
-      ledger.candidates(destinationId, ids).map((one) => one.key)
+      ledger.unreadCandidates(destinationId, ids).map((one) => one.key)
     expect(keys('a@x')).toEqual(['9', '1'])
     expect(keys('a@x', 'a@x', 'b@x', 'none@x')).toEqual(['9', '5', '1'])
     expect(keys(null)).toEqual(['3'])
     expect(keys('a@x', null)).toEqual(['9', '3', '1'])
     expect(keys()).toEqual([])
     expect(keys(...Array.from({ length: 5000 }, (_, i) => `${i}@x`), 'b@x')).toEqual(['5'])
-    expect(ledger.candidates(destinationId, [null])).toEqual([{ ...candidate('3', null), matchDigest: null }])
-    ledger.setCandidateDigest(destinationId, '3', digestsOf('mail').matchDigest)
-    expect(ledger.candidates(destinationId, [null])[0]?.matchDigest).toEqual(digestsOf('mail').matchDigest)
+    expect(ledger.unreadCandidates(destinationId, [null])).toEqual([
+      { ...candidate('3', null), matchDigest: null },
+    ])
+    const { matchDigest } = digestsOf('mail')
+    const equal = (): string[] =>
+      ledger.candidates(destinationId, [digestsOf('other').matchDigest, matchDigest]).map((one) => one.key)
+    expect(equal()).toEqual([])
+    ledger.setCandidateDigest(destinationId, '3', matchDigest)
+    expect(keys(null)).toEqual([])
+    expect(ledger.candidates(destinationId, [matchDigest])).toEqual([{ ...candidate('3', null), matchDigest }])
+    ledger.setCandidateDigest(destinationId, '5', new Uint8Array())
+    expect(keys('b@x')).toEqual([])
+    ledger.addCandidates(destinationId, [candidate('6', 'b@x')])
     expect(thrownBy(() => ledger.setCandidateDigest(destinationId, '4', Buffer.alloc(32))).kind).toBe('bug')
 
     const [first = 0, second = 0] = list(ledger, inbox.id, ['1', '2'])
     ledger.adopt(destinationId, 'A', [adoption(first, '9')])
     ledger.adopt(destinationId, 'A', [adoption(first, '9')])
     expect(keys('a@x')).toEqual(['1'])
+    ledger.setCandidateDigest(destinationId, '1', matchDigest)
+    expect(equal()).toEqual(['3', '1'])
     deliver(ledger, second, '1')
     expect(keys('a@x')).toEqual([])
+    expect(equal()).toEqual(['3'])
   })
 
   it('can be begun anew', () => {
@@ -105,7 +118,7 @@ describe('a survey', () => {
     ledger.clearCandidates(destinationId)
     ledger.clearCandidates(destinationId)
     expect(ledger.mailbox(inbox.id).destination.surveyed).toBe(false)
-    expect(ledger.candidates(destinationId, ['a@x'])).toEqual([])
+    expect(ledger.unreadCandidates(destinationId, ['a@x'])).toEqual([])
   })
 
   it('is not believed under another validity than the one it was made under', () => {
@@ -113,13 +126,15 @@ describe('a survey', () => {
     const { id: destinationId } = inbox.destination
     ledger.addCandidates(destinationId, [candidate('9', 'a@x')])
     ledger.setValidity(destinationId, 'A')
-    expect(ledger.candidates(destinationId, ['a@x'])).toHaveLength(1)
+    expect(ledger.unreadCandidates(destinationId, ['a@x'])).toHaveLength(1)
     ledger.addCandidates(destinationId, [candidate('9', 'a@x')])
-    ledger.setCandidateDigest(destinationId, '9', digestsOf('mail').matchDigest)
+    const { matchDigest } = digestsOf('mail')
+    ledger.setCandidateDigest(destinationId, '9', matchDigest)
+    expect(ledger.candidates(destinationId, [matchDigest])).toHaveLength(1)
     ledger.setValidity(destinationId, 'B')
-    expect(ledger.candidates(destinationId, ['a@x'])).toEqual([])
+    expect(ledger.candidates(destinationId, [matchDigest])).toEqual([])
     ledger.addCandidates(destinationId, [candidate('9', 'a@x')])
-    expect(ledger.candidates(destinationId, ['a@x'])[0]?.matchDigest).toBeNull()
+    expect(ledger.unreadCandidates(destinationId, ['a@x'])[0]?.matchDigest).toBeNull()
   })
 })
 
