@@ -1,14 +1,12 @@
 import { auditObject } from '../../core/audit.ts'
 import type { CertificateIssuer, PurgePorts } from '../../signoff/ports.ts'
 import { purgeFilesOf } from '../../signoff/project-files.ts'
-import type { CredentialFacts, PurgeStep } from '../../signoff/state.ts'
+import type { PurgeStep } from '../../signoff/state.ts'
 import { trimFolders } from '../../signoff/trim.ts'
-import { openEverySecret } from '../../../vault/erase.ts'
 import { keystoreFolder } from '../../../vault/paths.ts'
-import { openProject } from '../../../vault/projects.ts'
-import { wipe } from '../../../vault/secret.ts'
 import type { CommandContext } from '../context.ts'
-import { grantRevokers, isRevocable, notRevoked, revokeGrant, type GivenBack } from '../project/revoke-grant.ts'
+import { grantRevokers } from '../project/revoke-grant.ts'
+import { giveBack } from './give-back.ts'
 import type { SignoffBooks } from './records.ts'
 import { openJournal } from './journal.ts'
 import type { SigningPeople } from './people.ts'
@@ -63,7 +61,13 @@ export async function purgePortsOf(
       }),
     revoke: async ({ name, kind }) => {
       const place = { home, folder, projectId }
-      const { revoked, answer, asked } = await giveBack({ name, kind }, place, people, context.stop)
+      const { revoked, answer, asked } = await giveBack(
+        { name, kind },
+        place,
+        people.operator,
+        grantRevokers(),
+        context.stop,
+      )
       if (asked) {
         const object = auditObject(projectId, name)
         await books.audit.note('token-revoked', revoked ? 'done' : 'failed', object, {})
@@ -74,28 +78,5 @@ export async function purgePortsOf(
     zone: zoneFacts(clock.now()),
     tool: toolFacts(),
     progress,
-  }
-}
-
-/** Gives one grant back; the vault is opened for it only where a provider can be asked. */
-async function giveBack(
-  { name, kind }: CredentialFacts,
-  place: { readonly home: string; readonly folder: string; readonly projectId: string },
-  { operator }: SigningPeople,
-  signal: AbortSignal,
-): Promise<GivenBack> {
-  if (!isRevocable(kind)) return notRevoked(kind)
-  const keys = await openProject(place.home, operator, place.projectId)
-  try {
-    const held = await openEverySecret(place.folder, place.projectId, keys.credentialKey)
-    try {
-      const one = held.find((credential) => credential.name === name)
-      if (one === undefined) return notRevoked(kind)
-      return await revokeGrant(one, grantRevokers(), signal)
-    } finally {
-      wipe(...held.map(({ bytes }) => bytes))
-    }
-  } finally {
-    keys.wipe()
   }
 }
