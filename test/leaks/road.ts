@@ -15,7 +15,7 @@ import { watchProcess } from './watch.ts'
 export const ACCOUNT = 'anna@example.test'
 
 const LARGE_BYTES = 400_000
-const SLOW_BYTES_A_SECOND = 40_000
+const SLOW_BYTES_A_SECOND = 15_000
 
 /** What one run of the program left. */
 export interface Ran {
@@ -143,7 +143,7 @@ export class Road {
     const before = new Set(namesIn())
     const isSpooled = (): boolean => namesIn().some((name) => name.endsWith('.sealed') && !before.has(name))
     const { running, ended } = this.start(['run'])
-    for (let i = 0; i < 1000 && !isSpooled() && running.exitCode === null; i++) await sleep(20)
+    for (let i = 0; i < 3000 && !isSpooled() && running.exitCode === null; i++) await sleep(20)
     if (!isSpooled()) throw new Error(`nothing was ever spooled: ${(await ended).stderr}`)
     await look()
     // prlimit has become Node by now.

@@ -52,6 +52,14 @@ export async function checkEnd(
     if (destination !== null && tools.write) {
       for await (const finding of roundTrip(destination, tools.clock, signal)) findings.push(finding)
     }
+    if (session.probe !== undefined && findings.every(({ code }) => code !== 'clock-skew')) {
+      findings.push({
+        code: 'clock-skew',
+        state: 'unknown',
+        text: 'its clock was not compared with ours: this end shows it only when something is stored',
+        hint: destination === null ? 'nothing is ever stored at a source' : 'doctor --write compares them',
+      })
+    }
     return { side, account, findings, error: null }
   } catch (error) {
     throwIfAborted(signal)
