@@ -4,6 +4,8 @@ import type { Output } from './terminal/output.ts'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
+  /** The words that the command was called by, such as `credentials set`: they are the action that is authorised. */
+  readonly command: string
   readonly project: string
   readonly passphraseFd: number | null
   readonly passphraseFile: string | null

@@ -22,6 +22,7 @@ import type { Output } from './terminal/output.ts'
 
 /** What commander leaves of the global options. */
 interface RawOptions {
+  readonly command?: string
   readonly project?: string
   readonly passphraseFd?: number
   readonly passphraseFile?: string
@@ -71,14 +72,18 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addHold(program, start)
   addIncident(program, start)
   addAudit(program, start)
+  program.hook('preAction', (_, called) => {
+    program.setOptionValue('command', pathOf(called))
+  })
   for (const command of allOf(program)) command.copyInheritedSettings(program)
   return program
 }
 
 /** The options that stand for every command. */
 export function globalOptions(program: Command): GlobalOptions {
-  const { project, passphraseFd, passphraseFile, operator } = program.opts<RawOptions>()
+  const { command, project, passphraseFd, passphraseFile, operator } = program.opts<RawOptions>()
   return {
+    command: command ?? '',
     project: project ?? '.',
     passphraseFd: passphraseFd ?? null,
     passphraseFile: passphraseFile ?? null,
@@ -113,6 +118,12 @@ export function usageError(error: CommanderError): SealpostError | null {
         ? secretHint
         : 'sealpost --help shows what there is'
   return new SealpostError('config', message, { hint, code: 'USAGE' })
+}
+
+/** The words that call a command: `credentials set`. */
+export function pathOf(command: Command): string {
+  const { parent } = command
+  return parent?.parent == null ? command.name() : `${pathOf(parent)} ${command.name()}`
 }
 
 function allOf(command: Command): readonly Command[] {

@@ -1,6 +1,7 @@
 import type { AuditAction, AuditEvent } from '../../core/audit.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
+import { authorize, OF_THE_LOG, type Resource } from '../access/authorize.ts'
 import { unlock } from '../access/unlock.ts'
 import type { CommandContext } from '../context.ts'
 import { openBooks, type WorkspaceBooks } from './open-books.ts'
@@ -11,54 +12,30 @@ export interface Desk {
   readonly books: WorkspaceBooks
 }
 
-/** What somebody comes to the books for: `audit.show`, `records.export`, `hold.set`. */
-export interface Errand {
-  readonly action: BookAction
-  /** The id of the project that it is about. */
-  readonly project: string | null
-}
-
-/** Everything that is done with the books alone, without a project's keys. */
-export type BookAction =
-  | 'audit.show'
-  | 'audit.verify'
-  | 'audit.prove'
-  | 'audit.restart'
-  | 'records.read'
-  | 'records.export'
-  | 'records.change'
-  | 'records.sweep'
-  | 'records.backup'
-  | 'hold.change'
-  | 'hold.read'
-  | 'incident.change'
-  | 'incident.read'
-
-/** What can be done while the log is damaged: it looks at it, or puts another in its place. */
-const OF_THE_LOG: readonly BookAction[] = ['audit.show', 'audit.verify', 'audit.restart']
-
 /** One piece of work at the books: every command that works on them comes through here. The keys are wiped at its end. */
 export async function atDesk<T>(
   context: CommandContext,
-  errand: Errand,
+  resource: Resource,
   work: (books: WorkspaceBooks, operator: UnlockedOperator) => Promise<T>,
 ): Promise<T> {
-  const operator = await unlock(context)
+  const { operator, books } = await openDesk(context, resource)
   try {
-    const books = await openBooks(context.home, operator, context.clock)
-    if (!OF_THE_LOG.includes(errand.action)) await noteUnlock(books, operator, {}, context.stop)
     return await work(books, operator)
   } finally {
     operator.wipe()
   }
 }
 
-/** Opens the operator's keys and the books, and writes the unlock down. The caller wipes the operator. */
-export async function openDesk(context: CommandContext): Promise<Desk> {
+/**
+ * Opens the operator's keys and the books, writes the unlock down, and asks whether the operator may give this command at
+ * all. The caller wipes the operator. Throws `policy` for one who may not.
+ */
+export async function openDesk(context: CommandContext, resource: Resource): Promise<Desk> {
   const operator = await unlock(context)
   try {
     const books = await openBooks(context.home, operator, context.clock)
-    await noteUnlock(books, operator, {}, context.stop)
+    if (!OF_THE_LOG.includes(context.options.command)) await noteUnlock(books, operator, {}, context.stop)
+    await authorize(books, context.options.command, resource, context.stop)
     return { operator, books }
   } catch (error) {
     operator.wipe()

@@ -71,7 +71,7 @@ export function addAudit(program: Command, start: Start): void {
 async function show(options: ShowOptions, context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { output } = context
-  return atDesk(context, { action: 'audit.show', project: options.of ?? null }, async (books) => {
+  return atDesk(context, { project: options.of ?? null }, async (books) => {
     const entries = await readEntries(books, options, context)
     const rows = entries.map(({ entry, fields }) => [
       String(entry.index),
@@ -139,7 +139,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
   const { parseVerifierKey } = await import('../../records/signed-note.ts')
   const { output, stop } = context
   for (const key of options.key ?? []) parseVerifierKey(key)
-  return atDesk(context, { action: 'audit.verify', project: null }, async (books) => {
+  return atDesk(context, { project: null }, async (books) => {
     const keys = [...books.verifierKeys, ...(options.key ?? [])]
     const outside = []
     for (const file of options.against ?? []) outside.push(...(await readCheckpointFile(file, keys)))
@@ -201,7 +201,7 @@ async function prove(index: number, options: ProveOptions, context: CommandConte
   const { readCheckpointFile } = await import('../books/find-checkpoints.ts')
   const { writePrivateFile } = await import('../../../vault/files.ts')
   const { output, stop } = context
-  return atDesk(context, { action: 'audit.prove', project: null }, async (books) => {
+  return atDesk(context, { project: null }, async (books) => {
     const given =
       options.checkpoint === undefined ? [] : await readCheckpointFile(options.checkpoint, books.verifierKeys)
     // The latest one of the document covers most.
@@ -234,7 +234,7 @@ async function restart(reason: string, context: CommandContext): Promise<ExitCod
   const { atDesk } = await import('../books/desk.ts')
   const { restartAuditLog } = await import('../../records/audit-restart.ts')
   const { output, stop } = context
-  return atDesk(context, { action: 'audit.restart', project: null }, async (books) => {
+  return atDesk(context, { project: null }, async (books) => {
     const { kept } = await restartAuditLog(books.logOptions, books.actor, reason, stop)
     await books.log.checkpoint(books.signer, stop)
     output.line(`A new log has begun; the damaged one is kept in ${kept}`)

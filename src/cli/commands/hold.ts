@@ -36,7 +36,7 @@ async function set(named: string | undefined, reason: string, context: CommandCo
   const { knownProject, projectNamed } = await import('../books/name-project.ts')
   const { output, stop, home } = context
   const asked = await projectNamed(named, context)
-  return atDesk(context, { action: 'hold.change', project: asked }, (books) =>
+  return atDesk(context, { project: asked }, (books) =>
     books.withRecords(async (records) => {
       const project = knownProject(asked, records, home)
       const id = await records.setHold(books.actor, project, reason, stop)
@@ -50,7 +50,7 @@ async function set(named: string | undefined, reason: string, context: CommandCo
 async function release(number: number, reason: string, context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { output, stop } = context
-  return atDesk(context, { action: 'hold.change', project: null }, (books) =>
+  return atDesk(context, { project: null }, (books) =>
     books.withRecords(async (records) => {
       await records.releaseHold(books.actor, number, reason, stop)
       const hold = records.holds().find(({ id }) => id === number)
@@ -66,7 +66,7 @@ async function release(number: number, reason: string, context: CommandContext):
 async function list(context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { output, stop } = context
-  return atDesk(context, { action: 'hold.read', project: null }, (books) =>
+  return atDesk(context, { project: null }, (books) =>
     books.withRecords((records) => {
       const holds = records.holds()
       const rows = holds.map(({ id, project, setBy, setAt, reason, released }) => [

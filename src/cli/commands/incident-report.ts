@@ -39,7 +39,7 @@ export function addIncidentReport(group: Command, start: Start): void {
 async function report(number: string, options: ReportOptions, context: CommandContext): Promise<ExitCode> {
   const { atDesk, makeEvent } = await import('../books/desk.ts')
   const { output, clock, stop } = context
-  return atDesk(context, { action: 'incident.read', project: null }, async (books) => {
+  return atDesk(context, { project: null }, async (books) => {
     const { incident, clients } = await books.withRecords(
       (records) => ({
         incident: records.incident(number),

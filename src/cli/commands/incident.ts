@@ -90,7 +90,7 @@ export function addIncident(program: Command, start: Start): void {
 async function openOne(options: OpenOptions, context: CommandContext): Promise<ExitCode> {
   const { output, stop, clock, home } = context
   const freeze = options.freeze === true
-  return withIncidents(context, 'incident.change', async (books) => {
+  return withIncidents(context, async (books) => {
     const incident = await books.withRecords(async (records) => {
       const { knownProject } = await import('../books/name-project.ts')
       const projects = (options.affects ?? []).map((text) => knownProject(text, records, home))
@@ -109,7 +109,7 @@ async function openOne(options: OpenOptions, context: CommandContext): Promise<E
 async function updateOne(number: string, options: RawUpdate, context: CommandContext): Promise<ExitCode> {
   assertNoticeOptions(options)
   const { stop, clock, home } = context
-  return withIncidents(context, 'incident.change', async (books) => {
+  return withIncidents(context, async (books) => {
     const incident = await books.withRecords(async (records) => {
       const { knownProject } = await import('../books/name-project.ts')
       const projects = (options.affects ?? []).map((text) => knownProject(text, records, home))
@@ -137,7 +137,7 @@ async function updateOne(number: string, options: RawUpdate, context: CommandCon
 async function closeOne(number: string, options: CloseOptions, context: CommandContext): Promise<ExitCode> {
   const { stop } = context
   const { conclusion, withoutNotice = null } = options
-  return withIncidents(context, 'incident.change', async (books) => {
+  return withIncidents(context, async (books) => {
     await books.withRecords(async (records) => {
       const closed = await records.closeIncident(books.actor, number, { conclusion, withoutNotice }, stop)
       show(closed, records.deadlines(number), context)
@@ -149,7 +149,7 @@ async function closeOne(number: string, options: CloseOptions, context: CommandC
 
 async function list(context: CommandContext): Promise<ExitCode> {
   const { output, stop } = context
-  return withIncidents(context, 'incident.read', (books) =>
+  return withIncidents(context, (books) =>
     books.withRecords((records) => {
       const all = records.incidents()
       if (all.length === 0) output.line('No incident was ever opened.')
@@ -166,11 +166,10 @@ async function list(context: CommandContext): Promise<ExitCode> {
 
 async function withIncidents(
   context: CommandContext,
-  action: 'incident.change' | 'incident.read',
   work: (books: WorkspaceBooks) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
-  return atDesk(context, { action, project: null }, work)
+  return atDesk(context, { project: null }, work)
 }
 
 function show(incident: Incident, deadlines: readonly Deadline[], { output }: CommandContext): void {

@@ -51,6 +51,8 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
       await writeWorkspaceConfig(home)
     }
     await noteUnlock(books, operator, {}, context.stop)
+    const { authorize } = await import('../access/authorize.ts')
+    await authorize(books, context.options.command, { project: null }, context.stop)
     const path = await makeFolder(resolve(dir))
     const { certificateFingerprint } = await import('../../../vault/operator.ts')
     const { createProject, openProject } = await import('../../../vault/projects.ts')

@@ -5,7 +5,6 @@ import { SealpostError } from '../../core/errors.ts'
 import type { Records } from '../../records/records-db.ts'
 import type { SubjectQuery } from '../../records/subject-match.ts'
 import type { SubjectReport } from '../../records/subjects.ts'
-import type { BookAction } from '../books/desk.ts'
 import { formatOf, formatOption, type RawExport } from '../books/export-file.ts'
 import type { WorkspaceBooks } from '../books/open-books.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -87,7 +86,7 @@ function toQuery(name: string | undefined, { address }: RawPerson): SubjectQuery
 async function find(query: SubjectQuery, context: CommandContext): Promise<ExitCode> {
   const { hitLine } = await import('../books/record-show.ts')
   const { output, stop } = context
-  return withSubject('records.read', context, async (records, _books, opener) => {
+  return withSubject(context, async (records, _books, opener) => {
     const hits = await records.findSubject(query, opener, stop)
     output.line(hits.length === 0 ? 'Nothing is held about this person.' : `Held in ${hits.length} places:`)
     for (const hit of hits)
@@ -102,7 +101,7 @@ async function exportOne(query: SubjectQuery, options: RawExport, context: Comma
   const { subjectTable } = await import('../books/record-show.ts')
   const { output, stop, clock } = context
   const format = formatOf(options)
-  return withSubject('records.export', context, async (records, books, opener) => {
+  return withSubject(context, async (records, books, opener) => {
     const hits = await records.exportSubject(books.actor, query, opener, stop)
     const document = { exportedAt: formatInstant(clock.now()), person: query, held: hits }
     if (options.out === undefined) {
@@ -143,7 +142,7 @@ async function carryOut(
 ): Promise<ExitCode> {
   const { hitLine, reportDocument } = await import('../books/record-show.ts')
   const { output } = context
-  return withSubject('records.change', context, async (records, books, opener) => {
+  return withSubject(context, async (records, books, opener) => {
     const report = await work(records, books, opener)
     const { done, kept, method } = report
     output.line(`${done.length} ${what}, ${kept.length} stay as they are`)
@@ -156,12 +155,11 @@ async function carryOut(
 }
 
 async function withSubject(
-  action: BookAction,
   context: CommandContext,
   work: (records: Records, books: WorkspaceBooks, opener: PersonalOpener) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
-  return atDesk(context, { action, project: null }, (books) =>
+  return atDesk(context, { project: null }, (books) =>
     books.withOpener((opener) => books.withRecords((records) => work(records, books, opener), context.stop)),
   )
 }

@@ -70,7 +70,7 @@ async function list(context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { recordDocument } = await import('../books/record-show.ts')
   const { output, stop } = context
-  return atDesk(context, { action: 'records.read', project: null }, (books) =>
+  return atDesk(context, { project: null }, (books) =>
     books.withRecords((records) => {
       const all = records.list()
       const rows = all.map(({ project, client, signedOffAt, kept, restriction, holds }) => [
@@ -95,7 +95,7 @@ async function show(named: string, context: CommandContext): Promise<ExitCode> {
   const { knownProject } = await import('../books/name-project.ts')
   const { recordDocument, recordLines } = await import('../books/record-show.ts')
   const { output, stop, home } = context
-  return atDesk(context, { action: 'records.read', project: named }, (books) =>
+  return atDesk(context, { project: named }, (books) =>
     books.withRecords((records) => {
       const record = records.show(knownProject(named, records, home))
       for (const line of recordLines(record)) output.line(line)
@@ -116,7 +116,7 @@ async function exportRecords(
   const { recordDocument, recordTables } = await import('../books/record-show.ts')
   const { output, stop, home, clock } = context
   const format = formatOf(options)
-  return atDesk(context, { action: 'records.export', project: null }, async (books) => {
+  return atDesk(context, { project: null }, async (books) => {
     const records = await books.withRecords((all) => {
       const ids = named.length === 0 ? null : named.map((text) => knownProject(text, all, home))
       return all.exportRecords(books.actor, ids, stop)
@@ -139,7 +139,7 @@ async function unrestrict(named: string, reason: string, context: CommandContext
   const { atDesk } = await import('../books/desk.ts')
   const { knownProject } = await import('../books/name-project.ts')
   const { output, stop, home } = context
-  return atDesk(context, { action: 'records.change', project: named }, (books) =>
+  return atDesk(context, { project: named }, (books) =>
     books.withRecords(async (records) => {
       const project = knownProject(named, records, home)
       await records.liftRestriction(books.actor, project, reason, stop)
@@ -153,7 +153,7 @@ async function unrestrict(named: string, reason: string, context: CommandContext
 async function sweep(dryRun: boolean, context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { output, stop, clock } = context
-  return atDesk(context, { action: 'records.sweep', project: null }, (books) =>
+  return atDesk(context, { project: null }, (books) =>
     books.withRecords(async (records) => {
       if (dryRun) {
         const due = records.due()
@@ -203,7 +203,7 @@ async function backup({ recipient, out }: BackupOptions, context: CommandContext
   const { output } = context
   // A slip in a key is told before a passphrase is asked for.
   createRecipientSealer(recipient)
-  return atDesk(context, { action: 'records.backup', project: null }, async (books) => {
+  return atDesk(context, { project: null }, async (books) => {
     const { bytes, sha256 } = await backUpRecords(books, recipient, out, context)
     output.line(`Wrote ${out}`)
     output.line(`  SHA-256     ${sha256}`)

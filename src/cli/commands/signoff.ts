@@ -161,6 +161,12 @@ async function withSession<T>(
     const books = await openBooks(context.home, people.operator, context.clock)
     const second = people.second === null ? {} : { second: people.second.name }
     await noteUnlock(books, people.operator, second, context.stop)
+    const { authorize } = await import('../access/authorize.ts')
+    await authorize(books, context.options.command, { project: projectId }, context.stop)
+    if (people.second !== null) {
+      const theirs = await openBooks(context.home, people.second, context.clock)
+      await authorize(theirs, 'signoff second', { project: projectId }, context.stop)
+    }
     const fingerprint = sshFingerprint(people.certificate.publicKey)
     return await work({ people, books: signoffBooksOf(books, projectId, fingerprint, context.stop), projectId })
   } finally {

@@ -79,7 +79,7 @@ async function locate(context: CommandContext): Promise<ProjectFolder> {
 
 async function openKeysOf(folder: ProjectFolder, context: CommandContext): Promise<KeyedProject> {
   const { id } = folder.record
-  const { operator, books } = await openDesk(context)
+  const { operator, books } = await openDesk(context, { project: id })
   try {
     await assertNotFrozen(books, context.stop)
     const keys = await openProjectKeys(context.home, operator, id)
