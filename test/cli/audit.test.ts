@@ -49,13 +49,12 @@ describe('what is written down', () => {
     expect((await runAt(place, ['credentials', 'remove', 'source/anna@beispiel.example'])).exitCode).toBe(0)
     const entries = await shown('--last', '0', '--personal')
     expect(entries.map(({ action }) => action)).toEqual([
-      'unlock',
-      'init',
-      ...['unlock', 'credentials-set'],
-      ...['unlock', 'run-started', 'run-finished'],
-      // These were opened by the agent, whose own unlock is elsewhere.
-      'verify',
-      'credentials-removed',
+      ...['unlock', 'access-decided', 'init'],
+      ...['unlock', 'access-decided', 'credentials-set'],
+      ...['unlock', 'access-decided'],
+      ...['unlock', 'access-decided', 'run-started', 'run-finished'],
+      ...['unlock', 'access-decided', 'verify'],
+      ...['unlock', 'access-decided', 'credentials-removed'],
     ])
     expect(entries.find(({ action }) => action === 'run-finished')).toMatchObject({
       outcome: 'done',
@@ -70,7 +69,7 @@ describe('what is written down', () => {
     // A checkpoint of the operator at each unlock and at the end of a run.
     expect(await jsonAt<Verified>(place, ['audit', 'verify'])).toMatchObject({
       intact: true,
-      size: 9,
+      size: 18,
       findings: [],
     })
   })
@@ -162,7 +161,7 @@ describe('prove', () => {
     const { logOptions } = await booksOf(place)
     const proof = readFileSync(file, 'utf8')
     const leaf = Buffer.from(leafHash, 'base64')
-    expect(verifyTlogProof(proof, leaf, logOptions.origin, keys).size).toBe(2)
+    expect(verifyTlogProof(proof, leaf, logOptions.origin, keys).size).toBe(5)
     leaf[0] = (leaf[0] ?? 0) ^ 1
     expect(() => verifyTlogProof(proof, leaf, logOptions.origin, keys)).toThrow(/does not show/)
     expect((await runAt(place, ['audit', 'prove', '1'])).stdout).toMatch(/^c2sp\.org\/tlog-proof@v1\nindex 1\n/)
@@ -173,7 +172,7 @@ describe('prove', () => {
     const file = join(place.folder, 'old.txt')
     writeFileSync(file, proof)
     expect((await runAt(place, ['audit', 'prove', '1', '--checkpoint', file])).exitCode).toBe(0)
-    const later = await runAt(place, ['audit', 'prove', '2', '--checkpoint', file])
+    const later = await runAt(place, ['audit', 'prove', '5', '--checkpoint', file])
     expect(later.exitCode).toBe(2)
   })
 })

@@ -1,5 +1,5 @@
 import { auditObject, type AuditEvent } from '../../core/audit.ts'
-import { isKind, SealpostError } from '../../core/errors.ts'
+import { SealpostError } from '../../core/errors.ts'
 import type { WorkspaceBooks } from '../books/open-books.ts'
 import { isAllowed, RIGHTS } from './rights.ts'
 
@@ -11,12 +11,12 @@ export interface Resource {
   readonly object?: string
 }
 
-/** What can be done while the log is damaged: it looks at it, or puts another in its place. */
+/** What can be done while the log is damaged: it looks at it, and adds nothing to it by that, or puts another in its place. */
 export const OF_THE_LOG: readonly string[] = ['audit show', 'audit verify', 'audit restart']
 
 /**
  * The one decision about who may do what: by the actor's role, out of the table in `rights.ts`, and no where it says
- * nothing. Either way the decision is in the audit log before it takes effect. Throws `policy` for a no.
+ * nothing. The decision is in the audit log before it takes effect, but for a yes to look at that log. Throws `policy` for a no.
  */
 export async function authorize(
   books: WorkspaceBooks,
@@ -35,9 +35,7 @@ export async function authorize(
     facts: { action: action.replaceAll(' ', '.') },
     personal: {},
   }
-  await log.append(event, signal).catch((error: unknown) => {
-    if (!OF_THE_LOG.includes(action) || !isKind(error, 'corrupt')) throw error
-  })
+  if (!allowed || !OF_THE_LOG.includes(action)) await log.append(event, signal)
   if (allowed) return
   const roles = RIGHTS.get(action)?.roles ?? []
   throw new SealpostError('policy', `${actor.name ?? 'nobody'} (${actor.role ?? 'no role'}) may not ${action}`, {

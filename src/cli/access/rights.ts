@@ -85,7 +85,7 @@ const TABLE: readonly (readonly [readonly OperatorRole[], readonly string[]])[] 
       'records subject rectify',
       'records subject erase',
       'records subject restrict',
-      'records subject unrestrict',
+      'records unrestrict',
       'hold release',
       'incident update',
       'incident close',
