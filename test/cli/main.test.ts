@@ -161,7 +161,7 @@ describe('init', () => {
       expect(exitCode).toBe(2)
       expect(stderr).toContain('project and workspace must lie apart')
     }
-    expect(await readdir(place.home)).toEqual(['keystore'])
+    expect(await readdir(place.home)).toEqual(['audit', 'config.yaml', 'keystore'])
   })
 })
 

@@ -1,4 +1,4 @@
-import { auditObject, type AuditEvent } from '../../core/audit.ts'
+import { AUDIT_ID, auditObject, type AuditEvent } from '../../core/audit.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { WorkspaceBooks } from '../books/open-books.ts'
 import { isAllowed, RIGHTS } from './rights.ts'
@@ -30,7 +30,8 @@ export async function authorize(
     by: actor,
     action: 'access-decided',
     outcome: allowed ? 'done' : 'refused',
-    project,
+    // What was typed need not be a project at all; the command says so itself.
+    project: project !== null && AUDIT_ID.test(project) ? project : null,
     object: object === undefined ? null : auditObject(project ?? '', object),
     facts: { action: action.replaceAll(' ', '.') },
     personal: {},
