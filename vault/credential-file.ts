@@ -3,8 +3,8 @@ import { openBytes, sealBytes } from './aes.ts'
 import { parseFields, readBytes, readChoice, readInteger, readList, readText, requireFormat } from './fields.ts'
 import { readPrivateFile, writePrivateFile } from './files.ts'
 
-/** What a credential is. Only `password` is made so far. */
-export type CredentialKind = 'password' | 'token' | 'service-account' | 'client-secret'
+/** What a credential is: a service account is Google's key file, a client certificate PEM with its private key. */
+export type CredentialKind = 'password' | 'token' | 'service-account' | 'client-secret' | 'client-certificate'
 
 /** A credential as the file holds it: its fields are sealed one by one, the facts about it bound to them. */
 export interface CredentialRecord {
@@ -30,7 +30,13 @@ export type SealedField = 'username' | 'secret'
 
 const FORMAT = 'sealpost-credentials'
 const WHAT = 'the credentials file'
-const KINDS: readonly CredentialKind[] = ['password', 'token', 'service-account', 'client-secret']
+const KINDS: readonly CredentialKind[] = [
+  'password',
+  'token',
+  'service-account',
+  'client-secret',
+  'client-certificate',
+]
 const RECORD_MEMBERS = ['name', 'kind', 'createdAt', 'expiresAt', 'revision', 'username', 'secret']
 const LATEST = 8_640_000_000_000_000
 

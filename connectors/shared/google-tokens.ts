@@ -5,12 +5,8 @@ import { SealpostError } from '../../src/core/errors.ts'
 import type { TokenProvider } from '../../src/core/ports.ts'
 import { HttpsClient, readReply } from './https-client.ts'
 import { googleRefusal, passingRefusal } from './oauth-refusals.ts'
+import { GOOGLE_TOKEN_URL } from './sign-in-places.ts'
 import { createTokenCache, type IssuedToken } from './token-cache.ts'
-
-/** Where Google gives out tokens to service accounts. */
-export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token'
-/** What IMAP asks for; the Gmail API has narrower scopes of its own. */
-export const GOOGLE_IMAP_SCOPE = 'https://mail.google.com/'
 
 /** A service account that acts for the users of a domain (domain-wide delegation). */
 export interface GoogleTokenOptions {

@@ -5,14 +5,8 @@ import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
 import type { TokenProvider } from '../../src/core/ports.ts'
 import { HttpsClient, readReply } from './https-client.ts'
 import { microsoftRefusal, passingRefusal } from './oauth-refusals.ts'
+import { MICROSOFT_AUTHORITY } from './sign-in-places.ts'
 import { createTokenCache, type IssuedToken } from './token-cache.ts'
-
-/** Where Microsoft's public cloud signs in; national clouds have hosts of their own. */
-export const MICROSOFT_AUTHORITY = 'https://login.microsoftonline.com'
-/** The audience of Exchange Online's IMAP, whose role is IMAP.AccessAsApp. */
-export const EXCHANGE_IMAP_SCOPE = 'https://outlook.office365.com/.default'
-/** The audience of Microsoft Graph. */
-export const GRAPH_SCOPE = 'https://graph.microsoft.com/.default'
 
 /** An application that signs in as itself (client credentials, RFC 6749 section 4.4). */
 export interface MicrosoftTokenOptions {

@@ -92,8 +92,10 @@ export const ARABIC_TEXTS: Readonly<Record<string, string>> = {
     'لا يُعرف مزوّد يسترد هذا الرمز: يجب على العميل إلغاؤه',
   'no endpoint to revoke it at: the client must delete this key of the service account and remove its domain-wide delegation':
     'لا نقطة لإلغائه لدى المزوّد: يجب على العميل حذف مفتاح حساب الخدمة هذا وإزالة تفويضه على مستوى النطاق',
-  'no endpoint to revoke it at: the client must delete this secret or certificate of the application':
-    'لا نقطة لإلغائه لدى المزوّد: يجب على العميل حذف سر التطبيق هذا أو شهادته',
+  'no endpoint to revoke it at: the client must delete this secret of the application':
+    'لا نقطة لإلغائه لدى المزوّد: يجب على العميل حذف سر التطبيق هذا',
+  'no endpoint to revoke it at: the client must delete this certificate of the application':
+    'لا نقطة لإلغائها لدى المزوّد: يجب على العميل حذف شهادة التطبيق هذه',
   'Google answered that the token is revoked': 'أجابت Google بأن الرمز أُلغي',
   'Google answered that the token was revoked or had expired before':
     'أجابت Google بأن الرمز كان ملغى أو منتهيًا من قبل',

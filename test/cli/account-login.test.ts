@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { credentialNameOf, loginNamesOf } from '../../src/cli/project/account-login.ts'
 import type { AccountPair } from '../../src/cli/config/mailboxes-csv.ts'
-import type { ImapEnd } from '../../src/cli/config/project-types.ts'
+import type { ImapEnd, PasswordAuth } from '../../src/cli/config/project-types.ts'
 
 const PAIR: AccountPair = {
   source: 'anna@old.example',
@@ -11,7 +11,7 @@ const PAIR: AccountPair = {
   line: 2,
 }
 
-function end(auth: Partial<ImapEnd['auth']>): ImapEnd {
+function end(auth: Partial<PasswordAuth>): ImapEnd {
   return {
     kind: 'imap',
     host: 'imap.example.com',

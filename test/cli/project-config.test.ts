@@ -28,6 +28,15 @@ limits:
   dead_after: 90s
 `
 
+const GMAIL = `version: 1
+client: x
+source:
+  kind: gmail
+  auth: { credential: google }
+  costs: { get: 5 }
+destination: { kind: maildir, path: "mail/{account}" }
+`
+
 async function problemsOf(text: string): Promise<readonly string[]> {
   const { config, problems } = await readProjectConfig('project.yaml', text)
   expect(config === null).toBe(problems.length > 0)
@@ -54,6 +63,7 @@ describe('project.yaml', () => {
         include: [],
         exclude: ['Trash'],
         specialUse: false,
+        labels: 'single',
       },
       filters: { after: Date.UTC(2015, 0, 1), before: null, maxBytes: 52_428_800, skipDeleted: false },
       limits: {
@@ -98,6 +108,93 @@ describe('project.yaml', () => {
     expect(config?.source).toEqual({ kind: 'mbox', path: 'a', quoting: 'mboxrd' })
   })
 
+  it('takes access tokens for IMAP, of both providers, and the Gmail API', async () => {
+    const read = async (auth: string): Promise<unknown> => {
+      const { config, problems } = await readProjectConfig(
+        'p',
+        GOOD.replace('{ mode: password, credential: per-account }', auth),
+      )
+      expect(problems).toEqual([])
+      return config?.source.kind === 'imap' ? config.source.auth : null
+    }
+    const common = { mode: 'oauth', credential: 'c', username: null, authorize: null }
+    expect(await read('{ mode: oauth, provider: google, credential: c }')).toEqual({
+      ...common,
+      tokens: { provider: 'google', scope: null, endpoint: null, ca: null },
+    })
+    expect(
+      await read(
+        '{ mode: oauth, provider: microsoft, credential: c, tenant: t, client_id: i, scope: s, endpoint: "https://x", ca: y }',
+      ),
+    ).toEqual({
+      ...common,
+      tokens: { provider: 'microsoft', tenant: 't', clientId: 'i', scope: 's', endpoint: 'https://x', ca: 'y' },
+    })
+    const gmail = GMAIL.replace(
+      'costs: { get: 5 }',
+      'costs: { get: 5 }\n  units_per_minute: 15000\n  write: insert',
+    )
+    expect((await readProjectConfig('p', gmail)).config?.source).toEqual({
+      kind: 'gmail',
+      auth: { credential: 'google', tokens: { provider: 'google', scope: null, endpoint: null, ca: null } },
+      endpoint: null,
+      ca: null,
+      write: 'insert',
+      unitsPerMinute: 15_000,
+      costs: { get: 5 },
+    })
+  })
+
+  it.each([
+    ['mode: password, credential: c, provider: google', [/:7:\d+: provider means nothing with mode: password/]],
+    ['mode: oauth, credential: c', [/:7:3: source\.auth\.provider is missing, which mode: oauth needs/]],
+    [
+      'mode: oauth, provider: yahoo, credential: c',
+      [/:7:\d+: source\.auth\.provider must be one of google, microsoft/],
+    ],
+    ['mode: oauth, provider: google, credential: c, tenant: t', [/tenant means nothing with provider: google/]],
+    [
+      'mode: oauth, provider: microsoft, credential: c',
+      [/source\.auth\.tenant is missing/, /source\.auth\.client_id is missing/],
+    ],
+    [
+      'mode: oauth, provider: google, credential: per-account',
+      [/one service account or application opens all accounts/],
+    ],
+    [
+      'mode: oauth, provider: google, credential: c, authorize: "{account}"',
+      [/authorize means nothing with mode: oauth/],
+    ],
+    [
+      'mode: oauth, provider: google, credential: c, endpoint: "http://x"',
+      [/endpoint: must be an address that begins with https/],
+    ],
+  ])('refuses auth: {%s}', async (auth, messages) => {
+    const problems = await problemsOf(GOOD.replace('mode: password, credential: per-account', auth))
+    expect(problems).toHaveLength(messages.length)
+    for (const [index, message] of messages.entries()) expect(problems[index]).toMatch(message)
+  })
+
+  it.each([
+    [
+      'credential: google',
+      'credential: per-account',
+      /:5:23: one service account or application opens all accounts/,
+    ],
+    [
+      'credential: google',
+      'mode: oauth, credential: google',
+      /unknown key "mode" \(known here: credential, scope, endpoint, ca\)/,
+    ],
+    ['costs: { get: 5 }', 'costs: { gets: 5 }', /unknown key "gets" \(did you mean "get"\?\)/],
+    ['costs: { get: 5 }', 'write: export', /source\.write must be one of import, insert/],
+  ])('refuses a Gmail end with %s as %s', async (good, bad, message) => {
+    expect(GMAIL).toContain(good)
+    const problems = await problemsOf(GMAIL.replace(good, bad))
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toMatch(message)
+  })
+
   it('tells all that is wrong in one pass, each with its place', async () => {
     const text = `version: 1
 clint: x
@@ -108,7 +205,7 @@ destination:
   hots: foo
   password: hunter2
   tls: {mode: none, pin: abc}
-  auth: {mode: oauth, credential: per-account, username: "{acount}*{admin}"}
+  auth: {mode: oath, credential: per-account, username: "{acount}*{admin}"}
 filters:
   after:
   before: 2023-02-31
@@ -126,13 +223,13 @@ mapping:
     expect(await problemsOf(text)).toEqual([
       'project.yaml:1:1: client is missing',
       'project.yaml:2:1: unknown key "clint" (did you mean "client"?)',
-      'project.yaml:4:9: source.kind must be one of imap, maildir, mbox (did you mean "imap"?)',
+      'project.yaml:4:9: source.kind must be one of imap, gmail, maildir, mbox (did you mean "imap"?)',
       'project.yaml:5:1: destination.host is missing',
       'project.yaml:7:3: unknown key "hots" (did you mean "host"?)',
       'project.yaml:8:3: "password": secrets do not belong into this file (use `sealpost credentials set NAME`)',
       'project.yaml:9:26: destination.tls.pin: is not a SHA-256 in hex (64 digits) or base64',
-      'project.yaml:10:16: destination.auth.mode: oauth is not supported in this version; use mode: password',
-      'project.yaml:10:58: destination.auth.username: {acount} is not known here, only {account} and {admin}',
+      'project.yaml:10:16: destination.auth.mode: "oath" is not a way to sign in: password or oauth',
+      'project.yaml:10:57: destination.auth.username: {acount} is not known here, only {account} and {admin}',
       'project.yaml:12:3: filters.after: has no value',
       'project.yaml:13:11: filters.before: "2023-02-31" is not a date (2024-01-31) or an instant (2024-01-31T12:00:00Z)',
       'project.yaml:14:14: filters.max_bytes: "12XB" is not a size, such as 64MiB or 4096',

@@ -58,6 +58,8 @@ export class IdentityProvider {
   readonly script: ScriptedAnswer[] = []
   /** Milliseconds before an answer. */
   delay = 0
+  /** The same for introspection alone: how long a server takes to log somebody in. */
+  introspectionDelay = 0
   url = ''
   /** The same without TLS, for servers that introspect. */
   plainUrl = ''
@@ -113,11 +115,13 @@ export class IdentityProvider {
     if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay))
     if (pathname === '/introspect') {
       this.introspected++
+      // It is looked at when it comes: what is held up is the answer.
       const token =
         form.get('token') ??
         searchParams.get('token') ??
         (request.headers.authorization ?? '').replace(/^Bearer /, '')
       const given = this.subjectOf(token)
+      if (this.introspectionDelay > 0) await new Promise((resolve) => setTimeout(resolve, this.introspectionDelay))
       const told = given === null ? { active: false } : { active: true, email: given.subject, scope: given.scope }
       send(response, { status: 200, body: told })
       return

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
+import { startDovecot, type Dovecot, type DovecotOptions } from '../servers/dovecot.ts'
 import type { OauthStage } from './stage.ts'
 
 /** Starts Dovecot with its own `oauth2` passdb, which has each token introspected by the provider (RFC 7662). */
@@ -8,6 +8,7 @@ export async function startOauthDovecot(
   stage: OauthStage,
   mechanisms: string,
   users: readonly string[],
+  options: Pick<DovecotOptions, 'capabilities'> = {},
 ): Promise<Dovecot> {
   const file = join(stage.authority.folder, 'dovecot-oauth2.conf')
   const lines = [
@@ -27,5 +28,5 @@ export async function startOauthDovecot(
     `  args = ${file}`,
     '}',
   ]
-  return startDovecot({ users, settings: settings.join('\n') })
+  return startDovecot({ ...options, users, settings: settings.join('\n') })
 }

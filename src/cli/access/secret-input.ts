@@ -67,6 +67,29 @@ export async function readSecretFile(path: string, what: string): Promise<Secret
   }
 }
 
+/** Reads a whole file that nobody else can read, as a key file is. Throws as `readSecretFile`. */
+export async function readKeyFile(path: string, what: string): Promise<Secret> {
+  const bytes = await readPrivateFile(path, MAX_SECRET_BYTES)
+  if (bytes === null) throw new SealpostError('config', `no file ${path} to read ${what} from`, { code: 'ENOENT' })
+  return wholeSecret(bytes, what)
+}
+
+/** Reads a key file from an open descriptor, to its end. Throws `config`. */
+export async function readWholeSecret(descriptor: number, what: string, signal: AbortSignal): Promise<Secret> {
+  return wholeSecret(await readDescriptorWhole(descriptor, what, signal), what)
+}
+
+function wholeSecret(bytes: Buffer, what: string): Secret {
+  try {
+    if (bytes.length > MAX_SECRET_BYTES) throw tooLong(what, MAX_SECRET_BYTES)
+    if (bytes.every((byte) => byte <= 0x20))
+      throw new SealpostError('config', `${what} is empty`, { code: 'EMPTY_SECRET' })
+    return Secret.fromBytes(bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}
+
 function toSecret(line: Buffer, what: string): Secret {
   const end = line.length > 0 && line[line.length - 1] === CR ? line.length - 1 : line.length
   if (end === 0) throw new SealpostError('config', `${what} is empty`, { code: 'EMPTY_SECRET' })

@@ -1,7 +1,8 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { HeldCredential } from '../../../vault/erase.ts'
+import type { CredentialKind } from '../../../vault/credential-file.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { PER_ACCOUNT } from '../config/project-types.ts'
 import { didYouMean } from '../config/did-you-mean.ts'
@@ -13,11 +14,16 @@ import { CANARY_CREDENTIAL } from '../signoff/canary-name.ts'
 import { addImport } from './credentials-import.ts'
 
 interface SetOptions {
+  readonly kind: CredentialKind
   readonly username?: string
   readonly secretFile?: string
   readonly secretFd?: number
   readonly expires?: number
 }
+
+const SETTABLE: readonly CredentialKind[] = ['password', 'client-secret', 'client-certificate', 'service-account']
+/** Kinds that are files of several lines. */
+const KEY_FILES: readonly CredentialKind[] = ['client-certificate', 'service-account']
 
 /** `credentials set|import|list|remove`. */
 export function addCredentials(program: Command, start: Start): void {
@@ -26,9 +32,17 @@ export function addCredentials(program: Command, start: Start): void {
     .command('set')
     .description('keep one credential; its secret is asked for, or read from a file or descriptor')
     .argument('<name>', 'name of the credential, as project.yaml names it')
+    .addOption(
+      new Option('--kind <kind>', 'what it is').choices(SETTABLE).default('password' satisfies CredentialKind),
+    )
     .option('--username <name>', 'login name of an admin, for {admin}, or of an account')
-    .option('--secret-file <file>', 'read the secret from the first line of a file (mode 0600)')
-    .addOption(descriptorOption('--secret-fd <n>', 'read the secret from the first line of an open descriptor'))
+    .option('--secret-file <file>', 'read the secret from the first line of a file (mode 0600), a key file whole')
+    .addOption(
+      descriptorOption(
+        '--secret-fd <n>',
+        'read the secret from the first line of an open descriptor, a key file whole',
+      ),
+    )
     .addOption(lifeOption())
     .action((name: string, options: SetOptions) => start((context) => setOne(name, options, context)))
   addImport(group, start)
@@ -61,10 +75,11 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
       const replaced = await project.credentials.has(name)
       const expiresAt = options.expires === undefined ? null : context.clock.now() + options.expires
       const username = options.username ?? null
-      await project.credentials.set({ name, kind: 'password', username, secret, expiresAt })
+      const { kind } = options
+      await project.credentials.set({ name, kind, username, secret, expiresAt })
       const kept = (await project.credentials.list()).find((credential) => credential.name === name)
       const expires = kept === undefined ? null : formatInstant(kept.expiresAt)
-      const facts = { kind: 'password', replaced, expires }
+      const facts = { kind, replaced, expires }
       await project.audit.noteCredentials('credentials-set', [{ name, facts }])
       context.output.line(
         `${replaced ? 'Replaced' : 'Kept'} credential "${name}"${expires === null ? '' : `, good until ${expires}`}`,
@@ -80,8 +95,18 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
 }
 
 async function readSecret(name: string, options: SetOptions, context: CommandContext): Promise<Secret> {
-  const { readSecretFile, readSecretLine } = await import('../access/secret-input.ts')
+  const { readKeyFile, readSecretFile, readSecretLine, readWholeSecret } =
+    await import('../access/secret-input.ts')
   const { canPrompt, promptSecret } = await import('../terminal/prompt.ts')
+  if (KEY_FILES.includes(options.kind)) {
+    const what = options.kind === 'service-account' ? 'the key file' : 'the certificate with its key'
+    if (options.secretFd !== undefined) return readWholeSecret(options.secretFd, what, context.stop)
+    if (options.secretFile !== undefined) return readKeyFile(options.secretFile, what)
+    throw new SealpostError('config', `${what} has several lines and is not typed in`, {
+      hint: 'use --secret-file FILE or --secret-fd N',
+      code: 'NO_SECRET',
+    })
+  }
   if (options.secretFd !== undefined) return readSecretLine(options.secretFd, 'the secret', context.stop)
   if (options.secretFile !== undefined) return readSecretFile(options.secretFile, 'the secret')
   if (!canPrompt()) {

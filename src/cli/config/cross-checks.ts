@@ -1,9 +1,12 @@
 import { isLoopback } from '../../../connectors/shared/tls.ts'
+import { PER_ACCOUNT } from './project-types.ts'
 import { DEFAULT_LIMITS } from '../../engine/settings.ts'
 import { formatPath, parsePath } from '../../core/mailbox-path.ts'
 import type { Problem } from './problems.ts'
 import { parseInstant, parseSize } from './units.ts'
 import { valueAt, type YamlSource } from './yaml-source.ts'
+
+const MICROSOFT_KEYS = ['tenant', 'client_id']
 
 /**
  * What is wrong between keys that are each good alone. Reads the plain data, so that it can be told in the same pass as
@@ -14,6 +17,8 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
     ...plaintextChecks('source', source),
     ...plaintextChecks('destination', source),
     ...mboxChecks(source),
+    ...authChecks('source', source),
+    ...authChecks('destination', source),
     ...filterChecks(source),
     ...limitChecks(source),
     ...ruleChecks(source),
@@ -34,6 +39,42 @@ function plaintextChecks(side: 'source' | 'destination', source: YamlSource): re
 function mboxChecks(source: YamlSource): readonly Problem[] {
   if (valueAt(source.data, ['destination', 'kind']) !== 'mbox') return []
   return [source.at(['destination', 'kind'], 'an mbox is only read: it cannot be a destination', 'use maildir')]
+}
+
+/** Which keys belong to which way of signing in. */
+function authChecks(side: 'source' | 'destination', source: YamlSource): readonly Problem[] {
+  const at = (key: string): unknown => valueAt(source.data, [side, 'auth', key])
+  const isGmail = valueAt(source.data, [side, 'kind']) === 'gmail'
+  const mode = isGmail ? 'oauth' : at('mode')
+  if (mode !== 'oauth' && mode !== 'password') return []
+  const says = (keys: readonly string[], when: string): readonly Problem[] =>
+    keys
+      .filter((key) => at(key) !== undefined)
+      .map((key) => source.at([side, 'auth', key], `${key} means nothing with ${when}`))
+  if (mode === 'password')
+    return says(['provider', ...MICROSOFT_KEYS, 'scope', 'endpoint', 'ca'], 'mode: password')
+  const shared =
+    at('credential') === PER_ACCOUNT
+      ? [
+          source.at(
+            [side, 'auth', 'credential'],
+            'one service account or application opens all accounts: name its credential',
+          ),
+        ]
+      : []
+  if (isGmail) return shared
+  const provider = at('provider')
+  const missing = (key: string): readonly Problem[] =>
+    at(key) === undefined
+      ? [source.at([side, 'auth'], `${side}.auth.${key} is missing, which mode: oauth needs`)]
+      : []
+  return [
+    ...shared,
+    ...says(['authorize'], 'mode: oauth: the token says whose mailbox it opens'),
+    ...missing('provider'),
+    ...(provider === 'google' ? says(MICROSOFT_KEYS, 'provider: google') : []),
+    ...(provider === 'microsoft' ? MICROSOFT_KEYS.flatMap(missing) : []),
+  ]
 }
 
 function filterChecks(source: YamlSource): readonly Problem[] {

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
 import type { Problem } from './problems.ts'
-import { knownKeys } from './schema.ts'
+import { END_KINDS, knownKeys } from './schema.ts'
 import { valueAt, type YamlSource } from './yaml-source.ts'
 
 const SECRET_KEY = /pass|secret|token|pwd/i
@@ -27,7 +27,7 @@ export function explainIssue(
       return [source.at(issue.path, `${name} must be ${oneOf(values)}`, hint)]
     }
     case 'invalid_union': {
-      const kinds = ['imap', 'maildir', 'mbox']
+      const kinds = END_KINDS
       if (found === undefined) return [missing(issue.path, source, `one of ${kinds.join(', ')}`)]
       return [
         source.at(

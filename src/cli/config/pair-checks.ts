@@ -79,6 +79,11 @@ export function pairProblems(
   }
 
   function isSameMailbox(pair: AccountPair, source: EndConfig, destination: EndConfig): boolean {
+    if (source.kind === 'gmail' && destination.kind === 'gmail') {
+      return (
+        source.endpoint === destination.endpoint && pair.source.toLowerCase() === pair.destination.toLowerCase()
+      )
+    }
     if (source.kind !== 'imap' || destination.kind !== 'imap') return false
     if (source.host !== destination.host || source.port !== destination.port) return false
     const sameLogin =
@@ -130,6 +135,8 @@ function credentialOf(pair: AccountPair, side: Side): string | null {
 /** True when the login or the folder depends on the account. */
 function tellsAccountsApart(end: EndConfig, ownCredential: string | null): boolean {
   if (isFileEnd(end)) return hasPlaceholder(end.path, 'account')
+  // A token of the API speaks for one user.
+  if (end.kind === 'gmail') return true
   const { username, authorize, credential } = end.auth
   if (username === null || ownCredential !== null || credential === PER_ACCOUNT) return true
   return hasPlaceholder(username, 'account') || (authorize !== null && hasPlaceholder(authorize, 'account'))

@@ -1,13 +1,13 @@
 import { crossChecks } from './cross-checks.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS } from '../../engine/settings.ts'
 import type { Problem } from './problems.ts'
-import type { EndConfig, ProjectConfig, ProjectLimits } from './project-types.ts'
+import type { EndConfig, ImapEnd, ProjectConfig, ProjectLimits, SignIn, TokenSource } from './project-types.ts'
 import type { RawEnd, RawProject } from './schema.ts'
 import { readYaml, valueAt, type YamlSource } from './yaml-source.ts'
 
 const DEFAULT_MAILBOXES = 'mailboxes.csv'
-const DEFAULT_SPOOL_THRESHOLD_BYTES = 16 * 1024 * 1024
 const DEFAULT_DEAD_AFTER_MS = 120_000
+const DEFAULT_SPOOL_THRESHOLD_BYTES = 16 * 1024 * 1024
 const KNOWN_VERSIONS = [1]
 
 /** What came of reading project.yaml. */
@@ -73,18 +73,43 @@ function toConfig(raw: RawProject): ProjectConfig {
 function toEnd(raw: RawEnd): EndConfig {
   if (raw.kind === 'maildir') return { kind: 'maildir', path: raw.path }
   if (raw.kind === 'mbox') return { kind: 'mbox', path: raw.path, quoting: raw.quoting ?? 'mboxrd' }
+  if (raw.kind === 'gmail') {
+    const { auth, endpoint, ca, write, units_per_minute, costs } = raw
+    return {
+      kind: 'gmail',
+      auth: { credential: auth.credential, tokens: { provider: 'google', ...toSignIn(auth) } },
+      endpoint: endpoint ?? null,
+      ca: ca ?? null,
+      write: write ?? 'import',
+      unitsPerMinute: units_per_minute ?? null,
+      costs: Object.fromEntries(
+        Object.entries(costs ?? {}).flatMap(([name, units]) => (units === undefined ? [] : [[name, units]])),
+      ),
+    }
+  }
   return {
     kind: 'imap',
     host: raw.host,
     port: raw.port ?? (raw.tls.mode === 'implicit' ? 993 : 143),
     tls: { mode: raw.tls.mode, ca: raw.tls.ca ?? null, pin: raw.tls.pin ?? null },
-    auth: {
-      mode: raw.auth.mode,
-      credential: raw.auth.credential,
-      username: raw.auth.username ?? null,
-      authorize: raw.auth.authorize ?? null,
-    },
+    auth: toAuth(raw.auth),
   }
+}
+
+function toAuth(raw: Extract<RawEnd, { kind: 'imap' }>['auth']): ImapEnd['auth'] {
+  const { credential, provider, tenant, client_id: clientId } = raw
+  const username = raw.username ?? null
+  if (raw.mode === 'password') return { mode: 'password', credential, username, authorize: raw.authorize ?? null }
+  const signIn = toSignIn(raw)
+  const tokens: TokenSource =
+    provider === 'microsoft'
+      ? { provider, tenant: tenant ?? '', clientId: clientId ?? '', ...signIn }
+      : { provider: 'google', ...signIn }
+  return { mode: 'oauth', credential, username, authorize: null, tokens }
+}
+
+function toSignIn(raw: { readonly [K in keyof SignIn]?: string | undefined }): SignIn {
+  return { scope: raw.scope ?? null, endpoint: raw.endpoint ?? null, ca: raw.ca ?? null }
 }
 
 function toLimits(raw: RawProject): ProjectLimits {

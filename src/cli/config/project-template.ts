@@ -30,6 +30,9 @@ destination:
     mode: password
     credential: per-account
 
+# With access tokens: auth is { mode: oauth, provider: microsoft, tenant: ..., client_id: ..., credential: NAME },
+# or { mode: oauth, provider: google, credential: NAME }; the Gmail API: kind: gmail, auth: { credential: NAME }.
+
 # A Maildir end instead:
 #   kind: maildir
 #   path: "mail/{account}"
@@ -59,7 +62,7 @@ limits:
   # lanes: 4                  # lanes an account, each with a connection at both ends
   # connections: 4            # connections an account stands at an IMAP end
   # memory: 64MiB             # bytes in flight over all lanes
-  # dead_after: 2m            # a connection without a byte for so long is dead
   # spool_threshold: 16MiB    # larger messages go through the encrypted spool
+  # dead_after: 2m            # a connection without a byte for so long is dead
 `
 }

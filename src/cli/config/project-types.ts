@@ -12,15 +12,56 @@ export interface ImapEnd {
     readonly ca: string | null
     readonly pin: string | null
   }
-  readonly auth: {
-    readonly mode: 'password'
-    /** Name of a credential, or `per-account`: each account has one of its own. */
-    readonly credential: string
-    /** Template of the login name; null: see `loginName`. */
-    readonly username: string | null
-    /** Template of the SASL authorization identity. */
-    readonly authorize: string | null
-  }
+  readonly auth: PasswordAuth | OauthAuth
+}
+
+/** Signing in with passwords. */
+export interface PasswordAuth {
+  readonly mode: 'password'
+  /** Name of a credential, or `per-account`: each account has one of its own. */
+  readonly credential: string
+  /** Template of the login name; null: see `loginName`. */
+  readonly username: string | null
+  /** Template of the SASL authorization identity. */
+  readonly authorize: string | null
+}
+
+/** Signing in with access tokens that one credential gets for all accounts. */
+export interface OauthAuth {
+  readonly mode: 'oauth'
+  readonly credential: string
+  readonly username: string | null
+  readonly authorize: null
+  readonly tokens: TokenSource
+}
+
+/** Who gives out access tokens, and for what. */
+export type TokenSource = SignIn &
+  (
+    | { readonly provider: 'google' }
+    | { readonly provider: 'microsoft'; readonly tenant: string; readonly clientId: string }
+  )
+
+/** What the sign-in services have in common; null: the usual. */
+export interface SignIn {
+  readonly scope: string | null
+  /** Another place than the provider's own. */
+  readonly endpoint: string | null
+  /** File with the certificates to trust there, relative to the project folder. */
+  readonly ca: string | null
+}
+
+/** The Gmail API. */
+export interface GmailEnd {
+  readonly kind: 'gmail'
+  readonly auth: { readonly credential: string; readonly tokens: SignIn & { readonly provider: 'google' } }
+  /** Another place than Google's own. */
+  readonly endpoint: string | null
+  readonly ca: string | null
+  readonly write: 'import' | 'insert'
+  readonly unitsPerMinute: number | null
+  /** Quota units a call, by name. */
+  readonly costs: Readonly<Record<string, number>>
 }
 
 /** Maildir++ folders, one an account. */
@@ -43,7 +84,10 @@ export interface MboxEnd {
 export type FileEnd = MaildirEnd | MboxEnd
 
 /** One end of a project. */
-export type EndConfig = ImapEnd | FileEnd
+export type EndConfig = ServerEnd | FileEnd
+
+/** An end at a server, which needs a credential. */
+export type ServerEnd = ImapEnd | GmailEnd
 
 /** True for an end that lies in files of this machine. */
 export function isFileEnd(end: EndConfig): end is FileEnd {

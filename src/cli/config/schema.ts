@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { UNIT_COSTS, type UnitName } from '../../../connectors/gmail/config.ts'
 import { assertTransportAllowed } from '../../../connectors/shared/tls.ts'
 import { parsePath } from '../../core/mailbox-path.ts'
 import { SealpostError } from '../../core/errors.ts'
@@ -54,14 +55,6 @@ function size(least: number): z.ZodType<number> {
   })
 }
 
-function duration(least: number): z.ZodType<number> {
-  return value((raw, fail) => {
-    const milliseconds = parseDuration(raw)
-    if (milliseconds === null) return fail(`"${raw}" is not a duration, such as 90s or 2m`)
-    return milliseconds < least ? fail(`${raw} is too short: at least ${least / 1000} s`) : milliseconds
-  })
-}
-
 function count(most: number): z.ZodType<number> {
   return value((raw, fail) => {
     const number = /^\d{1,6}$/.test(raw) ? Number(raw) : 0
@@ -94,8 +87,8 @@ const pin = value((raw, fail) => {
 
 const authMode = value((raw, fail) => {
   if (raw === 'password') return 'password' as const
-  if (raw === 'oauth') return fail('oauth is not supported in this version; use mode: password')
-  return fail(`"${raw}" is not a way to sign in; only password is`)
+  if (raw === 'oauth') return 'oauth' as const
+  return fail(`"${raw}" is not a way to sign in: password or oauth`)
 })
 
 /** A mailbox named in a rule; it stands for what lies below it too, so that globs have no place here. */
@@ -109,13 +102,41 @@ const mailboxPath = value((raw, fail) => {
 
 const glob = value((raw, fail) => (raw === '' ? fail('must not be empty') : raw))
 
+const httpsAddress = value((raw, fail) =>
+  URL.canParse(raw) && new URL(raw).protocol === 'https:'
+    ? raw
+    : fail('must be an address that begins with https://'),
+)
+
+/** A table of small numbers by name. */
+const unitCosts = z.strictObject(
+  Object.fromEntries(Object.keys(UNIT_COSTS).map((name) => [name, count(1_000).optional()])) as Record<
+    UnitName,
+    z.ZodOptional<z.ZodType<number>>
+  >,
+)
+
+function duration(least: number): z.ZodType<number> {
+  return value((raw, fail) => {
+    const milliseconds = parseDuration(raw)
+    if (milliseconds === null) return fail(`"${raw}" is not a duration, such as 90s or 2m`)
+    return milliseconds < least ? fail(`${raw} is too short: at least ${least / 1000} s`) : milliseconds
+  })
+}
+
+const signInShape = { scope: text.optional(), endpoint: httpsAddress.optional(), ca: text.optional() }
 const tlsShape = { mode: z.enum(['implicit', 'starttls', 'none']), ca: text.optional(), pin: pin.optional() }
 const authShape = {
   mode: authMode,
   credential: text,
   username: template(['account', 'admin']).optional(),
   authorize: template(['account', 'admin']).optional(),
+  provider: z.enum(['google', 'microsoft']).optional(),
+  tenant: text.optional(),
+  client_id: text.optional(),
+  ...signInShape,
 }
+const googleAuthShape = { credential: text, ...signInShape }
 const imapShape = {
   kind: z.literal('imap'),
   host,
@@ -123,12 +144,31 @@ const imapShape = {
   tls: z.strictObject(tlsShape),
   auth: z.strictObject(authShape),
 }
+const gmailShape = {
+  kind: z.literal('gmail'),
+  auth: z.strictObject(googleAuthShape),
+  endpoint: httpsAddress.optional(),
+  ca: text.optional(),
+  write: z.enum(['import', 'insert']).optional(),
+  units_per_minute: count(999_999).optional(),
+  costs: optionalPart(unitCosts),
+}
 const mboxShape = {
   kind: z.literal('mbox'),
   path: template(['account']),
   quoting: z.enum(['mboxrd', 'mboxo', 'none']).optional(),
 }
 const maildirShape = { kind: z.literal('maildir'), path: template(['account']) }
+const END_SHAPES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  imap: imapShape,
+  gmail: gmailShape,
+  maildir: maildirShape,
+  mbox: mboxShape,
+}
+
+/** What an end can be. */
+export const END_KINDS: readonly string[] = Object.keys(END_SHAPES)
+
 const ruleShape = { from: mailboxPath, to: mailboxPath }
 const mappingShape = {
   special_use: z.boolean().optional(),
@@ -153,6 +193,7 @@ const limitsShape = {
 }
 const end = z.discriminatedUnion('kind', [
   z.strictObject(imapShape),
+  z.strictObject(gmailShape),
   z.strictObject(maildirShape),
   z.strictObject(mboxShape),
 ])
@@ -180,8 +221,9 @@ export function knownKeys(path: readonly PropertyKey[], kind: unknown): readonly
   if (first === undefined) return Object.keys(projectShape)
   if (first === 'source' || first === 'destination') {
     if (second === 'tls') return Object.keys(tlsShape)
-    if (second === 'auth') return Object.keys(authShape)
-    return Object.keys(kind === 'maildir' ? maildirShape : kind === 'mbox' ? mboxShape : imapShape)
+    if (second === 'auth') return Object.keys(kind === 'gmail' ? googleAuthShape : authShape)
+    if (second === 'costs') return Object.keys(UNIT_COSTS)
+    return Object.keys(END_SHAPES[String(kind)] ?? imapShape)
   }
   if (first === 'mapping') return Object.keys(second === 'rules' ? ruleShape : mappingShape)
   return Object.keys(first === 'filters' ? filtersShape : first === 'limits' ? limitsShape : {})

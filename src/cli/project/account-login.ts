@@ -1,14 +1,14 @@
 import { SealpostError } from '../../core/errors.ts'
 import { accountCredentialName } from '../config/credentials-csv.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
-import { PER_ACCOUNT, type ImapEnd } from '../config/project-types.ts'
+import { PER_ACCOUNT, type ImapEnd, type ServerEnd } from '../config/project-types.ts'
 import { fillTemplate, hasPlaceholder } from '../config/templates.ts'
 
 /** The two ends of a project. */
 export type Side = 'source' | 'destination'
 
 /** The name of the credential that opens an account: its row's own, else the account's, else the end's. */
-export function credentialNameOf(side: Side, end: ImapEnd, pair: AccountPair): string {
+export function credentialNameOf(side: Side, end: ServerEnd, pair: AccountPair): string {
   const own = side === 'source' ? pair.sourceCredential : pair.destinationCredential
   if (own !== null) return own
   return end.auth.credential === PER_ACCOUNT ? accountCredentialName(side, pair[side]) : end.auth.credential

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import type { Connector } from '../../core/connector.ts'
 import { SealpostError } from '../../core/errors.ts'
@@ -7,9 +6,12 @@ import { createImapConnector } from '../../../connectors/imap/imap-connector.ts'
 import { createMboxConnector } from '../../../connectors/mbox/mbox-connector.ts'
 import { createMaildirConnector } from '../../../connectors/maildir/maildir-connector.ts'
 import type { CredentialStore } from '../../../vault/credentials.ts'
-import { fileError } from '../../../vault/files.ts'
 import type { Secret } from '../../../vault/secret.ts'
+import { EXCHANGE_IMAP_SCOPE, GOOGLE_IMAP_SCOPE } from '../../../connectors/shared/sign-in-places.ts'
+import { openTokens, tokensByCredential } from './access-tokens.ts'
 import { credentialNameOf, loginNamesOf, type Side } from './account-login.ts'
+import { readCertificates } from './certificates.ts'
+import { openGmail } from './open-gmail.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
 import { isFileEnd, type ImapEnd, type MaildirEnd, type ProjectConfig } from '../config/project-types.ts'
 import { fillTemplate } from '../config/templates.ts'
@@ -30,7 +32,9 @@ export async function openEnd(side: Side, facts: EndFacts): Promise<Connector> {
   const end = facts.config[side]
   switch (end.kind) {
     case 'imap':
-      return openImap(side, end, facts)
+      return openImap(side, end, rowsOf(side, facts), facts)
+    case 'gmail':
+      return openGmail(side, end, rowsOf(side, facts), facts)
     case 'maildir':
       return openMaildir(side, end, facts)
     case 'mbox':
@@ -43,15 +47,35 @@ export async function openEnd(side: Side, facts: EndFacts): Promise<Connector> {
   }
 }
 
-async function openImap(side: Side, end: ImapEnd, facts: EndFacts): Promise<Connector> {
-  const { clock, credentials, keep } = facts
-  const { limits } = facts.config
+/** What IMAP needs of each provider. */
+const IMAP_SCOPES = { google: GOOGLE_IMAP_SCOPE, microsoft: EXCHANGE_IMAP_SCOPE } as const
+
+/** The rows of mailboxes.csv by the account's name at one end. */
+function rowsOf(side: Side, facts: EndFacts): (account: string) => AccountPair {
   const rows = new Map(facts.accounts.map((pair) => [pair[side], pair]))
-  const rowOf = (account: string): AccountPair => {
+  return (account) => {
     const row = rows.get(account)
     if (row === undefined) throw new SealpostError('bug', 'an account that is in no row was opened')
     return row
   }
+}
+
+async function openImap(
+  side: Side,
+  end: ImapEnd,
+  rowOf: (account: string) => AccountPair,
+  facts: EndFacts,
+): Promise<Connector> {
+  const { clock, credentials, keep } = facts
+  const { limits } = facts.config
+  const { auth } = end
+  const tokensOf =
+    auth.mode === 'password'
+      ? null
+      : tokensByCredential((credential) =>
+          openTokens(auth.tokens, [IMAP_SCOPES[auth.tokens.provider]], credential, facts),
+        )
+  const nameOf = (account: string): string => credentialNameOf(side, end, rowOf(account))
   return createImapConnector({
     host: end.host,
     port: end.port,
@@ -64,12 +88,19 @@ async function openImap(side: Side, end: ImapEnd, facts: EndFacts): Promise<Conn
     sessions: limits.connections,
     timeouts: { idle: limits.deadAfterMs },
     largeMessageBytes: limits.spoolThresholdBytes,
-    credentialOf: (account) => credentialNameOf(side, end, rowOf(account)),
-    loginFor: async (account) => {
+    // A refused token says nothing about other users, and nothing locks.
+    credentialOf: (account) => (tokensOf === null ? nameOf(account) : `${nameOf(account)} for ${account}`),
+    loginFor: async (account, signal) => {
       const row = rowOf(account)
-      const credential = await credentials.get(credentialNameOf(side, end, row))
-      keep(credential.secret)
-      return { ...loginNamesOf(side, end, row, credential), secret: credential.secret }
+      const credential = await credentials.get(nameOf(account))
+      const names = loginNamesOf(side, end, row, credential)
+      if (tokensOf === null) {
+        keep(credential.secret)
+        return { ...names, secret: credential.secret }
+      }
+      credential.secret.wipe()
+      const tokens = await tokensOf(credential.name)
+      return { ...names, secret: { token: (force) => tokens.token(names.username, force, signal) } }
     },
   })
 }
@@ -94,13 +125,4 @@ function openMaildir(side: Side, end: MaildirEnd, facts: EndFacts): Connector {
 
 function pathOf({ folder }: EndFacts, template: string, account: string): string {
   return resolve(folder, fillTemplate(template, { account, admin: '' }))
-}
-
-async function readCertificates(folder: string, file: string): Promise<Buffer> {
-  const path = isAbsolute(file) ? file : resolve(folder, file)
-  try {
-    return await readFile(path)
-  } catch (error) {
-    throw fileError(error, 'read the certificates in', path)
-  }
 }

@@ -17,7 +17,7 @@ import { Scrubber } from '../log/scrubber.ts'
 import { credentialNameOf, type Side } from './account-login.ts'
 import type { CommandContext } from '../context.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
-import type { ProjectConfig } from '../config/project-types.ts'
+import { isFileEnd, type ProjectConfig } from '../config/project-types.ts'
 import { openEnd } from './open-end.ts'
 import { readProjectFiles, type ProjectFiles } from './files.ts'
 import { findProject, type ProjectFolder } from './folder.ts'
@@ -263,7 +263,7 @@ function credentialsNeeded(
   const needed = new Map<string, Set<string>>()
   for (const side of ['source', 'destination'] satisfies readonly Side[]) {
     const end = config[side]
-    if (end.kind !== 'imap') continue
+    if (isFileEnd(end)) continue
     for (const pair of accounts) {
       const name = credentialNameOf(side, end, pair)
       needed.set(name, (needed.get(name) ?? new Set()).add(pair[side]))

@@ -28,8 +28,8 @@ const MUST_CHANGE: Readonly<Record<CredentialKind, string>> = {
   token: 'no provider is known that takes this token back: the client must revoke it',
   'service-account':
     'no endpoint to revoke it at: the client must delete this key of the service account and remove its domain-wide delegation',
-  'client-secret':
-    'no endpoint to revoke it at: the client must delete this secret or certificate of the application',
+  'client-secret': 'no endpoint to revoke it at: the client must delete this secret of the application',
+  'client-certificate': 'no endpoint to revoke it at: the client must delete this certificate of the application',
 }
 
 /**
