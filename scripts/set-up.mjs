@@ -96,42 +96,76 @@ function brokenDatabase() {
   return status === 0 ? null : 'the database module does not load on this Node'
 }
 
-/** Compiles src, connectors and vault into dist. What no source stands behind any more is removed from it. */
+/** The programs of the package: the command line, its agent, and the process that stretches passphrases. */
+const PROGRAMS = ['src/cli/main.ts', 'src/cli/access/agent-main.ts', 'vault/kdf-child.ts']
+/** Where they lie, all in one folder with what they share. */
+const PROGRAM_FOLDER = join('dist', 'src', 'cli')
+
+/**
+ * What nearly every command loads is bundled: hundreds of small files cost more to find than to run
+ * (docs/decisions/0001-tools.md). Everything else stays a package of its own, loaded by who needs it.
+ */
+const BUNDLED = [
+  ...[
+    'age-encryption',
+    'commander',
+    'csv-parse',
+    'env-paths',
+    'imapflow',
+    'libsodium-wrappers-sumo',
+    'p-queue',
+    'pino',
+  ],
+  ...['yaml', 'zod'],
+]
+
+/** Makes the programs in dist from src, connectors and vault, and the scripts of the pages that clients open. */
 export function build() {
-  say('tsc -p tsconfig.build.json')
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])
-  bundleBrowserScripts()
-  removeOrphans(join(root, 'dist'))
-  const main = join(root, 'dist', 'src', 'cli', 'main.js')
-  if (existsSync(main)) chmodSync(main, 0o755)
-}
-
-/** Pages for clients carry their script within them: each is bundled into one file with what it imports. */
-function bundleBrowserScripts() {
-  const folder = join('vault', 'browser')
-  const scripts = readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts'))
-  say(`esbuild ${folder}`)
+  say(`esbuild ${PROGRAM_FOLDER}`)
   const esbuild = /** @type {typeof import('esbuild')} */ (createRequire(import.meta.url)('esbuild'))
-  esbuild.buildSync({
-    absWorkingDir: root,
-    entryPoints: scripts.map((name) => join(folder, name)),
-    outdir: join('dist', folder),
-    bundle: true,
-    minify: true,
-    format: 'iife',
-    target: 'es2022',
-    charset: 'utf8',
-  })
-}
-
-/** @param {string} folder */
-function removeOrphans(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue
+  const { dependencies } = /** @type {{ dependencies: Record<string, string> }} */ (
+    JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  )
+  const made = [
+    esbuild.buildSync({
+      absWorkingDir: root,
+      entryPoints: PROGRAMS,
+      entryNames: '[name]',
+      outdir: PROGRAM_FOLDER,
+      bundle: true,
+      splitting: true,
+      external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      legalComments: 'linked',
+      metafile: true,
+      // What is bundled of CommonJS asks for Node's own modules by `require`.
+      banner: {
+        js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+      },
+    }),
+    // Pages for clients carry their script within them: each is one file with what it imports.
+    esbuild.buildSync({
+      absWorkingDir: root,
+      entryPoints: readdirSync(join(root, 'vault', 'browser'))
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => join('vault', 'browser', name)),
+      outdir: join('dist', 'vault', 'browser'),
+      bundle: true,
+      minify: true,
+      format: 'iife',
+      target: 'es2022',
+      charset: 'utf8',
+      metafile: true,
+    }),
+  ]
+  const outputs = new Set(made.flatMap(({ metafile }) => Object.keys(metafile.outputs)))
+  for (const entry of readdirSync(join(root, 'dist'), { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name)
-    const source = join(root, relative(folder, path)).replace(/\.js$/, '.ts')
-    if (!existsSync(source)) rmSync(path)
+    if (entry.isFile() && !outputs.has(relative(root, path))) rmSync(path)
   }
+  chmodSync(join(root, PROGRAM_FOLDER, 'main.js'), 0o755)
 }
 
 /**

@@ -169,6 +169,7 @@ describe.skipIf(!LINUX)('a process that holds secrets', () => {
       stderr: '',
     })
     expect((await place.bare(['lock'], { environment })).exitCode).toBe(0)
+    for (let look = 0; agentBelow(runtime) !== null && look < 100; look++) await sleep(50)
     expect(agentBelow(runtime)).toBeNull()
   })
 })
