@@ -9,6 +9,7 @@ import { addHold } from './commands/hold.ts'
 import { addIncident } from './commands/incident.ts'
 import { addInit } from './commands/init.ts'
 import { addIntake } from './commands/intake.ts'
+import { addMailboxes } from './commands/mailboxes.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRecords } from './commands/records.ts'
 import { addRetry, addRun } from './commands/run.ts'
@@ -59,6 +60,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addLock(program, start)
   addCredentials(program, start)
   addIntake(program, start)
+  addMailboxes(program, start)
   addDoctor(program, start)
   addPlan(program, start)
   addRun(program, start)

@@ -14,10 +14,14 @@ const PAIR: AccountPair = {
 function end(auth: Partial<PasswordAuth>): ImapEnd {
   return {
     kind: 'imap',
+    preset: null,
     host: 'imap.example.com',
     port: 993,
     tls: { mode: 'implicit', ca: null, pin: null },
     auth: { mode: 'password', credential: 'per-account', username: null, authorize: null, ...auth },
+    connections: null,
+    maxMessageBytes: null,
+    directory: null,
   }
 }
 

@@ -24,6 +24,8 @@ export interface CyrusOptions {
   readonly altNamespace: boolean
   /** `/` between levels, so that names may hold dots; else `.`. */
   readonly unixHierarchySep?: boolean
+  /** Who may sign in for others and sees everybody; `root` otherwise. */
+  readonly admins?: string
   /** Further lines for imapd.conf. */
   readonly settings?: string
 }
@@ -92,7 +94,7 @@ partition-default: ${folder}/spool
 defaultpartition: default
 cyrus_user: mail
 cyrus_group: mail
-admins: root
+admins: ${options.admins ?? 'root'}
 servername: localhost
 virtdomains: userid
 defaultdomain: internal.test

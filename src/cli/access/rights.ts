@@ -46,6 +46,7 @@ const TABLE: readonly (readonly [readonly OperatorRole[], readonly string[]])[] 
       'backup verify',
       'backup handover',
       'restore',
+      'mailboxes list',
       'credentials set',
       'credentials import',
       'credentials list',

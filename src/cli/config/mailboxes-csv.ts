@@ -18,11 +18,12 @@ export interface AccountReading {
   readonly problems: readonly Problem[]
 }
 
-type Column = 'source' | 'destination' | 'source_credential' | 'destination_credential'
+type Column = 'source' | 'destination' | 'source_credential' | 'destination_credential' | 'kind' | 'bytes'
 
 const RULES: ColumnRules<Column> = {
   required: ['source', 'destination'],
-  optional: ['source_credential', 'destination_credential'],
+  // What `mailboxes list` says of an account is for whoever reads the file.
+  optional: ['source_credential', 'destination_credential', 'kind', 'bytes'],
   secretHint: 'take the column out, and use `sealpost credentials import`',
 }
 

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { AccountPair } from './mailboxes-csv.ts'
 import type { Problem } from './problems.ts'
 import { isFileEnd, PER_ACCOUNT, type EndConfig, type ProjectConfig } from './project-types.ts'
-import { fillTemplate, hasPlaceholder, pathPartProblem } from './templates.ts'
+import { fillTemplate, hasPlaceholder, localPartOf, pathPartProblem } from './templates.ts'
 
 type Side = 'source' | 'destination'
 
@@ -31,7 +31,7 @@ export function pairProblems(
       const lines = new Map<string, number>()
       return pairs.flatMap((pair) => {
         const isFile = config !== null && isFileEnd(config[side])
-        const name = isFile ? pair[side] : pair[side].toLowerCase()
+        const name = isFile ? pair[side] : loginOf(pair, side).toLowerCase()
         const first = lines.get(name)
         if (first === undefined) {
           lines.set(name, pair.line)
@@ -41,6 +41,17 @@ export function pairProblems(
         return [at(pair, `${pair[side]}: line ${first} has ${what} already`)]
       })
     })
+  }
+
+  /** What tells an account from others at an end: where the login holds only the part before the @, that. */
+  function loginOf(pair: AccountPair, side: Side): string {
+    const end = config?.[side]
+    if (end?.kind !== 'imap' || end.auth.username === null) return pair[side]
+    const templates = [end.auth.username, end.auth.authorize ?? '']
+    const isLocal = templates.some((each) => hasPlaceholder(each, 'local'))
+    return isLocal && !templates.some((each) => hasPlaceholder(each, 'account'))
+      ? localPartOf(pair[side])
+      : pair[side]
   }
 
   function againstEnds({ source, destination }: ProjectConfig): readonly Problem[] {
@@ -132,6 +143,11 @@ function credentialOf(pair: AccountPair, side: Side): string | null {
   return side === 'source' ? pair.sourceCredential : pair.destinationCredential
 }
 
+/** The template names the account, whole or in part. */
+function namesAccount(template: string): boolean {
+  return hasPlaceholder(template, 'account') || hasPlaceholder(template, 'local')
+}
+
 /** True when the login or the folder depends on the account. */
 function tellsAccountsApart(end: EndConfig, ownCredential: string | null): boolean {
   if (isFileEnd(end)) return hasPlaceholder(end.path, 'account')
@@ -139,5 +155,5 @@ function tellsAccountsApart(end: EndConfig, ownCredential: string | null): boole
   if (end.kind === 'gmail') return true
   const { username, authorize, credential } = end.auth
   if (username === null || ownCredential !== null || credential === PER_ACCOUNT) return true
-  return hasPlaceholder(username, 'account') || (authorize !== null && hasPlaceholder(authorize, 'account'))
+  return [username, authorize ?? ''].some(namesAccount)
 }

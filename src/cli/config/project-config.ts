@@ -1,3 +1,4 @@
+import { withPresets } from './apply-presets.ts'
 import { crossChecks } from './cross-checks.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS } from '../../engine/settings.ts'
 import type { Problem } from './problems.ts'
@@ -33,7 +34,7 @@ export async function readProjectConfig(file: string, content: string): Promise<
   // Imported where it is used: it takes longer to load than all the rest.
   const { projectSchema } = await import('./schema.ts')
   const { explainIssue } = await import('./explain-issue.ts')
-  const parsed = projectSchema.safeParse(source.data)
+  const parsed = projectSchema.safeParse(withPresets(source.data))
   const issues = parsed.success ? [] : parsed.error.issues.flatMap((issue) => explainIssue(issue, source))
   const problems = [...issues, ...crossChecks(source)].sort(byPlace)
   const config = parsed.success && problems.length === 0 ? toConfig(parsed.data) : null
@@ -89,10 +90,17 @@ function toEnd(raw: RawEnd): EndConfig {
   }
   return {
     kind: 'imap',
+    preset: raw.preset ?? null,
     host: raw.host,
     port: raw.port ?? (raw.tls.mode === 'implicit' ? 993 : 143),
     tls: { mode: raw.tls.mode, ca: raw.tls.ca ?? null, pin: raw.tls.pin ?? null },
     auth: toAuth(raw.auth),
+    connections: raw.connections ?? null,
+    maxMessageBytes: raw.max_message ?? null,
+    directory:
+      raw.directory === undefined
+        ? null
+        : { ...raw.directory, host: raw.directory.host ?? null, port: raw.directory.port ?? null },
   }
 }
 

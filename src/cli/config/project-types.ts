@@ -1,9 +1,12 @@
+import type { DirectoryKind, PresetName } from '../../../connectors/presets/preset.ts'
 import type { Filters, Limits } from '../../engine/settings.ts'
 import type { MappingRules } from '../../engine/mapping.ts'
 
 /** An IMAP server, as project.yaml describes it. */
 export interface ImapEnd {
   readonly kind: 'imap'
+  /** What is known of this platform by name; null for none. */
+  readonly preset: PresetName | null
   readonly host: string
   readonly port: number
   readonly tls: {
@@ -13,6 +16,21 @@ export interface ImapEnd {
     readonly pin: string | null
   }
   readonly auth: PasswordAuth | OauthAuth
+  /** Sessions at once an account stands here; null: what the project and the preset say. */
+  readonly connections: number | null
+  /** Larger messages are refused, whatever the server says; null: what the preset and the server say. */
+  readonly maxMessageBytes: number | null
+  readonly directory: DirectoryConfig | null
+}
+
+/** Where the accounts of an end are listed. */
+export interface DirectoryConfig {
+  readonly kind: DirectoryKind
+  /** Null: the end's own. */
+  readonly host: string | null
+  /** Null: the usual one of its kind. */
+  readonly port: number | null
+  readonly credential: string
 }
 
 /** Signing in with passwords. */

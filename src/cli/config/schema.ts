@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { UNIT_COSTS, type UnitName } from '../../../connectors/gmail/config.ts'
+import { PRESET_NAMES } from '../../../connectors/presets/preset.ts'
 import { assertTransportAllowed } from '../../../connectors/shared/tls.ts'
 import { parsePath } from '../../core/mailbox-path.ts'
 import { SealpostError } from '../../core/errors.ts'
@@ -129,20 +130,31 @@ const tlsShape = { mode: z.enum(['implicit', 'starttls', 'none']), ca: text.opti
 const authShape = {
   mode: authMode,
   credential: text,
-  username: template(['account', 'admin']).optional(),
-  authorize: template(['account', 'admin']).optional(),
+  username: template(['account', 'local', 'admin']).optional(),
+  authorize: template(['account', 'local', 'admin']).optional(),
   provider: z.enum(['google', 'microsoft']).optional(),
   tenant: text.optional(),
   client_id: text.optional(),
   ...signInShape,
 }
+/** Where accounts are listed; what is left out follows from the preset and the end. */
+const directoryShape = {
+  kind: z.enum(['cpanel', 'zimbra', 'dovecot', 'cyrus']),
+  host: host.optional(),
+  port: count(65_535).optional(),
+  credential: text,
+}
 const googleAuthShape = { credential: text, ...signInShape }
 const imapShape = {
   kind: z.literal('imap'),
+  preset: z.enum(PRESET_NAMES).optional(),
   host,
   port: count(65_535).optional(),
   tls: z.strictObject(tlsShape),
   auth: z.strictObject(authShape),
+  connections: count(64).optional(),
+  max_message: size(1).optional(),
+  directory: z.strictObject(directoryShape).optional(),
 }
 const gmailShape = {
   kind: z.literal('gmail'),
@@ -222,6 +234,7 @@ export function knownKeys(path: readonly PropertyKey[], kind: unknown): readonly
   if (first === 'source' || first === 'destination') {
     if (second === 'tls') return Object.keys(tlsShape)
     if (second === 'auth') return Object.keys(kind === 'gmail' ? googleAuthShape : authShape)
+    if (second === 'directory') return Object.keys(directoryShape)
     if (second === 'costs') return Object.keys(UNIT_COSTS)
     return Object.keys(END_SHAPES[String(kind)] ?? imapShape)
   }

@@ -1,12 +1,19 @@
 /** What can stand in braces. */
-export type Placeholder = 'account' | 'admin'
+export type Placeholder = 'account' | 'local' | 'admin'
 
 /**
- * Fills `{account}` and `{admin}` in. Call it only with templates that `templateProblem` found good, and with an
+ * Fills `{account}`, `{local}` (the part of the account before its last @) and `{admin}` in. Call it only with templates that `templateProblem` found good, and with an
  * admin wherever the template names one.
  */
-export function fillTemplate(template: string, values: Readonly<Record<Placeholder, string>>): string {
-  return template.replace(/\{(account|admin)\}/g, (_, name: Placeholder) => values[name])
+export function fillTemplate(template: string, values: Readonly<Record<'account' | 'admin', string>>): string {
+  const all = { ...values, local: localPartOf(values.account) }
+  return template.replace(/\{(account|local|admin)\}/g, (_, name: Placeholder) => all[name])
+}
+
+/** The part of an address before its last @; all of what has none. */
+export function localPartOf(account: string): string {
+  const at = account.lastIndexOf('@')
+  return at === -1 ? account : account.slice(0, at)
 }
 
 /** True when the template has this placeholder. */
@@ -16,7 +23,10 @@ export function hasPlaceholder(template: string, name: Placeholder): boolean {
 
 /** What is wrong with a template that may hold these placeholders, as a clause; null when nothing is. */
 export function templateProblem(template: string, allowed: readonly Placeholder[]): string | null {
-  const shown = allowed.map((name) => `{${name}}`).join(' and ')
+  const shown = allowed
+    .map((name) => `{${name}}`)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' and $1')
   const rest = template.replace(/\{[^{}]*\}/g, (found) =>
     allowed.some((name) => found === `{${name}}`) ? '' : found,
   )

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Connector } from '../../core/connector.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { createImapConnector } from '../../../connectors/imap/imap-connector.ts'
+import { PRESETS } from '../../../connectors/presets/presets.ts'
 import { createMboxConnector } from '../../../connectors/mbox/mbox-connector.ts'
 import { createMaildirConnector } from '../../../connectors/maildir/maildir-connector.ts'
 import type { CredentialStore } from '../../../vault/credentials.ts'
@@ -69,6 +70,7 @@ async function openImap(
   const { clock, credentials, keep } = facts
   const { limits } = facts.config
   const { auth } = end
+  const preset = end.preset === null ? null : PRESETS[end.preset]
   const tokensOf =
     auth.mode === 'password'
       ? null
@@ -85,8 +87,13 @@ async function openImap(
       pin: end.tls.pin ?? undefined,
     },
     clock,
-    sessions: limits.connections,
     timeouts: { idle: limits.deadAfterMs },
+    sessions: end.connections ?? Math.min(limits.connections, preset?.connections ?? Infinity),
+    keepsBytes: preset?.keepsBytes === false ? false : undefined,
+    manners: {
+      ...preset?.manners,
+      ...(end.maxMessageBytes === null ? {} : { maxMessageBytes: end.maxMessageBytes }),
+    },
     largeMessageBytes: limits.spoolThresholdBytes,
     // A refused token says nothing about other users, and nothing locks.
     credentialOf: (account) => (tokensOf === null ? nameOf(account) : `${nameOf(account)} for ${account}`),

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { PRESET_NAMES } from '../../connectors/presets/preset.ts'
+import { presetOf, PRESETS } from '../../connectors/presets/presets.ts'
+import { loginNamesOf } from '../../src/cli/project/account-login.ts'
+import { pairProblems } from '../../src/cli/config/pair-checks.ts'
+import { formatProblem } from '../../src/cli/config/problems.ts'
+import { configOf, factsOf, problemsOf } from './fixture.ts'
+
+describe('an end with a preset', () => {
+  it('has to say only what the preset leaves open', async () => {
+    const { source } = await configOf('{preset: dovecot, host: mx.example, auth: {credential: master}}')
+    expect(source).toEqual({
+      kind: 'imap',
+      preset: 'dovecot',
+      host: 'mx.example',
+      port: 993,
+      tls: { mode: 'implicit', ca: null, pin: null },
+      auth: { mode: 'password', credential: 'master', username: '{account}*{admin}', authorize: null },
+      connections: null,
+      maxMessageBytes: null,
+      directory: null,
+    })
+  })
+
+  it('may say otherwise', async () => {
+    const text =
+      '{preset: dovecot, host: mx.example, tls: {mode: starttls}, connections: 7, max_message: 50MiB, auth: {credential: m, username: "{admin}%{account}"}}'
+    expect(await configOf(text).then(({ source }) => source)).toMatchObject({
+      port: 143,
+      tls: { mode: 'starttls' },
+      auth: { username: '{admin}%{account}', authorize: null },
+      connections: 7,
+      maxMessageBytes: 50 * 1024 * 1024,
+    })
+  })
+
+  it('has no administrator where each account has a credential of its own', async () => {
+    for (const name of ['dovecot', 'zimbra', 'cyrus', 'exchange']) {
+      const { source } = await configOf(`{preset: ${name}, host: mx.example, auth: {credential: per-account}}`)
+      expect(source).toMatchObject({ auth: { username: null, authorize: null } })
+    }
+  })
+
+  it.each([
+    ['dovecot', 'anna@old.example*boss', null],
+    ['zimbra', 'boss', 'anna@old.example'],
+    ['cyrus', 'boss', 'anna@old.example'],
+    ['exchange', 'boss/anna', null],
+  ])('signs in as the administrator does: %s', async (name, username, authorize) => {
+    const { config, accounts } = await factsOf(
+      `{preset: ${name}, host: mx.example, auth: {credential: admin}}`,
+      ['anna@old.example'],
+      {},
+    )
+    const [pair] = accounts
+    if (config.source.kind !== 'imap' || pair === undefined) throw new Error('no IMAP end')
+    const login = loginNamesOf('source', config.source, pair, { name: 'admin', username: 'boss' })
+    expect(login).toEqual({ username, authorize })
+  })
+
+  it('two accounts with one alias are told apart', async () => {
+    const { config, accounts } = await factsOf(
+      '{preset: exchange, host: mx.example, auth: {credential: admin}}',
+      ['anna@a.example', 'bert@a.example', 'Anna@b.example'],
+      {},
+    )
+    expect(pairProblems('m.csv', accounts, config, '/project').map(formatProblem)).toEqual([
+      'm.csv:4: Anna@b.example: line 2 has this source already',
+    ])
+  })
+
+  it.each([
+    ['{preset: dovecott, host: a, auth: {credential: b}}', 'did you mean "dovecot"?'],
+    ['{preset: dovecot, auth: {credential: b}}', 'source.host is missing'],
+    ['{preset: dovecot, host: a}', 'source.auth.credential is missing'],
+    ['{preset: dovecot, host: a, auth: {credential: b}, directory: {}}', 'source.directory.credential is missing'],
+    ['{preset: dovecot, kind: maildir, path: x}', 'unknown key "preset"'],
+    ['{preset: yahoo, auth: {credential: b}, directory: {credential: c}}', 'source.directory.kind is missing'],
+    ['{preset: dovecot, host: a, auth: hello}', 'source.auth must be'],
+    ['{preset: [], kind: imap}', 'source.preset must be one of'],
+  ])('%s is told', async (end, words) => {
+    expect((await problemsOf(end)).join('\n')).toContain(words)
+  })
+
+  it('no name of an object is a preset', () => {
+    for (const name of ['constructor', 'toString', '__proto__', '']) expect(presetOf(name)).toBeNull()
+  })
+})
+
+describe('docs/platforms.md', () => {
+  const rows = readFileSync('docs/platforms.md', 'utf8')
+    .split('\n')
+    .filter((line) => /^\| `/.test(line))
+
+  it.each(PRESET_NAMES)('has a row for %s that says what the preset says', (name) => {
+    const preset = PRESETS[name]
+    const cells =
+      rows
+        .find((row) => row.startsWith(`| \`${name}\``))
+        ?.split('|')
+        .map((cell) => cell.trim()) ?? []
+    const { admin } = preset.auth
+    const login =
+      admin === null ? '' : [admin.username, admin.authorize].filter((part) => part !== null).join(' for ')
+    expect(cells.slice(1, -1)).toEqual([
+      `\`${name}\``,
+      preset.title,
+      preset.host === null ? "the customer's" : `${preset.host}:${preset.port}`,
+      `\`${preset.namespace.prefix}\` \`${preset.namespace.delimiter}\``.replace('`` ', ''),
+      login === '' ? preset.auth.mode : `${preset.auth.mode}; \`${login}\``,
+      String(preset.connections),
+      preset.manners.maxMessageBytes === undefined ? '' : `${preset.manners.maxMessageBytes / 1024 / 1024} MiB`,
+      preset.directory === null ? '' : `\`${preset.directory}\``,
+      preset.evidence,
+    ])
+  })
+
+  it('has each quirk', () => {
+    const text = readFileSync('docs/platforms.md', 'utf8')
+    for (const { quirks } of Object.values(PRESETS)) for (const quirk of quirks) expect(text).toContain(quirk)
+  })
+})
