@@ -29,7 +29,7 @@ export function tenantOf(config: GraphEndConfig): Tenant {
       gates.set(key, gate)
       const { tokens, clock, host, port = 443 } = config
       const client = new GraphClient({ host, port, account, tokens, clock, http, sessionHttp, gate })
-      return { client, limits, clock, positions: new Map(), alive: true }
+      return { client, limits, clock, alive: true }
     },
   }
 }

@@ -28,7 +28,7 @@ export interface GraphEndConfig {
    * with the whole original attached when `attachOriginal` says so; such a copy is degraded.
    */
   readonly write?: { readonly mode: 'drafts-only' | 'rebuild'; readonly attachOriginal: boolean } | undefined
-  /** Reads a copy that carries its original as that original; for the reconcile step and for tests of this connector. */
+  /** A source session reads a copy that carries its original as that original, as destination sessions do. For tests of this connector. */
   readonly readOriginals?: boolean | undefined
 }
 

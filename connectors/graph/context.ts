@@ -1,5 +1,4 @@
 import type { Clock } from '../../src/core/clock.ts'
-import type { Position } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { GraphClient } from './client.ts'
 import type { Limits } from './config.ts'
@@ -9,8 +8,6 @@ export interface GraphContext {
   readonly client: GraphClient
   readonly limits: Limits
   readonly clock: Clock
-  /** Where the session's own last append to a folder left its mark; used once by `position`. */
-  readonly positions: Map<string, Position>
   /** False once the session is closed. */
   alive: boolean
 }

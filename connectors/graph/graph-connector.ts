@@ -1,10 +1,11 @@
 import type { Capabilities, Connector } from '../../src/core/connector.ts'
-import { SealpostError } from '../../src/core/errors.ts'
 import { tenantOf } from './account-client.ts'
+import { mostBytes } from './append.ts'
 import { limitsOf, type GraphEndConfig } from './config.ts'
 import { guarded, type GraphContext } from './context.ts'
 import { readMessage } from './fetch-bodies.ts'
-import { sourceSession } from './session.ts'
+import { readOriginal } from './read-original.ts'
+import { destinationSession, sourceSession } from './session.ts'
 
 /**
  * Mailboxes of a Microsoft 365 tenant over Microsoft Graph, with app-only tokens. Throws `config` at once for a pin that is
@@ -23,21 +24,25 @@ export function createGraphConnector(config: GraphEndConfig): Connector {
     )
     return context
   }
+  const write = config.write ?? { mode: 'drafts-only', attachOriginal: false }
+  const capabilities = capabilitiesOf(limits.sessions, mostBytes(write))
   return {
     ...(config.credentialOf === undefined ? {} : { credentialOf: config.credentialOf }),
-    openSource: async (account, signal) =>
-      sourceSession(await open(account, signal), capabilitiesOf(limits.sessions), readMessage),
-    openDestination: async () => {
-      throw new SealpostError('config', 'graph: mail is written by IMAP', { code: 'NO_WRITER' })
+    openSource: async (account, signal) => {
+      const readOne = config.readOriginals === true ? readOriginal : readMessage
+      return sourceSession(await open(account, signal), capabilities, readOne)
     },
+    // A copy that carries its original is known again by it, so that reconcile is sure.
+    openDestination: async (account, signal) =>
+      destinationSession(await open(account, signal), capabilities, readOriginal, write),
   }
 }
 
-function capabilitiesOf(sessions: number): Capabilities {
+function capabilitiesOf(sessions: number, maxMessageBytes: number): Capabilities {
   return {
     sessions,
     appendBatch: { messages: 1, bytes: Number.MAX_SAFE_INTEGER },
-    maxMessageBytes: null,
+    maxMessageBytes,
     // Exchange keeps properties and makes the text of a message anew from them.
     keepsBytes: false,
     keepsInternalDate: true,

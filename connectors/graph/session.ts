@@ -1,19 +1,16 @@
-import type { Capabilities, SourceSession } from '../../src/core/connector.ts'
-import type { Fetched, FlagState, Mailbox, MailboxNaming, Quota } from '../../src/core/mail.ts'
+import type { Capabilities, DestinationSession, SourceSession } from '../../src/core/connector.ts'
+import { SealpostError } from '../../src/core/errors.ts'
+import type { Fetched, FlagState, Mailbox, Quota } from '../../src/core/mail.ts'
+import { append, type WriteMode } from './append.ts'
+import { move, setFlags } from './change-messages.ts'
 import { checkOpen, guarded, guardedItems, type GraphContext } from './context.ts'
+import { ensureMailbox } from './ensure-mailbox.ts'
 import { fetchBodies, type ReadOne } from './fetch-bodies.ts'
 import { listFolders } from './folders.ts'
 import { listMessages } from './list-messages.ts'
+import { GRAPH_NAMING } from './naming.ts'
+import { find, position } from './position.ts'
 import { readFlags } from './read-flags.ts'
-
-/** What names Exchange Online stores. It tells no capitals apart, and drops blanks at the end. */
-export const GRAPH_NAMING: MailboxNaming = {
-  delimiter: '/',
-  forbidden: '',
-  maxLevelBytes: 200,
-  caseSensitive: false,
-  belowInbox: false,
-}
 
 /** What both kinds of session can do: it sends no request that changes anything. */
 export function reading(context: GraphContext, capabilities: Capabilities, readOne: ReadOne) {
@@ -45,6 +42,38 @@ export function sourceSession(context: GraphContext, capabilities: Capabilities,
     },
     listMessages: (mailbox, since, signal) =>
       guardedItems(context, 'listing messages', signal, listMessages(context, mailbox, since, signal)),
+  }
+}
+
+/** A session that writes one mailbox. It has no request that deletes (invariant 1). */
+export function destinationSession(
+  context: GraphContext,
+  capabilities: Capabilities,
+  readOne: ReadOne,
+  write: WriteMode,
+): DestinationSession {
+  const take = <T>(what: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> =>
+    guarded(context, what, signal, operation)
+  return {
+    ...reading(context, capabilities, readOne),
+    get alive(): boolean {
+      return context.alive
+    },
+    ensureMailbox: (path, _use, signal) =>
+      take('making a mailbox', signal, () => ensureMailbox(context, path, signal)),
+    // Outlook shows every folder.
+    subscribe: (_mailbox, signal) => take('subscribing', signal, async () => undefined),
+    position: (mailbox, signal) => take('reading the position', signal, () => position(context, mailbox, signal)),
+    append: (mailbox, batch, signal) =>
+      take('storing messages', signal, () => append(context, mailbox, batch, write, signal)),
+    find: (mailbox, since, signal) =>
+      guardedItems(context, 'looking for messages', signal, find(context, mailbox, since, signal)),
+    setFlags: (_mailbox, changes, signal) =>
+      take('changing flags', signal, () => setFlags(context, changes, signal)),
+    move: (_from, keys, to, signal) => take('moving messages', signal, () => move(context, keys, to, signal)),
+    addToMailbox: async () => {
+      throw new SealpostError('bug', 'graph: a message lies in one folder')
+    },
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type RouteRequest,
 } from './m365/graph-routes.ts'
 import { DIRECTORY_ROUTES, usageReport } from './m365/directory-routes.ts'
+import { WRITING_ROUTES } from './m365/writing-routes.ts'
 import { FakeTenant } from './m365/tenant.ts'
 
 /**
@@ -32,7 +33,7 @@ export interface GraphServer {
   stop(): Promise<void>
 }
 
-const ROUTES: readonly Route[] = [...READING_ROUTES, ...DIRECTORY_ROUTES]
+const ROUTES: readonly Route[] = [...READING_ROUTES, ...WRITING_ROUTES, ...DIRECTORY_ROUTES]
 
 /** Starts a server on a free port of this machine. */
 export async function startGraphServer(tenant: FakeTenant = new FakeTenant()): Promise<GraphServer> {

@@ -86,6 +86,8 @@ export class FakeMailbox {
   /** Within the scope of the app's RBAC role. */
   inScope = true
   limitBytes = 50 * 1024 ** 3
+  /** Its clock. */
+  now: () => number = Date.now
   maxReceiveBytes = 36 * 1024 * 1024
   seq = 1
   /** Delta links from before are no longer known. */
@@ -156,7 +158,7 @@ export class FakeMailbox {
   }
 
   add(folder: FakeFolder, from: NewItem): FakeItem {
-    const now = Date.now()
+    const now = this.now()
     const item: FakeItem = {
       id: `AAkALg${randomBytes(24).toString('base64url')}=`,
       restId: `AAMkAG${randomBytes(24).toString('base64url')}=`,
@@ -184,7 +186,7 @@ export class FakeMailbox {
 
   touch(item: FakeItem): void {
     item.seq = ++this.seq
-    item.modifiedMs = Date.now()
+    item.modifiedMs = this.now()
   }
 
   move(item: FakeItem, to: FakeFolder): void {
