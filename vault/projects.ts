@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { isAbsolute, join } from 'node:path'
+import type { Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
 import { commitTo, deriveKey, openBytes, sealBytes } from './aes.ts'
 import { generateAgeKeys } from './age-key.ts'
 import { ensurePrivateFolder, readPrivateFile, writePrivateFile } from './files.ts'
 import { assertKeystore } from './keystore.ts'
+import { withLock } from './lock.ts'
 import { assertProjectId } from './names.ts'
 import type { UnlockedOperator } from './operator.ts'
 import { findOperator, readOperatorChain } from './operator-list.ts'
@@ -159,6 +161,55 @@ export async function openProject(
     wipe(...opened)
     throw error
   }
+}
+
+/**
+ * Grants a project to an operator: the grant key is sealed to him too, and a lead who has it himself signs the document anew.
+ * Twice is safe. Throws `config` for an unknown project or operator, `policy` for an auditor, unless `lead` is a lead, and
+ * when he was not granted the project.
+ */
+export async function grantProject(
+  root: string,
+  lead: UnlockedOperator,
+  projectId: string,
+  name: string,
+  clock: Clock,
+): Promise<void> {
+  assertProjectId(projectId)
+  await assertKeystore(root)
+  const keystore = keystoreFolder(root)
+  const path = projectPath(keystore, projectId)
+  await withLock(`${path}.lock`, clock, async () => {
+    const chain = await readOperatorChain(keystore, lead.firstLead)
+    const file = await readPrivateFile(path)
+    if (file === null) throw new SealpostError('config', `the workspace has no keys of a project ${projectId}`)
+    const document = readProjectFile(file.toString('utf8'), projectId, chain)
+    const entry = findOperator(chain.current, name)
+    if (entry === undefined) throw new SealpostError('config', `there is no operator named "${name}"`)
+    if (entry.role === 'auditor')
+      throw new SealpostError('policy', `${name} is an auditor, who works on no project`)
+    if (findOperator(chain.current, lead.name)?.role !== 'lead') {
+      throw new SealpostError('policy', 'only a lead can grant a project', { code: 'NOT_LEAD' })
+    }
+    if (document.grants.some(({ operator }) => operator === name)) return
+    const own = document.grants.find(({ operator }) => operator === lead.name)
+    if (own === undefined) {
+      throw new SealpostError('policy', `operator ${lead.name} was not granted this project`)
+    }
+    const labels = grantLabels(projectId, document.generation)
+    const key = await lead.openSealed(labels, own.sealed)
+    try {
+      if (commitTo(key, [projectId, 'grant']) !== document.commitments.grant) {
+        throw new SealpostError('corrupt', `the grant key of project ${projectId} was changed or is damaged`)
+      }
+      const grants = [...document.grants, ...(await sealCopies([entry], labels, key))]
+      const next = formatDocument({ ...document, listSequence: chain.current.sequence, grants })
+      const signed = await signText(lead.name, lead, PROJECT_PURPOSE, next)
+      await writePrivateFile(path, Buffer.from(formatProjectFile(signed), 'utf8'))
+    } finally {
+      wipe(key)
+    }
+  })
 }
 
 /** Keeps the keys out of `console.log`, `JSON.stringify` and copies by spreading; they are read by name only. */

@@ -10,6 +10,7 @@ import { addIncident } from './commands/incident.ts'
 import { addInit } from './commands/init.ts'
 import { addIntake } from './commands/intake.ts'
 import { addMailboxes } from './commands/mailboxes.ts'
+import { addOperatorCommands } from './commands/operator.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRecords } from './commands/records.ts'
 import { addRetry, addRun } from './commands/run.ts'
@@ -56,6 +57,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
     })
     .exitOverride()
   addInit(program, start)
+  addOperatorCommands(program, start)
   addUnlock(program, start)
   addLock(program, start)
   addCredentials(program, start)

@@ -40,11 +40,28 @@ export async function readPassphrase(context: CommandContext): Promise<Secret> {
   return promptSecret('Passphrase', (text) => context.output.prompt(text), context.stop)
 }
 
-/** The passphrase of a new operator, asked for twice on a terminal. The caller wipes it. Throws `config` when they differ. */
+/** The passphrase of the first operator, from where a passphrase comes. The caller wipes it. Throws `config` when two differ. */
 export async function readNewPassphrase(context: CommandContext): Promise<Secret> {
   await guardMemory()
-  const unattended = await readUnattended(context)
-  if (unattended !== null) return unattended
+  return (await readUnattended(context)) ?? promptNewPassphrase(context)
+}
+
+/** The passphrase of a further operator: from a descriptor of its own, or asked for. As `readNewPassphrase`. */
+export async function readOthersPassphrase(
+  context: CommandContext,
+  name: string,
+  descriptor: number | null,
+): Promise<Secret> {
+  await guardMemory()
+  if (descriptor !== null) return readSecretLine(descriptor, `the passphrase of ${name}`, context.stop)
+  if (canPrompt()) return promptNewPassphrase(context)
+  throw new SealpostError('config', `the passphrase of ${name} is needed and there is no terminal to ask on`, {
+    hint: 'use --new-passphrase-fd N',
+    code: 'NO_PASSPHRASE',
+  })
+}
+
+async function promptNewPassphrase(context: CommandContext): Promise<Secret> {
   const show = (text: string): void => context.output.prompt(text)
   const first = await promptSecret('New passphrase', show, context.stop)
   try {

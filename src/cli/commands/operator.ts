@@ -1,0 +1,109 @@
+import { Option, type Command } from 'commander'
+import { SealpostError } from '../../core/errors.ts'
+import type { KdfProfile } from '../../../vault/kdf-profile.ts'
+import type { OperatorRole } from '../../../vault/operator-list.ts'
+import type { CommandContext, Start } from '../context.ts'
+import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { descriptorOption } from '../options.ts'
+import { table } from '../terminal/table.ts'
+
+interface AddOptions {
+  readonly role: OperatorRole
+  readonly newPassphraseFd?: number
+  readonly kdf: KdfProfile
+}
+
+/** `operator add|list` and `grant`: who works here, and on what. */
+export function addOperatorCommands(program: Command, start: Start): void {
+  const group = program.command('operator').description('who may work in this workspace')
+  group
+    .command('add')
+    .description('add a person, with a passphrase of the own')
+    .argument('<name>', 'name of the person, as the log will tell it')
+    .addOption(
+      new Option('--role <role>', 'what the person may do (docs/access.md)')
+        .choices(['engineer', 'lead', 'auditor'])
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      descriptorOption(
+        '--new-passphrase-fd <n>',
+        "read the person's passphrase from the first line of a descriptor",
+      ),
+    )
+    .addOption(
+      new Option('--kdf <profile>', 'cost of the passphrase')
+        .choices(['moderate', 'interactive'])
+        .default('moderate'),
+    )
+    .action((name: string, options: AddOptions) => start((context) => add(name, options, context)))
+  group
+    .command('list')
+    .description('the persons and their roles')
+    .action(() => start(list))
+  program
+    .command('grant')
+    .description('let a person work on the project')
+    .argument('<name>', 'name of the person')
+    .action((name: string) => start((context) => grant(name, context)))
+}
+
+async function add(name: string, options: AddOptions, context: CommandContext): Promise<ExitCode> {
+  const { atDesk, makeEvent } = await import('../books/desk.ts')
+  const { addOperator } = await import('../../../vault/add-operator.ts')
+  const { readOthersPassphrase } = await import('../access/unlock.ts')
+  const { assertOperatorName } = await import('../../../vault/names.ts')
+  assertOperatorName(name)
+  return atDesk(context, { project: null, object: name }, async (books, lead) => {
+    const { home, clock, output, stop } = context
+    const passphrase = await readOthersPassphrase(context, name, options.newPassphraseFd ?? null)
+    try {
+      await addOperator(home, lead, { name, role: options.role, passphrase, kdf: options.kdf }, clock)
+    } finally {
+      passphrase.wipe()
+    }
+    await books.log.append(
+      makeEvent(books, 'operator-added', { object: name, facts: { role: options.role } }),
+      stop,
+    )
+    output.line(`${name} is an operator now: ${options.role}`)
+    if (options.role !== 'auditor') output.line(`Next, in each project: sealpost grant ${name}`)
+    output.document({ operator: { name, role: options.role } })
+    return EXIT.complete
+  })
+}
+
+async function list(context: CommandContext): Promise<ExitCode> {
+  const { atDesk } = await import('../books/desk.ts')
+  const { readTrustedList } = await import('../../../vault/operator.ts')
+  const { output, home } = context
+  return atDesk(context, { project: null }, async (_, operator) => {
+    const { operators } = await readTrustedList(home, operator)
+    const shown = operators.map(({ name, role }) => ({ name, role }))
+    for (const line of table(
+      ['operator', 'role'],
+      shown.map(({ name, role }) => [name, role]),
+    ))
+      output.line(line)
+    output.document({ operators: shown })
+    return EXIT.complete
+  })
+}
+
+async function grant(name: string, context: CommandContext): Promise<ExitCode> {
+  const { atDesk, makeEvent } = await import('../books/desk.ts')
+  const { findProject } = await import('../project/folder.ts')
+  const { grantProject } = await import('../../../vault/projects.ts')
+  const { output, home, clock, stop } = context
+  const { id } = (await findProject(context.options.project)).record
+  return atDesk(context, { project: id, object: name }, async (books, lead) => {
+    if (name === lead.name) {
+      throw new SealpostError('config', `${name} has this project already`, { code: 'OWN_GRANT' })
+    }
+    await grantProject(home, lead, id, name, clock)
+    await books.log.append(makeEvent(books, 'grant', { project: id, object: name }), stop)
+    output.line(`${name} may work on this project`)
+    output.document({ granted: { project: id, operator: name } })
+    return EXIT.complete
+  })
+}
