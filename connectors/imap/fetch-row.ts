@@ -67,7 +67,7 @@ function readItem(reader: Reader, name: string, section: string | null, row: Fet
   if (name === 'UID') row.uid = readNumber(reader)
   else if (name === 'RFC822.SIZE') row.bytes = readNumber(reader)
   else if (name === 'FLAGS') row.flags = readFlags(reader)
-  else if (name === 'X-GM-MSGID') row.identity = String(match(reader, WORD) ?? fail())
+  else if (name === 'X-GM-MSGID') row.identity = match(reader, WORD) ?? fail()
   else if (name === 'INTERNALDATE') row.internalDate = readDate(reader)
   else skipValue(reader)
 }

@@ -3,9 +3,9 @@ import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { RIGHTS, WITHOUT_KEYS } from '../../src/cli/access/rights.ts'
 import { buildProgram, pathOf } from '../../src/cli/program.ts'
-import type { Output } from '../../src/cli/terminal/output.ts'
+import { processOutput } from '../../src/cli/terminal/output.ts'
 
-const program = buildProgram('0', {} as Output, async () => undefined)
+const program = buildProgram('0', processOutput({ json: false, noColour: true }), async () => undefined)
 const leaves = (command: Command): readonly string[] =>
   command.commands.length === 0 ? [pathOf(command)] : command.commands.flatMap(leaves)
 

@@ -37,17 +37,11 @@ export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
   ['commander', 'src/cli'],
   ['env-paths', 'src/cli'],
   ['pino', 'src/cli'],
-  ['ink', 'src/cli'],
-  ['react', 'src/cli'],
-  ['dns-packet', 'src/cli'],
-  ['@bomb.sh/tab', 'src/cli'],
   ['write-excel-file', 'src/report'],
-  ['otpauth', 'vault'],
   ['tar-stream', 'connectors/archive'],
   ['@azure/msal-node', 'connectors/shared'],
   ['google-auth-library', 'connectors/shared'],
   ['@googleapis/gmail', 'connectors/gmail'],
-  ['@googleapis/admin', 'connectors/gmail'],
   ['@microsoft/microsoft-graph-client', 'connectors/graph'],
 ])
 

@@ -25,7 +25,7 @@ describe.skipIf(whyNoDovecot())('a real Dovecot', () => {
       await server.doveadm.withInput(message, 'save', '-u', 'anna@example.test', '-m', mailbox)
     }
   })
-  afterAll(() => server?.stop())
+  afterAll(() => server.stop())
 
   it('lists its users with their sizes over doveadm', async () => {
     const place = { host: '127.0.0.1', port, ca: Buffer.from(server.ca) }
@@ -81,7 +81,7 @@ describe.skipIf(whyNoCyrus()).each([
     const connector = await openEnd('source', facts)
     for (const account of accounts) await (await connector.openSource(account, quiet)).close()
   })
-  afterAll(() => server?.stop())
+  afterAll(() => server.stop())
 
   it('is opened with preset: cyrus and proxy authorization', async () => {
     const credentials = { admin: { username: 'boss', secret: server.password } }
