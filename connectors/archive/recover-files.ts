@@ -6,9 +6,13 @@ import { syncNames, toFileError } from './stored-file.ts'
 
 /**
  * Puts a folder of backups in order after a process was killed in it: a volume that is in the book and did not get its name
- * any more gets it, and what was never finished goes. Twice is safe; while nobody else writes there.
+ * any more gets it, and what was never finished and has `mark` in its name goes. Twice is safe; while nobody else writes there.
  */
-export async function removeUnfinished(folder: string, volumes: readonly VolumeRecord[]): Promise<void> {
+export async function removeUnfinished(
+  folder: string,
+  mark: string,
+  volumes: readonly VolumeRecord[],
+): Promise<void> {
   try {
     for (const { path, bytes, removed } of volumes) {
       if (removed || (await sizeOf(path)) !== null || (await sizeOf(path + PART_SUFFIX)) !== bytes) continue
@@ -16,7 +20,7 @@ export async function removeUnfinished(folder: string, volumes: readonly VolumeR
       await syncNames(dirname(path))
     }
     for (const name of await readdir(folder)) {
-      if (/\.b\d{3,}\.v\d{3,}\.age\.part$/.test(name)) await unlink(join(folder, name))
+      if (name.includes(mark) && /\.b\d{3,}\.v\d{3,}\.age\.part$/.test(name)) await unlink(join(folder, name))
     }
   } catch (error) {
     throw toFileError(error, `putting ${folder} in order`)

@@ -1,6 +1,7 @@
 import { Command, Option, type CommanderError } from 'commander'
 import { SealpostError } from '../core/errors.ts'
 import { addAudit } from './commands/audit.ts'
+import { addBackup } from './commands/backup.ts'
 import { addCertificate } from './commands/certificate.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -14,6 +15,7 @@ import { addOperatorCommands } from './commands/operator.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRecords } from './commands/records.ts'
 import { addRetry, addRun } from './commands/run.ts'
+import { addRestore } from './commands/restore.ts'
 import { addSignoff } from './commands/signoff.ts'
 import { addStatus } from './commands/status.ts'
 import { addLock, addUnlock } from './commands/unlock.ts'
@@ -70,6 +72,8 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addExceptions(program, start)
   addRetry(program, start)
   addVerify(program, start)
+  addBackup(program, start)
+  addRestore(program, start)
   addSignoff(program, start)
   addCertificate(program, start)
   addRecords(program, start)

@@ -99,8 +99,8 @@ export const ARABIC_TEXTS: Readonly<Record<string, string>> = {
   'Google answered that the token is revoked': 'أجابت Google بأن الرمز أُلغي',
   'Google answered that the token was revoked or had expired before':
     'أجابت Google بأن الرمز كان ملغى أو منتهيًا من قبل',
-  'no backup was made with Sealpost for this project, so none is kept':
-    'لم تُنشأ نسخة احتياطية بواسطة Sealpost لهذا المشروع، فلا يُحتفظ بأي منها',
+  'no backup made with Sealpost is kept: none was made, or none was to be handed over':
+    'لا يُحتفظ بأي نسخة احتياطية أنشأها Sealpost: لم تُنشأ أي نسخة، أو لم يكن مقررًا تسليم أي منها',
   'each backup was handed over as listed; no copy is kept': 'سُلّمت كل نسخة احتياطية كما هو مدرج؛ ولا يُحتفظ بنسخة',
   'project record without content: client, signatory, dates, counts, this certificate':
     'سجل المشروع بلا محتوى: العميل والمفوّض بالتوقيع والتواريخ والأعداد وهذه الشهادة',

@@ -267,7 +267,7 @@ function backupsOf(state: PurgeState): DeletionCertificate['backups'] {
   return {
     text:
       handedOver.length === 0
-        ? 'no backup was made with Sealpost for this project, so none is kept'
+        ? 'no backup made with Sealpost is kept: none was made, or none was to be handed over'
         : 'each backup was handed over as listed; no copy is kept',
     handedOver,
   }

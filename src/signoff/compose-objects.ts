@@ -117,7 +117,6 @@ function amountOf(
     case 'intake-identity':
       return { count: state.facts.keys.known ? 1 : 0, bytes: 0 }
     case 'access-tokens':
-    case 'backups':
       return { count: 0, bytes: 0 }
     default:
       return { count: files.reduce((sum, count) => sum + count.files, 0), bytes }

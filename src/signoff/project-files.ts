@@ -32,6 +32,8 @@ export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
   const { folder, state, accountList, keystore, searched, apart, trim } = places
   const documents: readonly (readonly [ObjectClass, string])[] = [
     ['reports', join(folder, 'reports')],
+    // What was never finished, or not ours to hand over; the gate lets no whole one come here.
+    ['backups', join(folder, 'backups')],
     ['project-files', join(folder, 'project.yaml')],
     ...(isBelow(accountList, folder) ? [['project-files', accountList] as const] : []),
   ]
@@ -108,6 +110,7 @@ async function assertGone(path: string, except: ReadonlySet<string>): Promise<vo
 function classOf(name: string): ObjectClass {
   const [first = ''] = name.split(sep)
   if (/^ledger\.db(?:-wal|-shm|-journal)?$/.test(first)) return 'ledger'
+  if (first === 'backups' || first === 'restores') return 'ledger'
   if (first === 'credentials') return 'credentials'
   if (first === 'spool') return 'spool'
   if (first === 'log') return 'logs'

@@ -112,7 +112,7 @@ describe('a backup', () => {
     expect(stage.book.ledger.totals({})).toMatchObject({ landed: 0, appending: 8 })
     stage.closeLedger()
     const { removeUnfinished } = await import('../../connectors/archive/recover-files.ts')
-    await removeUnfinished(stage.folder, stage.book.records.volumes())
+    await removeUnfinished(stage.folder, 'alice', stage.book.records.volumes())
     await stage.backup()
     expect(stage.files.map((path) => basename(path))).toEqual(['alice.b001.v001.age'])
     const archive = await stage.open()

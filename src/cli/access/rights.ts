@@ -43,8 +43,9 @@ const TABLE: readonly (readonly [readonly OperatorRole[], readonly string[]])[] 
       'retry',
       'verify',
       'backup',
-      'backup verify',
+      'backup check',
       'backup handover',
+      'backup discard',
       'restore',
       'mailboxes list',
       'credentials set',
@@ -117,7 +118,7 @@ export const RIGHTS: ReadonlyMap<string, Right> = new Map(
 )
 
 /** Commands that open no keys, so that nobody is known who could be refused. */
-export const WITHOUT_KEYS: readonly string[] = ['certificate verify']
+export const WITHOUT_KEYS: readonly string[] = ['certificate verify', 'backup verify']
 
 /** True when the table says so, and only then. */
 export function isAllowed(role: OperatorRole | null, action: string): boolean {

@@ -66,10 +66,10 @@ async function begin(
   earlier: PurgeState | null,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { identityOf, NO_BACKUPS, passGate } = await import('../signoff/gate.ts')
+  const { identityOf, passGate } = await import('../signoff/gate.ts')
   const { beginPurge } = await import('../../signoff/run-purge.ts')
   const { people, books } = session
-  const { facts, obstacles } = await passGate(context, folder, people, books, NO_BACKUPS, request)
+  const { facts, obstacles } = await passGate(context, folder, people, books, request)
   if (facts === null) {
     await books.audit.note('signoff-started', 'refused', null, { reasons: obstacles.length })
     return refuse(obstacles, context)

@@ -15,7 +15,7 @@ export type CommandEvent =
     }
 
 /** Commands that open a project's ends. */
-export type LoggedCommand = 'run' | 'retry' | 'plan' | 'verify' | 'doctor'
+export type LoggedCommand = 'run' | 'retry' | 'plan' | 'verify' | 'doctor' | 'backup' | 'restore'
 
 /** Everything that may be logged. */
 export type LoggedEvent = EngineEvent | CommandEvent
@@ -45,7 +45,7 @@ const KINDS: Readonly<Record<ErrorKind, true>> = {
 }
 const KIND = Object.keys(KINDS)
 const END = ['source', 'destination']
-const COMMAND: readonly LoggedCommand[] = ['run', 'retry', 'plan', 'verify', 'doctor']
+const COMMAND: readonly LoggedCommand[] = ['run', 'retry', 'plan', 'verify', 'doctor', 'backup', 'restore']
 const TOTALS = [
   'source',
   'discovered',

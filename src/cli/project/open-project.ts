@@ -27,6 +27,8 @@ import type { WorkspaceBooks } from '../books/open-books.ts'
 import { watchFreeze, type FreezeWatch } from '../books/freeze-watch.ts'
 import { projectAuditOf, type ProjectAudit } from '../books/project-audit.ts'
 
+const BOTH_SIDES: readonly Side[] = ['source', 'destination']
+
 /** A project whose keys are open. */
 export interface KeyedProject {
   readonly folder: ProjectFolder
@@ -176,10 +178,14 @@ async function readLedger(folder: ProjectFolder, key: Buffer, context: CommandCo
 }
 
 /**
- * Opens all of a project: credentials there and not expired, ledger, spool and both ends. No connection is made yet.
+ * Opens all of a project: credentials of these sides there and not expired, ledger, spool and both ends. No connection is
+ * made yet.
  * Throws as `openLedgered`, and `config` for credentials that are missing or have expired.
  */
-export async function openProject(context: CommandContext): Promise<OpenProject> {
+export async function openProject(
+  context: CommandContext,
+  sides: readonly Side[] = BOTH_SIDES,
+): Promise<OpenProject> {
   const project = await openLedgered(context)
   const { folder, keys, credentials, config, accounts } = project
   const secrets: Secret[] = []
@@ -197,7 +203,7 @@ export async function openProject(context: CommandContext): Promise<OpenProject>
     await project.close()
   }
   try {
-    await assertCredentials(project)
+    await assertCredentials(project, sides)
     const facts = {
       folder: folder.path,
       config,
@@ -245,9 +251,10 @@ export async function noteCredentialUse(
   { config, audit, log }: OpenProject,
   accounts: readonly AccountPair[],
   command: LoggedCommand,
+  sides: readonly Side[] = BOTH_SIDES,
 ): Promise<void> {
   log.event({ event: 'command-started', command, accounts: accounts.length })
-  const uses = [...credentialsNeeded(config, accounts)].map(([name, names]) => ({
+  const uses = [...credentialsNeeded(config, accounts, sides)].map(([name, names]) => ({
     name,
     facts: { command },
     accounts: [...names],
@@ -259,9 +266,10 @@ export async function noteCredentialUse(
 function credentialsNeeded(
   config: ProjectConfig,
   accounts: readonly AccountPair[],
+  sides: readonly Side[],
 ): ReadonlyMap<string, ReadonlySet<string>> {
   const needed = new Map<string, Set<string>>()
-  for (const side of ['source', 'destination'] satisfies readonly Side[]) {
+  for (const side of sides) {
     const end = config[side]
     if (isFileEnd(end)) continue
     for (const pair of accounts) {
@@ -273,8 +281,11 @@ function credentialsNeeded(
 }
 
 /** All credentials that are missing or have expired, told before the first connection is made. */
-async function assertCredentials({ config, accounts, credentials, audit }: LedgeredProject): Promise<void> {
-  const needed = new Set(credentialsNeeded(config, accounts).keys())
+async function assertCredentials(
+  { config, accounts, credentials, audit }: LedgeredProject,
+  sides: readonly Side[],
+): Promise<void> {
+  const needed = new Set(credentialsNeeded(config, accounts, sides).keys())
   if (needed.size === 0) return
   const known = new Map((await credentials.list()).map((summary) => [summary.name, summary]))
   const missing = [...needed].filter((name) => !known.has(name))

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { formatInstant } from '../../core/clock.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { Ledger } from '../../core/ledger.ts'
+import type { BackupRecords } from '../../ledger/backup-book.ts'
 import { openLedger } from '../../ledger/open-ledger.ts'
 import { judgeDelivery, type Obstacle } from '../../signoff/gate.ts'
 import type {
@@ -14,6 +16,7 @@ import type {
 import { openCredentialStore } from '../../../vault/credentials.ts'
 import { openProject } from '../../../vault/projects.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
+import { withEverySeries } from '../backup/series.ts'
 import type { CommandContext } from '../context.ts'
 import { countPlaintext } from '../project/plaintext-notes.ts'
 import { readProjectFiles, type ProjectFiles } from '../project/files.ts'
@@ -24,11 +27,12 @@ import type { SigningPeople } from './people.ts'
 import { accountListOf, mailStoresOf, storesInTheWay } from './places.ts'
 import { keyFactsOf } from './vault.ts'
 
-/** Backups of the project, handed over or not; there are none yet. */
-export interface BackupBook {
-  handedOver(): readonly HandedOver[]
-  /** Names of those that are not handed over. */
-  open(): readonly string[]
+/** Backups of the project. */
+interface Backups {
+  /** Those that the client has confirmed. */
+  readonly handedOver: readonly HandedOver[]
+  /** Names of those of which we still have our copy. */
+  readonly open: readonly string[]
 }
 
 /** The project as certificate and records name it. */
@@ -43,9 +47,6 @@ export interface GateOutcome {
   readonly obstacles: readonly Obstacle[]
 }
 
-/** No backups: the connector that makes them keeps the book. */
-export const NO_BACKUPS: BackupBook = { handedOver: () => [], open: () => [] }
-
 /**
  * Looks at everything that keeps the project from being signed off and, when nothing does, gathers what the certificate
  * will say of it. An abandoned project passes whatever its delivery, also when it cannot be opened any more; a hold still
@@ -56,7 +57,6 @@ export async function passGate(
   folder: ProjectFolder,
   people: SigningPeople,
   books: SignoffBooks,
-  backups: BackupBook,
   request: SignoffRequest,
 ): Promise<GateOutcome> {
   const abandoned = request.abandon !== null
@@ -74,9 +74,6 @@ export async function passGate(
   for (const store of storesInTheWay(folder.path, folder.state, mailStores)) {
     add('mail-store', `${store} is a mail store and lies where sign-off removes files`, 'move it elsewhere')
   }
-  for (const file of backups.open()) {
-    add('backup', `${file}: a backup that was not handed over`, 'sealpost backup handover')
-  }
   const waived = request.alone !== null
   if (people.couldSign >= 2 && people.second === null && !waived) {
     add(
@@ -86,6 +83,9 @@ export async function passGate(
     )
   }
   const looked = await lookInside(context, folder, people, accounts, request)
+  for (const file of looked.backups.open) {
+    add('backup', `${file}: a backup that the client has not confirmed`, 'sealpost backup handover')
+  }
   if (!abandoned) obstacles.push(...looked.obstacles)
   if (obstacles.length > 0) return { facts: null, obstacles }
   return {
@@ -96,7 +96,7 @@ export async function passGate(
       accepted: looked.accepted,
       credentials: looked.credentials,
       keys: await keyFactsOf(context.home, people.operator, folder.record.id),
-      handedOver: backups.handedOver(),
+      handedOver: looked.backups.handedOver,
       mailStores,
       plaintextImports: await countPlaintext(folder.state),
       accountList: accountListOf(folder.path, config),
@@ -107,6 +107,7 @@ export async function passGate(
 
 interface Inside extends Pick<ProjectFacts, 'delivery' | 'unavailable' | 'accepted' | 'credentials'> {
   readonly obstacles: readonly Obstacle[]
+  readonly backups: Backups
 }
 
 async function lookInside(
@@ -117,6 +118,7 @@ async function lookInside(
   request: SignoffRequest,
 ): Promise<Inside> {
   let credentials: readonly CredentialFacts[] = []
+  let backups: Backups = { handedOver: [], open: [] }
   try {
     const keys = await openProject(context.home, people.operator, folder.record.id)
     try {
@@ -124,17 +126,37 @@ async function lookInside(
       credentials = (await store.list())
         .filter(({ name }) => name !== CANARY_CREDENTIAL)
         .map(({ name, kind }) => ({ name, kind }))
+      backups = await withEverySeries(folder.state, keys.ledgerKey, backupsOf)
       return withLedger(folder, keys.ledgerKey, (ledger) => {
         const abandoned = request.abandon !== null
         const { facts, obstacles, accepted } = judgeDelivery(ledger, accounts, abandoned ? [] : request.accept)
-        return { delivery: facts, unavailable: null, accepted, credentials, obstacles }
+        return { delivery: facts, unavailable: null, accepted, credentials, obstacles, backups }
       })
     } finally {
       keys.wipe()
     }
   } catch (error) {
     if (request.abandon === null || !isKind(error, 'locked', 'corrupt', 'config')) throw error
-    return { delivery: null, unavailable: error.message, accepted: [], credentials, obstacles: [] }
+    return { delivery: null, unavailable: error.message, accepted: [], credentials, obstacles: [], backups }
+  }
+}
+
+function backupsOf(series: readonly BackupRecords[]): Backups {
+  const volumes = series.flatMap((records) => records.volumes())
+  return {
+    open: volumes.filter(({ removed }) => !removed).map(({ path }) => basename(path)),
+    handedOver: volumes.flatMap(({ path, sha256, set, handover }) =>
+      handover?.confirmed == null
+        ? []
+        : [
+            {
+              file: basename(path),
+              sha256,
+              recipient: set.recipients.map(({ fingerprint }) => fingerprint).join(', '),
+              at: formatInstant(handover.at),
+            },
+          ],
+    ),
   }
 }
 

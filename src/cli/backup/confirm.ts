@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import { fileError } from '../../../vault/files.ts'
+import { sshFingerprint, sshKeyBlob } from '../../../vault/ssh-key.ts'
+import { verifySshsig } from '../../../vault/sshsig.ts'
+import type { Confirmation, VolumeRecord } from '../../core/backups.ts'
+import { SealpostError } from '../../core/errors.ts'
+
+/** Namespace of the SSH signature over a receipt: one for anything else is no receipt. */
+export const RECEIPT_NAMESPACE = 'backup-receipt@sealpost'
+
+const MAX_RECEIPT_BYTES = 1024 * 1024
+
+/**
+ * Holds what the client has computed against the record: one SHA-256 for each volume, in any order. Throws `policy` when one
+ * is missing, is another, or stands for nothing.
+ */
+export function confirmByChecksums(volumes: readonly VolumeRecord[], typed: readonly string[]): void {
+  const given = typed.map((text) => text.replace(/[\s:]/g, '').toLowerCase())
+  const bad = given.find((text) => !/^[0-9a-f]{64}$/.test(text))
+  if (bad !== undefined) throw new SealpostError('config', '--confirm takes a SHA-256: 64 hexadecimal digits')
+  const left = new Set(given)
+  const missing = volumes.filter(({ sha256 }) => !left.delete(sha256))
+  if (missing.length === 0 && left.size === 0) return
+  throw new SealpostError(
+    'policy',
+    missing.length > 0
+      ? 'a checksum is not that of the backup: the client’s copy is not whole, or of another file'
+      : 'a checksum belongs to none of these files',
+    { hint: 'nothing was deleted; hand the file over again', code: 'OTHER_CHECKSUM' },
+  )
+}
+
+/**
+ * Checks a receipt that the client has signed: lines as sha256sum writes them, and beside it, with `.sig` behind its name, what
+ * `ssh-keygen -Y sign -n backup-receipt@sealpost` made of it. Returns the fingerprint of the key. Throws `policy` for
+ * a signature by another key and for a receipt that does not name each volume.
+ */
+export async function confirmByReceipt(
+  volumes: readonly VolumeRecord[],
+  path: string,
+  key: string,
+): Promise<Pick<Confirmation, 'key'>> {
+  const receipt = await readSome(path)
+  const signature = (await readSome(`${path}.sig`)).toString('utf8')
+  const signer = verifySshsig(signature, RECEIPT_NAMESPACE, receipt)
+  const [type = '', blob = ''] = key.trim().split(/\s+/)
+  if (type !== 'ssh-ed25519') {
+    throw new SealpostError(
+      'config',
+      '--receipt-key takes the client’s ssh-ed25519 public key, one line of a .pub file',
+    )
+  }
+  if (signer === null || sshKeyBlob(signer).toString('base64') !== blob) {
+    throw new SealpostError('policy', 'the receipt is not signed by that key', {
+      hint: `ssh-keygen -Y sign -f KEY -n ${RECEIPT_NAMESPACE} RECEIPT`,
+      code: 'BAD_RECEIPT',
+    })
+  }
+  const named = new Set(
+    receipt
+      .toString('utf8')
+      .toLowerCase()
+      .match(/\b[0-9a-f]{64}\b/g) ?? [],
+  )
+  const missing = volumes.filter(({ sha256 }) => !named.has(sha256))
+  if (missing.length > 0) {
+    throw new SealpostError('policy', `the receipt does not name ${missing.length} of the files`, {
+      code: 'BAD_RECEIPT',
+    })
+  }
+  return { key: sshFingerprint(signer) }
+}
+
+async function readSome(path: string): Promise<Buffer> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw fileError(error, 'read', path)
+  })
+  if (bytes.length > MAX_RECEIPT_BYTES) throw new SealpostError('config', `${path} is too large for a receipt`)
+  return bytes
+}
