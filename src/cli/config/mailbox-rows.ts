@@ -1,4 +1,5 @@
 import type { ListedAccount } from '../../core/directory.ts'
+import { SealpostError } from '../../core/errors.ts'
 import { localPartOf } from './templates.ts'
 
 /** The header of mailboxes.csv with what a platform says of its accounts. */
@@ -6,10 +7,14 @@ export const LISTED_HEADER = 'source,destination,kind,bytes\n'
 
 /**
  * Rows of mailboxes.csv for the accounts of a source, sorted. Each goes to the account of the same name, in `toDomain`
- * where there is one.
+ * where there is one. Throws `config` for a name that holds control characters: it would write to the terminal, or a second
+ * row.
  */
 export function mailboxRows(accounts: readonly ListedAccount[], toDomain: string | null): string {
   const rows = sorted(accounts).map(({ account, kind, bytes }) => {
+    if (/\p{Cc}/u.test(account)) {
+      throw new SealpostError('config', `the platform lists an account whose name is none: ${account}`)
+    }
     const destination = toDomain === null ? account : `${localPartOf(account)}@${toDomain}`
     return [account, destination, kind, bytes === null ? '' : String(bytes)].map(cell).join(',')
   })
