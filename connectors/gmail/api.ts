@@ -16,6 +16,8 @@ export interface CallOptions {
 const ERROR_LIMIT = 256 * 1024
 const FIRST_WAIT = 1_000
 const LONGEST_WAIT = 64_000
+/** So long after a wait without a new one, they begin anew. */
+const CALM = 120_000
 
 /** The library over our own HTTPS: its own transport asks the environment for proxies, and repeats. */
 export function createService(http: HttpsClient, endpoint: string): gmail_v1.Gmail {
@@ -42,6 +44,8 @@ export class AccountApi {
   readonly #http: HttpsClient
   readonly #config: GmailEndConfig
   #throttles = 0
+  /** Until when the account stays away, on the monotonic clock. */
+  #awayUntil = -Infinity
   #requests = 0
 
   constructor(
@@ -117,25 +121,27 @@ export class AccountApi {
       return attempt(`Bearer ${token}`)
     }
     try {
-      const result = await once(false).catch((error: unknown) => {
+      return await once(false).catch((error: unknown) => {
         if (isKind(error, 'auth') && error.code === 'HTTP_401') return once(true)
         throw error
       })
-      this.#throttles = 0
-      return result
     } catch (error) {
       throwIfAborted(signal)
       throw this.#noteThrottle(toSealpostError(error, `Gmail: ${what}`))
     }
   }
 
-  /** Gmail often names no time: then the waits of an account double, as Google advises. */
+  /** Gmail often names no time: then the waits of an account double, as Google advises. Those that come at once share one. */
   #noteThrottle(error: SealpostError): SealpostError {
     if (error.kind !== 'throttled') return error
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#throttles++)
     if (error.retryAfter !== undefined) return error
+    const now = this.#config.clock.monotonic()
+    if (now >= this.#awayUntil) {
+      this.#throttles = now - this.#awayUntil > CALM ? 0 : this.#throttles + 1
+      this.#awayUntil = now + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#throttles)
+    }
     return new SealpostError('throttled', error.message, {
-      retryAfter: wait,
+      retryAfter: Math.max(1, Math.ceil(this.#awayUntil - now)),
       ...(error.code === undefined ? {} : { code: error.code }),
       ...(error.serverText === undefined ? {} : { serverText: error.serverText }),
     })
