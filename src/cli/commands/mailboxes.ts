@@ -58,7 +58,7 @@ async function listAccounts(options: ListOptions, context: CommandContext): Prom
     }
     const path = options.write === true ? await listToFill(folder.path, config) : null
     const name = end.directory.credential
-    await audit.noteCredentials('credentials-used', [{ name, facts: { command: 'mailboxes list' } }])
+    await audit.noteCredentials('credentials-used', [{ name, facts: { command: 'mailboxes.list' } }])
     const keep = (secret: Secret): void => void secrets.push(secret)
     const directory = await openDirectory(end, { folder: folder.path, credentials, clock, keep })
     const found: ListedAccount[] = []
