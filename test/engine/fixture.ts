@@ -12,13 +12,13 @@ import type { Connector } from '../../src/core/connector.ts'
 import { throwIfAborted } from '../../src/core/errors.ts'
 import type { EngineEvent } from '../../src/core/events.ts'
 import type { Finding, Ledger, Pair } from '../../src/core/ledger.ts'
-import type { Spool, SpoolObject } from '../../src/core/ports.ts'
 import type { Totals } from '../../src/core/states.ts'
 import { runProject, type RunOutcome } from '../../src/engine/run-project.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS, type EngineContext } from '../../src/engine/settings.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { verifyProject, type VerifyOutcome } from '../../src/verify/verify-project.ts'
 import type { VerifyLevel } from '../../src/verify/verify-mailbox.ts'
+import { memorySpool } from '../fakes/memory-spool.ts'
 
 const opened: (() => void)[] = []
 afterEach(() => {
@@ -56,31 +56,6 @@ export class SwiftClock implements Clock {
     return () => {
       this.#due = this.#due.filter((other) => other !== entry)
     }
-  }
-}
-
-/** A spool in memory: the real one has tests of its own. */
-export function memorySpool(): Spool & { readonly held: Set<SpoolObject> } {
-  const held = new Set<SpoolObject>()
-  return {
-    held,
-    write: async (pieces) => {
-      const parts: Uint8Array[] = []
-      for await (const piece of pieces) parts.push(piece.slice())
-      const whole = Buffer.concat(parts)
-      const object: SpoolObject = {
-        bytes: whole.length,
-        open: async function* () {
-          yield* parts
-        },
-        remove: async () => {
-          held.delete(object)
-        },
-      }
-      held.add(object)
-      return object
-    },
-    sweep: async () => 0,
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Spool, SpoolObject } from '../../src/core/ports.ts'
 
-/** A spool that holds everything in memory: the real one has tests of its own. */
-export function memorySpool(): Spool {
+/** A spool in memory, with what it holds: the real one has tests of its own. */
+export function memorySpool(): Spool & { readonly held: ReadonlySet<SpoolObject> } {
+  const held = new Set<SpoolObject>()
   return {
+    held,
     write: async (pieces) => {
       const parts: Uint8Array[] = []
       for await (const piece of pieces) parts.push(piece.slice())
@@ -11,8 +13,11 @@ export function memorySpool(): Spool {
         open: async function* () {
           yield* parts
         },
-        remove: async () => void parts.splice(0),
+        remove: async () => {
+          held.delete(object)
+        },
       }
+      held.add(object)
       return object
     },
     sweep: async () => 0,
