@@ -7,7 +7,7 @@ import type { EngineContext } from './settings.ts'
 import type { MappingNote } from './mapping.ts'
 import { passes } from './list-mailbox.ts'
 import { mapPair } from './run-pair.ts'
-import { bySight, labelMapping, ownersElsewhere, type LabelMapping } from './sights.ts'
+import { bySight, labelMapping, ownersOfShown, type LabelMapping } from './sights.ts'
 import { LaneSessions } from './sessions.ts'
 
 /** What will become of one source mailbox. */
@@ -143,8 +143,8 @@ function ownership(mode: LabelMapping): (mailbox: Mailbox, listed: readonly List
   return (mailbox, listed) => {
     const id = ids.get(mailbox) ?? ids.size
     ids.set(mailbox, id)
-    const elsewhere = ownersElsewhere(mode, mailbox, id, listed, () => owners)
-    const own = listed.filter(({ identity }) => identity === undefined || !elsewhere.has(identity))
+    const known = ownersOfShown(mode, mailbox, listed, () => owners)
+    const own = listed.filter(({ identity }) => identity === undefined || (known.get(identity) ?? id) === id)
     for (const { identity } of own) if (identity !== undefined && !owners.has(identity)) owners.set(identity, id)
     return new Set(own)
   }

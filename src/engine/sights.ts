@@ -50,17 +50,15 @@ function movesAll(mode: LabelMapping, mailbox: Mailbox): boolean {
   return mode === 'copies' && mailbox.specialUse !== 'all'
 }
 
-/** Of what a mailbox shows, the messages that another one has: theirs to move, and no source here. */
-export function ownersElsewhere(
+/** Who has what a mailbox shows already: what is another's is theirs to move, and no source here. */
+export function ownersOfShown(
   mode: LabelMapping,
   mailbox: Mailbox,
-  mailboxId: number,
   listed: readonly Listed[],
   ownersOf: OwnersOf,
 ): ReadonlyMap<string, number> {
   if (movesAll(mode, mailbox)) return new Map()
-  const owners = ownersOf(listed.flatMap(({ identity }) => (identity === undefined ? [] : [identity])))
-  return new Map([...owners].filter(([, owner]) => owner !== mailboxId))
+  return ownersOf(listed.flatMap(({ identity }) => (identity === undefined ? [] : [identity])))
 }
 
 /**
@@ -70,7 +68,7 @@ export function ownersElsewhere(
  * the others that show it, also when a run is killed in between.
  */
 export class Sights {
-  readonly #ledger: Pick<Ledger, 'ownersOf' | 'beginListing' | 'addListed' | 'endListing'>
+  readonly #ledger: Pick<Ledger, 'ownersOf' | 'addListed' | 'endListing'>
   readonly #pairId: number
   readonly #mode: LabelMapping
   /** By mailbox, in the order in which they were listed. */
@@ -78,11 +76,7 @@ export class Sights {
   readonly #heldBack = new Map<number, NewRow[]>()
   readonly #heirs = new Map<string, number>()
 
-  constructor(
-    ledger: Pick<Ledger, 'ownersOf' | 'beginListing' | 'addListed' | 'endListing'>,
-    pairId: number,
-    mode: LabelMapping,
-  ) {
+  constructor(ledger: Pick<Ledger, 'ownersOf' | 'addListed' | 'endListing'>, pairId: number, mode: LabelMapping) {
     this.#ledger = ledger
     this.#pairId = pairId
     this.#mode = mode
@@ -91,7 +85,7 @@ export class Sights {
   /** Of what a mailbox shows, what it moves itself. */
   own(mailbox: Mailbox, mailboxId: number, rows: readonly NewRow[]): readonly NewRow[] {
     const listed = rows.map((row) => row.listed)
-    const owners = ownersElsewhere(this.#mode, mailbox, mailboxId, listed, (identities) =>
+    const owners = ownersOfShown(this.#mode, mailbox, listed, (identities) =>
       this.#ledger.ownersOf(this.#pairId, identities),
     )
     const own: NewRow[] = []
@@ -99,10 +93,9 @@ export class Sights {
       const { identity } = row.listed
       const owner = identity === undefined ? undefined : owners.get(identity)
       const heir = (identity === undefined ? undefined : this.#heirs.get(identity)) ?? mailboxId
-      if (heir !== mailboxId) continue
-      if (owner === undefined) own.push(row)
+      if (owner === mailboxId || (owner === undefined && heir === mailboxId)) own.push(row)
       // An owner that has not been listed yet may have lost it since. The first to show it is its heir.
-      else if (!this.#ends.has(owner)) this.#holdBack(mailboxId, row)
+      else if (owner !== undefined && heir === mailboxId && !this.#ends.has(owner)) this.#holdBack(mailboxId, row)
     }
     return own
   }

@@ -72,6 +72,16 @@ describe('a source with labels', () => {
     expect(counts(fixture.moved)).toMatchObject({ INBOX: 1, Work: 1 })
   })
 
+  it('brings the flags of a message that gets a further label', async () => {
+    const fixture = labelled()
+    await fixture.run()
+    fixture.alice.setFlags(['INBOX'], '1', ['\\Flagged'])
+    fixture.alice.setFlags(['All Mail'], '1', ['\\Flagged'])
+    label(fixture.alice, '1', ['Work'])
+    await fixture.run()
+    expect(fixture.moved.messages(['INBOX'])[0]?.flags).toEqual(['\\Flagged'])
+  })
+
   it('follows a message whose label was taken away to the next that shows it', async () => {
     const fixture = labelled()
     await fixture.run()
