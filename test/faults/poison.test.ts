@@ -8,7 +8,7 @@ import { counts, difference, useStage } from './stage.ts'
 /** `npm run test:faults` moves 5,000 messages; `npm test` 500. */
 const all = isLong('faults')
 const MESSAGES = all ? 5_000 : 500
-const POISONED = [37, Math.floor(MESSAGES / 2) + 2, Math.floor(MESSAGES * 0.85)]
+const POISONED = [37, Math.floor(MESSAGES / 2) + 3, Math.floor(MESSAGES * 0.85)]
 const MARKER = 'kills-the-connection'
 const mark = (index: number): string => (POISONED.includes(index) ? MARKER : '')
 const sizes = { mailboxes: [['INBOX']], scale: all ? 20 : 1 }
