@@ -72,7 +72,7 @@ export const ERROR_ROWS: readonly Row[] = [
     kind: 'auth',
     word: 'TOKEN_REFUSED',
     says: 'the access token was refused',
-    hint: 'check auth.tenant, auth.client and the secret or certificate; nothing is tried again until the credential is set anew',
+    hint: 'check auth.tenant, auth.client_id and the secret or certificate; nothing is tried again until the credential is set anew',
   },
   {
     status: [403],

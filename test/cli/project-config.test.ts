@@ -227,7 +227,7 @@ mapping:
     expect(await problemsOf(text)).toEqual([
       'project.yaml:1:1: client is missing',
       'project.yaml:2:1: unknown key "clint" (did you mean "client"?)',
-      'project.yaml:4:9: source.kind must be one of imap, gmail, maildir, mbox (did you mean "imap"?)',
+      'project.yaml:4:9: source.kind must be one of imap, gmail, graph, maildir, mbox (did you mean "imap"?)',
       'project.yaml:5:1: destination.host is missing',
       'project.yaml:7:3: unknown key "hots" (did you mean "host"?)',
       'project.yaml:8:3: "password": secrets do not belong into this file (use `sealpost credentials set NAME`)',

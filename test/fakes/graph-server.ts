@@ -16,6 +16,7 @@ import {
 } from './m365/graph-routes.ts'
 import { DIRECTORY_ROUTES, usageReport } from './m365/directory-routes.ts'
 import { WRITING_ROUTES } from './m365/writing-routes.ts'
+import { answerToken } from './m365/token-endpoint.ts'
 import { FakeTenant } from './m365/tenant.ts'
 
 /**
@@ -120,6 +121,9 @@ async function dispatch(
       body: fault.body ?? null,
       ...(fault.headers === undefined ? {} : { headers: fault.headers }),
     }
+  }
+  if (arrived.method === 'POST' && arrived.url.pathname.endsWith('/oauth2/v2.0/token')) {
+    return answerToken(tenant, arrived.url.pathname, arrived.body)
   }
   if (arrived.url.pathname === '/report-download') {
     // It has its own leave in its address; a token that comes along has been given to a stranger.

@@ -44,8 +44,8 @@ function mboxChecks(source: YamlSource): readonly Problem[] {
 /** Which keys belong to which way of signing in. */
 function authChecks(side: 'source' | 'destination', source: YamlSource): readonly Problem[] {
   const at = (key: string): unknown => valueAt(source.data, [side, 'auth', key])
-  const isGmail = valueAt(source.data, [side, 'kind']) === 'gmail'
-  const mode = isGmail ? 'oauth' : at('mode')
+  const isApi = ['gmail', 'graph'].includes(String(valueAt(source.data, [side, 'kind'])))
+  const mode = isApi ? 'oauth' : at('mode')
   if (mode !== 'oauth' && mode !== 'password') return []
   const says = (keys: readonly string[], when: string): readonly Problem[] =>
     keys
@@ -62,7 +62,7 @@ function authChecks(side: 'source' | 'destination', source: YamlSource): readonl
           ),
         ]
       : []
-  if (isGmail) return shared
+  if (isApi) return shared
   const provider = at('provider')
   const missing = (key: string): readonly Problem[] =>
     at(key) === undefined

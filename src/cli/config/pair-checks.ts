@@ -95,6 +95,10 @@ export function pairProblems(
         source.endpoint === destination.endpoint && pair.source.toLowerCase() === pair.destination.toLowerCase()
       )
     }
+    if (source.kind === 'graph' && destination.kind === 'graph') {
+      const isOneTenant = source.auth.tokens.tenant.toLowerCase() === destination.auth.tokens.tenant.toLowerCase()
+      return isOneTenant && pair.source.toLowerCase() === pair.destination.toLowerCase()
+    }
     if (source.kind !== 'imap' || destination.kind !== 'imap') return false
     if (source.host !== destination.host || source.port !== destination.port) return false
     const sameLogin =
@@ -152,7 +156,7 @@ function namesAccount(template: string): boolean {
 function tellsAccountsApart(end: EndConfig, ownCredential: string | null): boolean {
   if (isFileEnd(end)) return hasPlaceholder(end.path, 'account')
   // A token of the API speaks for one user.
-  if (end.kind === 'gmail') return true
+  if (end.kind === 'gmail' || end.kind === 'graph') return true
   const { username, authorize, credential } = end.auth
   if (username === null || ownCredential !== null || credential === PER_ACCOUNT) return true
   return [username, authorize ?? ''].some(namesAccount)

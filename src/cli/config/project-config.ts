@@ -1,4 +1,5 @@
 import { withPresets } from './apply-presets.ts'
+import { MICROSOFT_CLOUDS } from '../../../connectors/presets/exchange-online.ts'
 import { crossChecks } from './cross-checks.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS } from '../../engine/settings.ts'
 import type { Problem } from './problems.ts'
@@ -86,6 +87,25 @@ function toEnd(raw: RawEnd): EndConfig {
       costs: Object.fromEntries(
         Object.entries(costs ?? {}).flatMap(([name, units]) => (units === undefined ? [] : [[name, units]])),
       ),
+    }
+  }
+  if (raw.kind === 'graph') {
+    const { auth, endpoint, ca, read, write, keywords, cloud = 'global' } = raw
+    const { credential, tenant, client_id: clientId } = auth
+    return {
+      kind: 'graph',
+      cloud,
+      auth: {
+        credential,
+        tokens: { provider: 'microsoft', tenant, clientId, ...toSignIn({ ...auth, scope: undefined }) },
+      },
+      endpoint: endpoint ?? null,
+      imap: { host: raw.imap_host ?? MICROSOFT_CLOUDS[cloud].imap, port: raw.imap_port ?? 993 },
+      ca: ca ?? null,
+      read: read ?? 'graph',
+      write: write ?? 'imap',
+      keywords: keywords ?? 'none',
+      maxMessageBytes: raw.max_message ?? null,
     }
   }
   return {

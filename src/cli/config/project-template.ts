@@ -32,6 +32,7 @@ destination:
 
 # With access tokens: auth is { mode: oauth, provider: microsoft, tenant: ..., client_id: ..., credential: NAME },
 # or { mode: oauth, provider: google, credential: NAME }; the Gmail API: kind: gmail, auth: { credential: NAME }.
+# Microsoft 365: kind: graph, auth: { tenant: example.com, client_id: APP, credential: NAME }.
 
 # A Maildir end instead:
 #   kind: maildir

@@ -1,3 +1,4 @@
+import type { MICROSOFT_CLOUDS } from '../../../connectors/presets/exchange-online.ts'
 import type { DirectoryKind, PresetName } from '../../../connectors/presets/preset.ts'
 import type { Filters, Limits } from '../../engine/settings.ts'
 import type { MappingRules } from '../../engine/mapping.ts'
@@ -82,6 +83,31 @@ export interface GmailEnd {
   readonly costs: Readonly<Record<string, number>>
 }
 
+/** A Microsoft 365 tenant, over Microsoft Graph and IMAP. */
+export interface GraphEnd {
+  readonly kind: 'graph'
+  readonly cloud: keyof typeof MICROSOFT_CLOUDS
+  readonly auth: {
+    readonly credential: string
+    readonly tokens: SignIn & {
+      readonly provider: 'microsoft'
+      readonly tenant: string
+      readonly clientId: string
+    }
+  }
+  /** Another place than the cloud's own Graph. */
+  readonly endpoint: string | null
+  readonly imap: { readonly host: string; readonly port: number }
+  readonly ca: string | null
+  /** How a source is read. */
+  readonly read: 'graph' | 'imap'
+  /** How a destination is written. All but `imap` is a fallback. */
+  readonly write: 'imap' | 'rebuild' | 'rebuild-with-original' | 'drafts'
+  /** Whether keywords become categories. */
+  readonly keywords: 'none' | 'all'
+  readonly maxMessageBytes: number | null
+}
+
 /** Maildir++ folders, one an account. */
 export interface MaildirEnd {
   readonly kind: 'maildir'
@@ -105,7 +131,7 @@ export type FileEnd = MaildirEnd | MboxEnd
 export type EndConfig = ServerEnd | FileEnd
 
 /** An end at a server, which needs a credential. */
-export type ServerEnd = ImapEnd | GmailEnd
+export type ServerEnd = ImapEnd | GmailEnd | GraphEnd
 
 /** True for an end that lies in files of this machine. */
 export function isFileEnd(end: EndConfig): end is FileEnd {

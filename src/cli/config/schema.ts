@@ -165,6 +165,26 @@ const gmailShape = {
   units_per_minute: count(999_999).optional(),
   costs: optionalPart(unitCosts),
 }
+const microsoftAuthShape = {
+  tenant: text,
+  client_id: text,
+  credential: text,
+  endpoint: httpsAddress.optional(),
+  ca: text.optional(),
+}
+const graphShape = {
+  kind: z.literal('graph'),
+  cloud: z.enum(['global', 'us-gov', 'china']).optional(),
+  auth: z.strictObject(microsoftAuthShape),
+  endpoint: httpsAddress.optional(),
+  imap_host: host.optional(),
+  imap_port: count(65_535).optional(),
+  ca: text.optional(),
+  read: z.enum(['graph', 'imap']).optional(),
+  write: z.enum(['imap', 'rebuild', 'rebuild-with-original', 'drafts']).optional(),
+  keywords: z.enum(['none', 'all']).optional(),
+  max_message: size(1).optional(),
+}
 const mboxShape = {
   kind: z.literal('mbox'),
   path: template(['account']),
@@ -174,6 +194,7 @@ const maildirShape = { kind: z.literal('maildir'), path: template(['account']) }
 const END_SHAPES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   imap: imapShape,
   gmail: gmailShape,
+  graph: graphShape,
   maildir: maildirShape,
   mbox: mboxShape,
 }
@@ -206,6 +227,7 @@ const limitsShape = {
 const end = z.discriminatedUnion('kind', [
   z.strictObject(imapShape),
   z.strictObject(gmailShape),
+  z.strictObject(graphShape),
   z.strictObject(maildirShape),
   z.strictObject(mboxShape),
 ])
@@ -233,7 +255,9 @@ export function knownKeys(path: readonly PropertyKey[], kind: unknown): readonly
   if (first === undefined) return Object.keys(projectShape)
   if (first === 'source' || first === 'destination') {
     if (second === 'tls') return Object.keys(tlsShape)
-    if (second === 'auth') return Object.keys(kind === 'gmail' ? googleAuthShape : authShape)
+    if (second === 'auth') {
+      return Object.keys(kind === 'gmail' ? googleAuthShape : kind === 'graph' ? microsoftAuthShape : authShape)
+    }
     if (second === 'directory') return Object.keys(directoryShape)
     if (second === 'costs') return Object.keys(UNIT_COSTS)
     return Object.keys(END_SHAPES[String(kind)] ?? imapShape)

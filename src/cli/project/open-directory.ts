@@ -9,9 +9,10 @@ import type { DirectoryKind } from '../../../connectors/presets/preset.ts'
 import { createZimbraDirectory } from '../../../connectors/presets/zimbra-directory.ts'
 import type { CredentialStore } from '../../../vault/credentials.ts'
 import type { Secret } from '../../../vault/secret.ts'
-import type { DirectoryConfig, ImapEnd, ProjectConfig } from '../config/project-types.ts'
+import type { DirectoryConfig, GraphEnd, ImapEnd, ProjectConfig } from '../config/project-types.ts'
 import type { Side } from './account-login.ts'
 import { readCertificates } from './certificates.ts'
+import { graphConfigOf } from './open-graph.ts'
 
 /** Where the interfaces listen unless an end says otherwise. Cyrus is asked over IMAP itself. */
 const PORTS: Readonly<Record<Exclude<DirectoryKind, 'cyrus'>, number>> = {
@@ -20,17 +21,19 @@ const PORTS: Readonly<Record<Exclude<DirectoryKind, 'cyrus'>, number>> = {
   dovecot: 8080,
 }
 
-/** An end that can list its accounts. */
-export interface ListedEnd {
-  readonly side: Side
-  readonly end: ImapEnd
-  readonly directory: DirectoryConfig
-}
+/** An end that can list its accounts. A tenant of Microsoft 365 always can. */
+export type ListedEnd =
+  | { readonly side: Side; readonly end: ImapEnd; readonly directory: DirectoryConfig }
+  | {
+      readonly side: Side
+      readonly end: GraphEnd
+      readonly directory: { readonly kind: 'microsoft'; readonly credential: string }
+    }
 
 /** What a directory is opened with. */
 export interface DirectoryFacts {
   readonly folder: string
-  readonly credentials: Pick<CredentialStore, 'get'>
+  readonly credentials: CredentialStore
   readonly clock: Clock
   /** Takes each secret that was lent, to be wiped at the end. */
   readonly keep: (secret: Secret) => void
@@ -44,6 +47,10 @@ export function endToList(config: ProjectConfig, from: string): ListedEnd {
   const sides: readonly Side[] = from === 'source' || from === 'destination' ? [from] : ['source', 'destination']
   const found = sides.flatMap((side): ListedEnd[] => {
     const end = config[side]
+    if (end.kind === 'graph') {
+      const directory = { kind: 'microsoft', credential: end.auth.credential } as const
+      return sides.length === 1 || from === 'microsoft' ? [{ side, end, directory }] : []
+    }
     if (end.kind !== 'imap' || end.directory === null) return []
     return sides.length === 1 || end.directory.kind === from ? [{ side, end, directory: end.directory }] : []
   })
@@ -64,8 +71,16 @@ export function endToList(config: ProjectConfig, from: string): ListedEnd {
 }
 
 /** Opens what lists the accounts of an end. Opens no connection yet; throws what reading the credential throws. */
-export async function openDirectory(
-  { end, directory }: ListedEnd,
+export async function openDirectory(listed: ListedEnd, facts: DirectoryFacts): Promise<AccountDirectory> {
+  if (listed.end.kind === 'graph') {
+    const { createGraphDirectory } = await import('../../../connectors/graph/directory.ts')
+    return createGraphDirectory(await graphConfigOf(listed.end, () => listed.directory.credential, facts))
+  }
+  return openOwnDirectory(listed as Extract<ListedEnd, { end: ImapEnd }>, facts)
+}
+
+async function openOwnDirectory(
+  { end, directory }: Extract<ListedEnd, { end: ImapEnd }>,
   facts: DirectoryFacts,
 ): Promise<AccountDirectory> {
   const credential = await facts.credentials.get(directory.credential)

@@ -12,6 +12,7 @@ import { EXCHANGE_IMAP_SCOPE, GOOGLE_IMAP_SCOPE } from '../../../connectors/shar
 import { openTokens, tokensByCredential } from './access-tokens.ts'
 import { credentialNameOf, loginNamesOf, type Side } from './account-login.ts'
 import { readCertificates } from './certificates.ts'
+import { openGraph } from './open-graph.ts'
 import { openGmail } from './open-gmail.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
 import { isFileEnd, type ImapEnd, type MaildirEnd, type ProjectConfig } from '../config/project-types.ts'
@@ -36,6 +37,8 @@ export async function openEnd(side: Side, facts: EndFacts): Promise<Connector> {
       return openImap(side, end, rowsOf(side, facts), facts)
     case 'gmail':
       return openGmail(side, end, rowsOf(side, facts), facts)
+    case 'graph':
+      return openGraph(side, end, rowsOf(side, facts), facts)
     case 'maildir':
       return openMaildir(side, end, facts)
     case 'mbox':

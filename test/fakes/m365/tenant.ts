@@ -28,8 +28,6 @@ export class FakeTenant {
   readonly id = 'contoso-tenant'
   readonly clientId = 'app-1'
   readonly clientSecret = 'a secret of the app'
-  /** Why no token is given, in the words of Entra; null gives them. */
-  tokenRefusal: { readonly error: string; readonly description: string } | null = null
   tokenSeconds = 3599
   readonly roles = new Set<AppRole>([
     'Mail.Read',
