@@ -145,6 +145,7 @@ describe('project.yaml', () => {
       ca: null,
       write: 'insert',
       unitsPerMinute: 15_000,
+      directory: null,
       costs: { get: 5 },
     })
   })

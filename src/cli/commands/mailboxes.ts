@@ -39,7 +39,7 @@ export function addMailboxes(program: Command, start: Start): void {
 async function listAccounts(options: ListOptions, context: CommandContext): Promise<ExitCode> {
   const { openKeys } = await import('../project/open-project.ts')
   const { readProjectFiles } = await import('../project/files.ts')
-  const { endToList, openDirectory } = await import('../project/open-directory.ts')
+  const { endToList } = await import('../project/open-directory.ts')
   const { mailboxRows, sorted } = await import('../config/mailbox-rows.ts')
   const { output, clock, stop } = context
   const toDomain = domainOf(options)
@@ -57,10 +57,10 @@ async function listAccounts(options: ListOptions, context: CommandContext): Prom
       })
     }
     const path = options.write === true ? await listToFill(folder.path, config) : null
-    const name = end.directory.credential
+    const name = end.credential
     await audit.noteCredentials('credentials-used', [{ name, facts: { command: 'mailboxes.list' } }])
     const keep = (secret: Secret): void => void secrets.push(secret)
-    const directory = await openDirectory(end, { folder: folder.path, credentials, clock, keep })
+    const directory = await end.open({ folder: folder.path, credentials, clock, keep })
     const found: ListedAccount[] = []
     try {
       for await (const account of directory.listAccounts(stop)) found.push(account)
@@ -73,7 +73,7 @@ async function listAccounts(options: ListOptions, context: CommandContext): Prom
     if (options.csv === true) output.text(rows)
     else show(accounts, found.length - accounts.length, context)
     if (path !== null) output.line(`written to ${config.mailboxes}`)
-    output.document({ from: end.side, platform: end.directory.kind, accounts, written: path !== null })
+    output.document({ from: end.side, platform: end.platform, accounts, written: path !== null })
     return EXIT.complete
   } finally {
     for (const secret of secrets) secret.wipe()

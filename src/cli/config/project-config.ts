@@ -76,13 +76,23 @@ function toEnd(raw: RawEnd): EndConfig {
   if (raw.kind === 'maildir') return { kind: 'maildir', path: raw.path }
   if (raw.kind === 'mbox') return { kind: 'mbox', path: raw.path, quoting: raw.quoting ?? 'mboxrd' }
   if (raw.kind === 'gmail') {
-    const { auth, endpoint, ca, write, units_per_minute, costs } = raw
+    const { auth, endpoint, ca, write, units_per_minute, costs, directory } = raw
     return {
       kind: 'gmail',
       auth: { credential: auth.credential, tokens: { provider: 'google', ...toSignIn(auth) } },
       endpoint: endpoint ?? null,
       ca: ca ?? null,
       write: write ?? 'import',
+      directory:
+        directory === undefined
+          ? null
+          : {
+              kind: 'google',
+              admin: directory.admin,
+              domain: directory.domain ?? null,
+              credential: directory.credential ?? auth.credential,
+              endpoint: directory.endpoint ?? null,
+            },
       unitsPerMinute: units_per_minute ?? null,
       costs: Object.fromEntries(
         Object.entries(costs ?? {}).flatMap(([name, units]) => (units === undefined ? [] : [[name, units]])),

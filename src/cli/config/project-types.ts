@@ -70,6 +70,18 @@ export interface SignIn {
   readonly ca: string | null
 }
 
+/** The users of a Google Workspace, as its Admin SDK lists them. */
+export interface GoogleDirectoryConfig {
+  readonly kind: 'google'
+  /** The administrator for whom the service account acts. */
+  readonly admin: string
+  /** One domain of the customer; null: all of them. */
+  readonly domain: string | null
+  readonly credential: string
+  /** Another place than Google's own. */
+  readonly endpoint: string | null
+}
+
 /** The Gmail API. */
 export interface GmailEnd {
   readonly kind: 'gmail'
@@ -81,6 +93,7 @@ export interface GmailEnd {
   readonly unitsPerMinute: number | null
   /** Quota units a call, by name. */
   readonly costs: Readonly<Record<string, number>>
+  readonly directory: GoogleDirectoryConfig | null
 }
 
 /** A Microsoft 365 tenant, over Microsoft Graph and IMAP. */

@@ -144,6 +144,13 @@ const directoryShape = {
   port: count(65_535).optional(),
   credential: text,
 }
+/** Who lists the users of a Google Workspace, and which. */
+const googleDirectoryShape = {
+  admin: text,
+  domain: host.optional(),
+  credential: text.optional(),
+  endpoint: httpsAddress.optional(),
+}
 const googleAuthShape = { credential: text, ...signInShape }
 const imapShape = {
   kind: z.literal('imap'),
@@ -164,6 +171,7 @@ const gmailShape = {
   write: z.enum(['import', 'insert']).optional(),
   units_per_minute: count(999_999).optional(),
   costs: optionalPart(unitCosts),
+  directory: z.strictObject(googleDirectoryShape).optional(),
 }
 const microsoftAuthShape = {
   tenant: text,
@@ -258,7 +266,7 @@ export function knownKeys(path: readonly PropertyKey[], kind: unknown): readonly
     if (second === 'auth') {
       return Object.keys(kind === 'gmail' ? googleAuthShape : kind === 'graph' ? microsoftAuthShape : authShape)
     }
-    if (second === 'directory') return Object.keys(directoryShape)
+    if (second === 'directory') return Object.keys(kind === 'gmail' ? googleDirectoryShape : directoryShape)
     if (second === 'costs') return Object.keys(UNIT_COSTS)
     return Object.keys(END_SHAPES[String(kind)] ?? imapShape)
   }

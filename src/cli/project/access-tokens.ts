@@ -12,7 +12,11 @@ export async function openTokens(
   source: TokenSource,
   scopes: readonly string[],
   credential: string,
-  { credentials, clock, folder }: Pick<EndFacts, 'credentials' | 'clock' | 'folder'>,
+  {
+    credentials,
+    clock,
+    folder,
+  }: Pick<EndFacts, 'clock' | 'folder'> & { readonly credentials: Pick<EndFacts['credentials'], 'get'> },
 ): Promise<TokenProvider> {
   const ca = source.ca === null ? undefined : await readCertificates(folder, source.ca)
   const lend = async (): Promise<{ text(): string }> => {

@@ -9,7 +9,16 @@ import type { DirectoryKind } from '../../../connectors/presets/preset.ts'
 import { createZimbraDirectory } from '../../../connectors/presets/zimbra-directory.ts'
 import type { CredentialStore } from '../../../vault/credentials.ts'
 import type { Secret } from '../../../vault/secret.ts'
-import type { DirectoryConfig, GraphEnd, ImapEnd, ProjectConfig } from '../config/project-types.ts'
+import type {
+  DirectoryConfig,
+  EndConfig,
+  GmailEnd,
+  GoogleDirectoryConfig,
+  GraphEnd,
+  ImapEnd,
+  ProjectConfig,
+} from '../config/project-types.ts'
+import { openTokens } from './access-tokens.ts'
 import type { Side } from './account-login.ts'
 import { readCertificates } from './certificates.ts'
 import { graphConfigOf } from './open-graph.ts'
@@ -21,66 +30,74 @@ const PORTS: Readonly<Record<Exclude<DirectoryKind, 'cyrus'>, number>> = {
   dovecot: 8080,
 }
 
-/** An end that can list its accounts. A tenant of Microsoft 365 always can. */
-export type ListedEnd =
-  | { readonly side: Side; readonly end: ImapEnd; readonly directory: DirectoryConfig }
-  | {
-      readonly side: Side
-      readonly end: GraphEnd
-      readonly directory: { readonly kind: 'microsoft'; readonly credential: string }
-    }
+/** An end that can list its accounts. */
+export interface ListedEnd {
+  readonly side: Side
+  readonly platform: DirectoryKind | 'google' | 'microsoft'
+  /** The name of the credential that it is asked with. */
+  readonly credential: string
+  /** Opens what lists them. Opens no connection yet; throws what reading the credential throws. */
+  open(facts: DirectoryFacts): Promise<AccountDirectory>
+}
 
 /** What a directory is opened with. */
 export interface DirectoryFacts {
   readonly folder: string
-  readonly credentials: CredentialStore
+  readonly credentials: Pick<CredentialStore, 'get'>
   readonly clock: Clock
   /** Takes each secret that was lent, to be wiped at the end. */
   readonly keep: (secret: Secret) => void
 }
 
 /**
- * The end that `from` means: `source`, `destination`, or the platform that one of them lists its accounts with. Throws
- * `config` when it lists none, or when both do.
+ * The end that `--from` means: `source`, `destination`, or the platform of one of them. Throws `config` when no end fits, when
+ * both do, and for an end that names no directory.
  */
 export function endToList(config: ProjectConfig, from: string): ListedEnd {
   const sides: readonly Side[] = from === 'source' || from === 'destination' ? [from] : ['source', 'destination']
   const found = sides.flatMap((side): ListedEnd[] => {
-    const end = config[side]
-    if (end.kind === 'graph') {
-      const directory = { kind: 'microsoft', credential: end.auth.credential } as const
-      return sides.length === 1 || from === 'microsoft' ? [{ side, end, directory }] : []
-    }
-    if (end.kind !== 'imap' || end.directory === null) return []
-    return sides.length === 1 || end.directory.kind === from ? [{ side, end, directory: end.directory }] : []
+    const end = listedEnd(side, config[side])
+    if (end === null) return []
+    return sides.length === 1 || end.platform === from ? [end] : []
   })
   const [first, second] = found
   if (first === undefined) {
     throw new SealpostError('config', `nothing lists the accounts of ${from}`, {
-      hint: 'say where in project.yaml: directory: { kind: cpanel, zimbra, dovecot or cyrus, credential: NAME }',
+      hint: 'say where in project.yaml: directory: { kind: cpanel, zimbra, dovecot or cyrus, credential: NAME }, or { admin: NAME } for kind: gmail; kind: graph needs nothing more',
       code: 'NO_DIRECTORY',
     })
   }
   if (second !== undefined) {
-    throw new SealpostError('config', `both ends list their accounts with ${from}`, {
+    throw new SealpostError('config', `both ends are ${from}`, {
       hint: 'say --from source or --from destination',
-      code: 'BOTH_ENDS',
+      code: 'WHICH_END',
     })
   }
   return first
 }
 
-/** Opens what lists the accounts of an end. Opens no connection yet; throws what reading the credential throws. */
-export async function openDirectory(listed: ListedEnd, facts: DirectoryFacts): Promise<AccountDirectory> {
-  if (listed.end.kind === 'graph') {
-    const { createGraphDirectory } = await import('../../../connectors/graph/directory.ts')
-    return createGraphDirectory(await graphConfigOf(listed.end, () => listed.directory.credential, facts))
+function listedEnd(side: Side, end: EndConfig): ListedEnd | null {
+  if (end.kind === 'graph') {
+    return {
+      side,
+      platform: 'microsoft',
+      credential: end.auth.credential,
+      open: (facts) => openMicrosoftDirectory(end, facts),
+    }
   }
-  return openOwnDirectory(listed as Extract<ListedEnd, { end: ImapEnd }>, facts)
+  if ((end.kind !== 'imap' && end.kind !== 'gmail') || end.directory === null) return null
+  const { kind: platform, credential } = end.directory
+  if (end.kind === 'gmail') {
+    const { directory } = end
+    return { side, platform, credential, open: (facts) => openGoogleDirectory(end, directory, facts) }
+  }
+  const { directory } = end
+  return { side, platform, credential, open: (facts) => openServerDirectory(end, directory, facts) }
 }
 
-async function openOwnDirectory(
-  { end, directory }: Extract<ListedEnd, { end: ImapEnd }>,
+async function openServerDirectory(
+  end: ImapEnd,
+  directory: DirectoryConfig,
   facts: DirectoryFacts,
 ): Promise<AccountDirectory> {
   const credential = await facts.credentials.get(directory.credential)
@@ -105,6 +122,31 @@ async function openOwnDirectory(
     case 'dovecot':
       return createDovecotDirectory(place, login)
   }
+}
+
+// The two below import where they are used: each brings a library of its own.
+
+async function openMicrosoftDirectory(end: GraphEnd, facts: DirectoryFacts): Promise<AccountDirectory> {
+  const { createGraphDirectory } = await import('../../../connectors/graph/directory.ts')
+  return createGraphDirectory(await graphConfigOf(end, () => end.auth.credential, facts))
+}
+
+async function openGoogleDirectory(
+  end: GmailEnd,
+  directory: GoogleDirectoryConfig,
+  facts: DirectoryFacts,
+): Promise<AccountDirectory> {
+  const { createGoogleDirectory, DIRECTORY_SCOPE } = await import('../../../connectors/gmail/directory.ts')
+  // What else the end asks for with its scope is no business of the directory's.
+  const source = { ...end.auth.tokens, scope: null }
+  return createGoogleDirectory({
+    tokens: await openTokens(source, [DIRECTORY_SCOPE], directory.credential, facts),
+    admin: directory.admin,
+    domain: directory.domain,
+    clock: facts.clock,
+    endpoint: directory.endpoint ?? undefined,
+    ca: end.ca === null ? undefined : await readCertificates(facts.folder, end.ca),
+  })
 }
 
 function usernameOf({ credential }: DirectoryConfig, { username }: ApiLogin): string {

@@ -14,7 +14,9 @@ import { readCertificates } from './certificates.ts'
 import type { EndFacts } from './open-end.ts'
 
 /** What reaching a tenant needs of a project. */
-type TenantFacts = Pick<EndFacts, 'folder' | 'credentials' | 'clock'>
+type TenantFacts = Pick<EndFacts, 'folder' | 'clock'> & {
+  readonly credentials: Pick<EndFacts['credentials'], 'get'>
+}
 
 /**
  * A Microsoft 365 tenant at one end: Graph and IMAP, each with tokens of its own audience. A source is read by Graph unless the
