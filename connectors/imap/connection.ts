@@ -5,6 +5,7 @@ import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './comm
 import type { FetchRow } from './fetch-row.ts'
 import type { Flow } from './flow.ts'
 import { Framer } from './framer.ts'
+import { DESYNCHRONIZED, LiteralGate, REFUSED } from './literal-gate.ts'
 import { parseStatus, type Reply, type Untagged } from './response.ts'
 import { refusalOf } from './response-codes.ts'
 
@@ -184,7 +185,7 @@ export class Connection {
   }
 
   async #exec(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {
-    const gate = new Gate()
+    const gate = new LiteralGate()
     const output = {
       socket: this.#socket,
       literals: this.#literalMode(),
@@ -290,35 +291,6 @@ export class Connection {
       })
     }
     return new SealpostError('transient', 'imap: the connection was lost', { code: 'LOST', cause })
-  }
-}
-
-/** A server that refuses a literal which it was asked to take; nothing of it has been sent. */
-const REFUSED = new Error('refused before its literal was asked for')
-
-/** A reply that came before the command was whole: what is still to be sent would be taken for commands. */
-const DESYNCHRONIZED = new Error('the command ended in the middle of a literal')
-
-/** Where a literal waits for the server's `+`, or for the end of the command. */
-class Gate {
-  #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null
-  #ended = false
-
-  /** Rejects with `REFUSED` when the command ends meanwhile; when it had ended before, the rest would be taken for commands. */
-  wait(): Promise<void> {
-    if (this.#ended) return Promise.reject(DESYNCHRONIZED)
-    return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }))
-  }
-
-  open(): void {
-    this.#waiting?.resolve()
-    this.#waiting = null
-  }
-
-  end(): void {
-    this.#ended = true
-    this.#waiting?.reject(REFUSED)
-    this.#waiting = null
   }
 }
 
