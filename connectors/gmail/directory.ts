@@ -1,10 +1,10 @@
 import type { Clock } from '../../src/core/clock.ts'
 import type { AccountDirectory, ListedAccount } from '../../src/core/directory.ts'
-import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
+import { isKind, SealpostError, toSealpostError } from '../../src/core/errors.ts'
 import type { TokenProvider } from '../../src/core/ports.ts'
-import { HttpsClient, readReply } from '../shared/https-client.ts'
-import { parseJson } from './api.ts'
-import { refusalOf } from './errors.ts'
+import { HttpsClient } from '../shared/https-client.ts'
+import { askAdmin, type AdminSdk } from './admin-sdk.ts'
+import { mailboxBytes } from './usage-report.ts'
 
 /** The scope that listing users needs, besides an administrator to act for. */
 export const DIRECTORY_SCOPE = 'https://www.googleapis.com/auth/admin.directory.user.readonly'
@@ -12,6 +12,8 @@ export const DIRECTORY_SCOPE = 'https://www.googleapis.com/auth/admin.directory.
 /** How the users of a Google Workspace domain are listed. */
 export interface GoogleDirectoryOptions {
   readonly tokens: TokenProvider
+  /** Tokens that may read usage reports, for sizes. */
+  readonly usageTokens: TokenProvider
   /** The administrator for whom the service account acts. */
   readonly admin: string
   /** One domain of the customer; null: all of them. */
@@ -25,13 +27,12 @@ export interface GoogleDirectoryOptions {
 
 const WHAT = 'listing users'
 const KIND = 'admin#directory#users'
-const QUERY: readonly (readonly [string, string])[] = [
-  ['maxResults', '500'],
-  ['orderBy', 'email'],
-  ['projection', 'basic'],
-  ['fields', 'kind,nextPageToken,users(primaryEmail,suspended,archived,isMailboxSetup)'],
-]
-const ANSWER_LIMIT = 8 * 1024 * 1024
+const QUERY = {
+  maxResults: '500',
+  orderBy: 'email',
+  projection: 'basic',
+  fields: 'kind,nextPageToken,users(primaryEmail,suspended,archived,isMailboxSetup)',
+} as const
 
 interface UserPage {
   readonly accounts: readonly ListedAccount[]
@@ -52,32 +53,35 @@ interface RawUser {
 }
 
 /**
- * The users of a customer by the Directory API of the Admin SDK. It tells no sizes. A user whose mailbox was never set up
- * is of kind `unknown`; archived users are told as suspended.
+ * The users of a customer by the Directory API of the Admin SDK, with the sizes of their mailboxes where the service account
+ * may read usage reports. A user whose mailbox was never set up is of kind `unknown`; archived users are told as suspended.
  */
 export function createGoogleDirectory(options: GoogleDirectoryOptions): AccountDirectory {
-  const { tokens, clock, domain } = options
+  const { tokens, usageTokens, clock, domain, admin } = options
   const http = new HttpsClient({ what: 'Google Admin SDK', ca: options.ca })
-  const endpoint = options.endpoint ?? 'https://admin.googleapis.com/'
+  const sdk: AdminSdk = { http, clock, admin, endpoint: options.endpoint ?? 'https://admin.googleapis.com/' }
+  const whose = domain === null ? { customer: 'my_customer' } : { domain }
   const readPage = async (pageToken: string | null, signal: AbortSignal): Promise<UserPage> => {
-    const token = await tokens.token(options.admin, false, signal)
-    const url = new URL('admin/directory/v1/users', endpoint)
-    url.searchParams.set(domain === null ? 'customer' : 'domain', domain ?? 'my_customer')
-    for (const [name, value] of QUERY) url.searchParams.set(name, value)
-    if (pageToken !== null) url.searchParams.set('pageToken', pageToken)
-    const headers = { authorization: `Bearer ${token}` }
-    const reply = await http.send({ method: 'GET', url, headers }, signal)
-    const body = parseJson((await readReply(reply, ANSWER_LIMIT)).toString('utf8'))
-    if (reply.status !== 200) throw inOwnWords(refusalOf({ ...reply, body }, WHAT, clock.now()), options.admin)
-    return pageOf(body)
+    const token = await tokens.token(admin, false, signal)
+    const query = { ...whose, ...QUERY, pageToken }
+    try {
+      return pageOf(await askAdmin(sdk, token, 'admin/directory/v1/users', query, WHAT, signal))
+    } catch (error) {
+      throw isKind(error) ? inOwnWords(error, admin) : error
+    }
   }
   return {
     async *listAccounts(signal) {
       try {
         let pageToken: string | null = null
+        let sizes: ReadonlyMap<string, number> | null | undefined
         do {
           const page: UserPage = await readPage(pageToken, signal)
-          yield* page.accounts
+          // Asked once it is known that the users may be listed.
+          if (sizes === undefined) sizes = await mailboxBytes(sdk, usageTokens, signal)
+          for (const account of page.accounts) {
+            yield { ...account, bytes: sizes?.get(account.account.toLowerCase()) ?? null }
+          }
           pageToken = page.next
         } while (pageToken !== null)
       } catch (error) {

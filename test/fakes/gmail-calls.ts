@@ -24,6 +24,7 @@ export interface Call {
 export function answerCall(call: Call): Answer {
   const { url, method, account } = call
   if (method === 'directory.users.list') return ok(listUsers(call))
+  if (method === 'reports.userUsageReport.get') return ok(usageReport(call))
   if (account === null) throw notFound()
   const id = decodeURIComponent(url.pathname.split('/')[6] ?? '')
   switch (method) {
@@ -182,6 +183,25 @@ function listUsers({ url, users }: Call): unknown {
     .sort((a, b) => (a.primaryEmail < b.primaryEmail ? -1 : 1))
   const { part, next } = pageOf(found, url, 100, 500)
   return { kind: 'admin#directory#users', users: part, ...(next === null ? {} : { nextPageToken: next }) }
+}
+
+/** One day's report, three days late. */
+function usageReport({ url, users }: Call): unknown {
+  const date = url.pathname.split('/').at(-1) ?? ''
+  const newest = new Date(Date.now() - 3 * 86_400_000).toISOString().slice(0, 10)
+  if (date > newest) {
+    const says = `Data for dates later than ${newest} is not yet available. Please check back later`
+    throw new ApiRefusal(400, 'invalid', says)
+  }
+  const { part, next } = pageOf(users, url, 1000, 1000)
+  const name = url.searchParams.get('parameters')
+  const usageReports = part.map(({ primaryEmail, megabytes = 0 }) => ({
+    kind: 'admin#reports#usageReport',
+    date,
+    entity: { type: 'USER', customerId: 'C0', userEmail: primaryEmail },
+    parameters: name === 'accounts:gmail_used_quota_in_mb' ? [{ name, intValue: String(megabytes) }] : [],
+  }))
+  return { kind: 'admin#reports#usageReports', usageReports, ...(next === null ? {} : { nextPageToken: next }) }
 }
 
 function pageOf<T>(

@@ -26,6 +26,8 @@ export interface FakeUser {
   readonly archived?: boolean
   readonly isMailboxSetup?: boolean
   readonly orgUnitPath?: string
+  /** As the usage report has it. */
+  readonly megabytes?: number
 }
 
 /** Units a call, as the published table has them. */
@@ -199,6 +201,8 @@ function methodOf(verb: string, url: URL): string {
     .replace(/^\/upload\/gmail\/v1\/users\/[^/]+/, '/upload')
   if (url.pathname === '/batch/gmail/v1') return 'batch'
   if (url.pathname === '/admin/directory/v1/users') return 'directory.users.list'
+  if (/^\/admin\/reports\/v1\/usage\/users\/all\/dates\/[\d-]+$/.test(url.pathname))
+    return 'reports.userUsageReport.get'
   if (url.searchParams.has('upload_id')) return 'upload.session'
   const known: readonly (readonly [string, RegExp, string])[] = [
     ['GET', /^\/profile$/, 'users.getProfile'],
@@ -226,11 +230,13 @@ function requireScope(method: string, scope: string): void {
   const isEnough =
     method === 'directory.users.list'
       ? has('admin.directory.user.readonly')
-      : has('https://mail.google.com/') ||
-        has('gmail.modify') ||
-        (READING.includes(method) && has('gmail.readonly')) ||
-        (STORING.includes(method) && has('gmail.insert')) ||
-        (method.startsWith('labels.') && has('gmail.labels'))
+      : method === 'reports.userUsageReport.get'
+        ? has('admin.reports.usage.readonly')
+        : has('https://mail.google.com/') ||
+          has('gmail.modify') ||
+          (READING.includes(method) && has('gmail.readonly')) ||
+          (STORING.includes(method) && has('gmail.insert')) ||
+          (method.startsWith('labels.') && has('gmail.labels'))
   if (!isEnough) {
     throw new ApiRefusal(403, 'insufficientPermissions', 'Request had insufficient authentication scopes.')
   }

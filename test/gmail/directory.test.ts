@@ -1,16 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createGoogleDirectory, DIRECTORY_SCOPE } from '../../connectors/gmail/directory.ts'
+import { USAGE_SCOPE } from '../../connectors/gmail/usage-report.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { collect, errorOf, quiet } from '../conformance/bench.ts'
 import { startGmail, type GmailStage } from './stage.ts'
 
 let stage: GmailStage
 let scope = DIRECTORY_SCOPE
+let usageScope = USAGE_SCOPE
 beforeAll(async () => {
   stage = await startGmail()
-  stage.server.subjectOf = (token) => (token === 'boss@example.test' ? { subject: token, scope } : null)
+  const asBoss = (its: string) => ({ subject: 'boss@example.test', scope: its })
+  stage.server.subjectOf = (token) =>
+    token === 'boss@example.test' ? asBoss(scope) : token === 'usage' ? asBoss(usageScope) : null
   for (let number = 0; number < 600; number++) {
-    stage.server.users.push({ primaryEmail: `user${number}@example.test`, isMailboxSetup: true })
+    stage.server.users.push({
+      primaryEmail: `user${number}@example.test`,
+      isMailboxSetup: true,
+      megabytes: number,
+    })
   }
   stage.server.users.push(
     { primaryEmail: 'gone@example.test', suspended: true, isMailboxSetup: true },
@@ -23,6 +31,7 @@ afterAll(() => stage.stop())
 function directory(domain: string | null, admin = 'boss@example.test') {
   return createGoogleDirectory({
     tokens: { token: async (account) => account },
+    usageTokens: { token: async () => 'usage' },
     admin,
     domain,
     clock: systemClock,
@@ -40,13 +49,23 @@ describe('the users of a Google Workspace', () => {
     expect(byName.get('user7@example.test')).toEqual({
       account: 'user7@example.test',
       kind: 'user',
-      bytes: null,
+      bytes: 7 * 1024 * 1024,
       suspended: false,
     })
     expect(byName.get('gone@example.test')?.suspended).toBe(true)
     expect(byName.get('old@example.test')?.suspended).toBe(true)
     expect(byName.get('bare@other.test')?.kind).toBe('unknown')
     expect(await collect(directory('other.test').listAccounts(quiet))).toHaveLength(1)
+  })
+
+  it('are of unknown size where reports may not be read, and none is lost for it', async () => {
+    const before = stage.server.countOf('reports.userUsageReport.get', 'boss@example.test')
+    usageScope = DIRECTORY_SCOPE
+    const accounts = await collect(directory(null).listAccounts(quiet))
+    usageScope = USAGE_SCOPE
+    expect(accounts).toHaveLength(603)
+    expect(accounts.every(({ bytes }) => bytes === null)).toBe(true)
+    expect(stage.server.countOf('reports.userUsageReport.get', 'boss@example.test')).toBe(before + 1)
   })
 
   it('are not listed in part: a page that fails ends the list with its error', async () => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { AccountDirectory } from '../../core/directory.ts'
 import { SealpostError } from '../../core/errors.ts'
+import type { TokenProvider } from '../../core/ports.ts'
 import { createCyrusDirectory } from '../../../connectors/imap/cyrus-directory.ts'
 import type { ApiLogin, ApiPlace } from '../../../connectors/presets/ask-json.ts'
 import { createCpanelDirectory } from '../../../connectors/presets/cpanel-directory.ts'
@@ -137,10 +138,14 @@ async function openGoogleDirectory(
   facts: DirectoryFacts,
 ): Promise<AccountDirectory> {
   const { createGoogleDirectory, DIRECTORY_SCOPE } = await import('../../../connectors/gmail/directory.ts')
+  const { USAGE_SCOPE } = await import('../../../connectors/gmail/usage-report.ts')
   // What else the end asks for with its scope is no business of the directory's.
   const source = { ...end.auth.tokens, scope: null }
+  const tokensFor = (scope: string): Promise<TokenProvider> =>
+    openTokens(source, [scope], directory.credential, facts)
   return createGoogleDirectory({
-    tokens: await openTokens(source, [DIRECTORY_SCOPE], directory.credential, facts),
+    tokens: await tokensFor(DIRECTORY_SCOPE),
+    usageTokens: await tokensFor(USAGE_SCOPE),
     admin: directory.admin,
     domain: directory.domain,
     clock: facts.clock,
