@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
-import type { HttpsClient} from '../shared/https-client.ts';
+import type { HttpsClient } from '../shared/https-client.ts'
 import { readReply } from '../shared/https-client.ts'
 import { parseJson } from './api.ts'
 import { refusalOf } from './errors.ts'
