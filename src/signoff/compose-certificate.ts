@@ -18,6 +18,7 @@ import {
   type PurgeState,
   type PurgeStep,
   type StepEvidence,
+  type UnlistedBackups,
   type Workstation,
 } from './state.ts'
 
@@ -263,14 +264,21 @@ function verificationOf(state: PurgeState): DeletionCertificate['verification'] 
 }
 
 function backupsOf(state: PurgeState): DeletionCertificate['backups'] {
-  const { handedOver } = state.facts
-  return {
-    text:
-      handedOver.length === 0
-        ? 'no backup made with Sealpost is kept: none was made, or none was to be handed over'
-        : 'each backup was handed over as listed; no copy is kept',
-    handedOver,
+  const { handedOver, unlistedBackups } = state.facts
+  return { text: backupsText(handedOver.length, unlistedBackups), handedOver }
+}
+
+function backupsText(handedOver: number, unlisted: UnlistedBackups | null): string {
+  if (unlisted !== null) {
+    const { written, confirmed, discarded } = unlisted
+    return (
+      `the records of the backups did not open any more; by the audit log ${written} files were written, of which ` +
+      `the client confirmed ${confirmed} and ${discarded} were discarded; the whereabouts of ${written - confirmed - discarded} are unknown`
+    )
   }
+  return handedOver === 0
+    ? 'no backup made with Sealpost is kept: none was made, or none was to be handed over'
+    : 'each backup was handed over as listed; no copy is kept'
 }
 
 function required<S extends PurgeStep>(state: PurgeState, step: S): StepEvidence[S] {

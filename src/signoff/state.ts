@@ -87,6 +87,15 @@ export interface HandedOver {
   readonly at: string
 }
 
+/** Volumes of backups that can only be counted. */
+export interface UnlistedBackups {
+  readonly written: number
+  /** Of these the client confirmed so many. */
+  readonly confirmed: number
+  /** So many were deleted, since nobody was to have them. */
+  readonly discarded: number
+}
+
 /** What the keystore said of the project's keys, before they went. */
 export interface KeyFacts {
   /** False when no document of the project was left. */
@@ -110,6 +119,8 @@ export interface ProjectFacts {
   readonly credentials: readonly CredentialFacts[]
   readonly keys: KeyFacts
   readonly handedOver: readonly HandedOver[]
+  /** Where their records did not open: how many volumes the audit log knows. Null: all are listed, or there were none. */
+  readonly unlistedBackups: UnlistedBackups | null
   /** Mail stores that are ends of the migration: neither searched nor touched. */
   readonly mailStores: readonly string[]
   /** How often secrets were taken in from a file in the clear. */

@@ -209,6 +209,7 @@ export async function factsFor(subject: Subject, operator: UnlockedOperator): Pr
     ],
     keys: await keyFactsOf(home, operator, projectId),
     handedOver: [],
+    unlistedBackups: null,
     mailStores: [],
     plaintextImports: 0,
     accountList: join(folder, 'mailboxes.csv'),

@@ -15,6 +15,7 @@ import { DEFAULT_MAPPING, NO_FILTERS } from '../../engine/settings.ts'
 import type { BackupEnd } from '../../ledger/backup-book.ts'
 import type { BackupLedger } from '../../ledger/open-ledger.ts'
 import type { CommandContext } from '../context.ts'
+import { BACKUPS_FOLDER } from '../project/folder.ts'
 import type { OpenProject } from '../project/open-project.ts'
 import type { Progress } from '../terminal/progress.ts'
 import { recipientsOf } from './series.ts'
@@ -39,11 +40,6 @@ export interface MadeBackup {
   readonly after: Totals
   /** Volumes that were written. */
   readonly volumes: readonly VolumeRecord[]
-}
-
-/** Where backups go when nobody says where. */
-export function backupFolder(project: string): string {
-  return join(project, 'backups')
 }
 
 /**
@@ -128,7 +124,7 @@ export async function makeBackup(
 }
 
 async function folderOf(project: OpenProject, to: string | null): Promise<string> {
-  const folder = resolve(to ?? backupFolder(project.folder.path))
+  const folder = resolve(to ?? join(project.folder.path, BACKUPS_FOLDER))
   if (to === null) await ensurePrivateFolder(folder)
   else {
     await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {

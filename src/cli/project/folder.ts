@@ -27,6 +27,9 @@ export interface ProjectFolder {
 /** The folder within a project that is the program's own. */
 export const STATE_FOLDER = '.sealpost'
 
+/** The folder within a project where backups go when nobody says where. */
+export const BACKUPS_FOLDER = 'backups'
+
 const MAX_RECORD_BYTES = 64 * 1024
 
 /** Where a project folder keeps its record. */

@@ -1,18 +1,10 @@
 import { existsSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { formatInstant } from '../../core/clock.ts'
+import { join } from 'node:path'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { Ledger } from '../../core/ledger.ts'
-import type { BackupRecords } from '../../ledger/backup-book.ts'
 import { openLedger } from '../../ledger/open-ledger.ts'
 import { judgeDelivery, type Obstacle } from '../../signoff/gate.ts'
-import type {
-  CredentialFacts,
-  HandedOver,
-  ProjectFacts,
-  ProjectIdentity,
-  SignoffRequest,
-} from '../../signoff/state.ts'
+import type { CredentialFacts, ProjectFacts, ProjectIdentity, SignoffRequest } from '../../signoff/state.ts'
 import { openCredentialStore } from '../../../vault/credentials.ts'
 import { openProject } from '../../../vault/projects.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
@@ -21,19 +13,12 @@ import type { CommandContext } from '../context.ts'
 import { countPlaintext } from '../project/plaintext-notes.ts'
 import { readProjectFiles, type ProjectFiles } from '../project/files.ts'
 import type { ProjectFolder } from '../project/folder.ts'
+import { backupsInRecords, backupsWithoutRecords, type BackupsFound } from './backups.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
 import type { SignoffBooks } from './records.ts'
 import type { SigningPeople } from './people.ts'
 import { accountListOf, mailStoresOf, storesInTheWay } from './places.ts'
 import { keyFactsOf } from './vault.ts'
-
-/** Backups of the project. */
-interface Backups {
-  /** Those that the client has confirmed. */
-  readonly handedOver: readonly HandedOver[]
-  /** Names of those of which we still have our copy. */
-  readonly open: readonly string[]
-}
 
 /** The project as certificate and records name it. */
 export function identityOf({ path, record }: ProjectFolder): ProjectIdentity {
@@ -83,9 +68,8 @@ export async function passGate(
     )
   }
   const looked = await lookInside(context, folder, people, accounts, request)
-  for (const file of looked.backups.open) {
-    add('backup', `${file}: a backup that the client has not confirmed`, 'sealpost backup handover')
-  }
+  const backups = looked.backups ?? (await backupsWithoutRecords(folder.path, await books.loggedBackups()))
+  obstacles.push(...backups.obstacles)
   if (!abandoned) obstacles.push(...looked.obstacles)
   if (obstacles.length > 0) return { facts: null, obstacles }
   return {
@@ -96,7 +80,8 @@ export async function passGate(
       accepted: looked.accepted,
       credentials: looked.credentials,
       keys: await keyFactsOf(context.home, people.operator, folder.record.id),
-      handedOver: looked.backups.handedOver,
+      handedOver: backups.handedOver,
+      unlistedBackups: backups.unlistedBackups,
       mailStores,
       plaintextImports: await countPlaintext(folder.state),
       accountList: accountListOf(folder.path, config),
@@ -107,7 +92,8 @@ export async function passGate(
 
 interface Inside extends Pick<ProjectFacts, 'delivery' | 'unavailable' | 'accepted' | 'credentials'> {
   readonly obstacles: readonly Obstacle[]
-  readonly backups: Backups
+  /** Null when their records do not open. */
+  readonly backups: BackupsFound | null
 }
 
 async function lookInside(
@@ -118,15 +104,15 @@ async function lookInside(
   request: SignoffRequest,
 ): Promise<Inside> {
   let credentials: readonly CredentialFacts[] = []
-  let backups: Backups = { handedOver: [], open: [] }
+  let backups: BackupsFound | null = null
   try {
     const keys = await openProject(context.home, people.operator, folder.record.id)
     try {
+      backups = await withEverySeries(folder.state, keys.ledgerKey, backupsInRecords)
       const store = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
       credentials = (await store.list())
         .filter(({ name }) => name !== CANARY_CREDENTIAL)
         .map(({ name, kind }) => ({ name, kind }))
-      backups = await withEverySeries(folder.state, keys.ledgerKey, backupsOf)
       return withLedger(folder, keys.ledgerKey, (ledger) => {
         const abandoned = request.abandon !== null
         const { facts, obstacles, accepted } = judgeDelivery(ledger, accounts, abandoned ? [] : request.accept)
@@ -138,25 +124,6 @@ async function lookInside(
   } catch (error) {
     if (request.abandon === null || !isKind(error, 'locked', 'corrupt', 'config')) throw error
     return { delivery: null, unavailable: error.message, accepted: [], credentials, obstacles: [], backups }
-  }
-}
-
-function backupsOf(series: readonly BackupRecords[]): Backups {
-  const volumes = series.flatMap((records) => records.volumes())
-  return {
-    open: volumes.filter(({ removed }) => !removed).map(({ path }) => basename(path)),
-    handedOver: volumes.flatMap(({ path, sha256, set, handover }) =>
-      handover?.confirmed == null
-        ? []
-        : [
-            {
-              file: basename(path),
-              sha256,
-              recipient: set.recipients.map(({ fingerprint }) => fingerprint).join(', '),
-              at: formatInstant(handover.at),
-            },
-          ],
-    ),
   }
 }
 

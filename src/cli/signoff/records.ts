@@ -3,13 +3,16 @@ import type { HoldBook } from '../../records/holds.ts'
 import type { IncidentBook } from '../../records/incidents.ts'
 import type { NewRecord } from '../../records/record-types.ts'
 import type { ActiveHold, ProjectRecords, PurgeAudit } from '../../signoff/ports.ts'
-import type { PurgeState, Retained } from '../../signoff/state.ts'
+import type { PurgeState, Retained, UnlistedBackups } from '../../signoff/state.ts'
 import type { WorkspaceBooks } from '../books/open-books.ts'
+import { countLoggedBackups } from './backups.ts'
 
 /** What the workspace keeps, as far as the sign-off of one project needs it. */
 export interface SignoffBooks {
   readonly records: ProjectRecords
   readonly audit: PurgeAudit
+  /** What the audit log knows of the project's backups. */
+  readonly loggedBackups: () => Promise<UnlistedBackups>
 }
 
 /** `fingerprint` is that of the key which certificates are signed with. */
@@ -57,6 +60,7 @@ export function signoffBooksOf(
       },
       checkpoint: () => log.checkpoint(signer, signal),
     },
+    loggedBackups: () => countLoggedBackups(log, projectId, signal),
   }
 }
 
