@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { formatInstant, type Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
 import { generateBoxKeys } from './box.ts'
@@ -16,16 +15,10 @@ import {
   type OperatorEntry,
   type OperatorRole,
 } from './operator-list.ts'
-import { openRecordsKeys, type UnlockedOperator } from './operator.ts'
-import { keystoreFolder, operatorKeyPath, operatorListPath, sharedKeyPath } from './paths.ts'
+import { openCertificateSeed, openRecordsKeys, type UnlockedOperator } from './operator.ts'
+import { keystoreFolder, operatorKeyPath, operatorListLockPath, operatorListPath } from './paths.ts'
 import { wipe, type Secret } from './secret.ts'
-import {
-  formatSharedKey,
-  readSharedKeyCopy,
-  sealCopies,
-  sharedKeyLabels,
-  type SharedKeyKind,
-} from './shared-key.ts'
+import { shareKey } from './shared-key.ts'
 
 /** Who is to be added, and how the key file is locked. */
 export interface NewOperator {
@@ -50,7 +43,7 @@ export async function addOperator(
   if (person.passphrase.length === 0) throw new SealpostError('config', 'the passphrase is empty')
   await assertKeystore(root)
   const keystore = keystoreFolder(root)
-  await withLock(join(keystore, 'operators.lock'), clock, async () => {
+  await withLock(operatorListLockPath(keystore), clock, async () => {
     const { lists, current, signed } = await readOperatorChain(keystore, lead.firstLead)
     if (findOperator(current, lead.name)?.role !== 'lead') {
       throw new SealpostError('policy', 'only a lead can add an operator', { code: 'NOT_LEAD' })
@@ -71,19 +64,10 @@ export async function addOperator(
       const text = await sealOperatorKeys(keys, person.passphrase, null, person.kdf)
       await writePrivateFile(operatorKeyPath(keystore, name), Buffer.from(text, 'utf8'))
       const records = (await openRecordsKeys(root, lead)).privateKey
-      await share(keystore, 'records', operators, records)
+      await shareKey(keystore, 'records', operators, records)
       if (role === 'lead') {
-        const labels = sharedKeyLabels('certificate')
-        const certificate = await lead.openSealed(
-          labels,
-          await readSharedKeyCopy(keystore, 'certificate', lead.name),
-        )
-        await share(
-          keystore,
-          'certificate',
-          operators.filter((operator) => operator.role === 'lead'),
-          certificate,
-        )
+        const leads = operators.filter((operator) => operator.role === 'lead')
+        await shareKey(keystore, 'certificate', leads, await openCertificateSeed(root, lead))
       }
       const next = { ...current, issued: formatInstant(clock.now()), operators }
       const list = await extendOperatorList(signed, next, lead.name, lead)
@@ -92,19 +76,4 @@ export async function addOperator(
       wipe(boxKeys.privateKey, seed)
     }
   })
-}
-
-/** Seals a shared key anew to all who may open it, and forgets it. */
-async function share(
-  keystore: string,
-  kind: SharedKeyKind,
-  operators: readonly OperatorEntry[],
-  key: Buffer,
-): Promise<void> {
-  try {
-    const copies = await sealCopies(operators, sharedKeyLabels(kind), key)
-    await writePrivateFile(sharedKeyPath(keystore, kind), Buffer.from(formatSharedKey(kind, copies), 'utf8'))
-  } finally {
-    wipe(key)
-  }
 }

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { lstat, readdir, unlink, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { SealpostError } from '../src/core/errors.ts'
 import { openField, readIndex, requireCredentialKey, type CredentialKind } from './credential-file.ts'
 import { credentialFilePath } from './credentials.ts'
-import { codeOf, fileError, openPrivateFile, readPrivateFile, syncFolder } from './files.ts'
+import { eraseFile, type ErasedFile } from './erase-file.ts'
+import { readPrivateFile } from './files.ts'
 import { assertProjectId } from './names.ts'
 import { openRecordsKeys, type UnlockedOperator } from './operator.ts'
 import { readOperatorChain } from './operator-list.ts'
@@ -26,14 +25,6 @@ export interface HeldKeys {
   readonly wrappedKeys: number
   /** Made when the project was: SHA-256 in hex of each key. */
   readonly commitments: readonly { readonly key: string; readonly sha256: string }[]
-}
-
-/** What was done to one file. */
-export interface ErasedFile {
-  readonly existed: boolean
-  readonly bytes: number
-  /** What was read back after overwriting differs from what stood there before; null when nothing stood there. */
-  readonly readBackDiffers: boolean | null
 }
 
 /** A secret of a project, expired ones included. The caller wipes `bytes`. */
@@ -177,52 +168,6 @@ async function documentPaths(root: string, projectId: string): Promise<readonly 
     if (draft?.includes(projectId) === true) drafts.push(join(folder, name))
   }
   return [projectPath(keystoreFolder(root), projectId), ...drafts]
-}
-
-/** Overwrites a file in place, brings that to the disk, reads it back and removes it. */
-async function eraseFile(path: string): Promise<ErasedFile> {
-  let file: FileHandle
-  try {
-    file = await openPrivateFile(path, constants.O_RDWR)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return { existed: false, bytes: 0, readBackDiffers: null }
-    throw error
-  }
-  let bytes: number
-  let readBackDiffers: boolean
-  try {
-    bytes = (await file.stat()).size
-    const before = await readAll(file, bytes)
-    const random = randomBytes(bytes)
-    for (let offset = 0; offset < bytes;) {
-      offset += (await file.write(random, offset, bytes - offset, offset)).bytesWritten
-    }
-    await file.sync()
-    const after = await readAll(file, bytes)
-    if (!after.equals(random)) throw new SealpostError('config', `${path} could not be overwritten`)
-    readBackDiffers = bytes === 0 || !after.equals(before)
-    wipe(before, after)
-  } catch (error) {
-    throw fileError(error, 'overwrite', path)
-  } finally {
-    await file.close()
-  }
-  await unlink(path).catch((error: unknown) => {
-    throw fileError(error, 'remove', path)
-  })
-  await syncFolder(dirname(path))
-  return { existed: true, bytes, readBackDiffers }
-}
-
-async function readAll(file: FileHandle, bytes: number): Promise<Buffer> {
-  const whole = Buffer.allocUnsafeSlow(bytes)
-  let offset = 0
-  while (offset < bytes) {
-    const { bytesRead } = await file.read(whole, offset, bytes - offset, offset)
-    if (bytesRead === 0) throw new SealpostError('config', 'a file was cut while it was read')
-    offset += bytesRead
-  }
-  return whole
 }
 
 async function exists(path: string): Promise<boolean> {

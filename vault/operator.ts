@@ -95,15 +95,19 @@ export async function openCertificateSigner(
   root: string,
   operator: UnlockedOperator,
 ): Promise<Signer & { wipe(): void }> {
+  const seed = await openCertificateSeed(root, operator)
+  return { ...signerOf(seed), wipe: () => wipe(seed) }
+}
+
+/** Opens the certificate key's seed, to be sealed to others; the caller wipes it. Throws as `openCertificateSigner`. */
+export async function openCertificateSeed(root: string, operator: UnlockedOperator): Promise<Buffer> {
   if (operator.role !== 'lead') throw new SealpostError('policy', 'only a lead can sign certificates')
   const { certificateKey } = await readTrustedList(root, operator)
   const sealed = await readSharedKeyCopy(keystoreFolder(root), 'certificate', operator.name)
   const seed = await operator.openSealed(sharedKeyLabels('certificate'), sealed)
-  if (!certificateKey.equals(publicKeyOf(seed))) {
-    wipe(seed)
-    throw new SealpostError('corrupt', 'the certificate key is not the one on the list of operators')
-  }
-  return { ...signerOf(seed), wipe: () => wipe(seed) }
+  if (certificateKey.equals(publicKeyOf(seed))) return seed
+  wipe(seed)
+  throw new SealpostError('corrupt', 'the certificate key is not the one on the list of operators')
 }
 
 function chooseOperator(list: OperatorList, request: UnlockRequest): string {

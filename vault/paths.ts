@@ -10,6 +10,11 @@ export function operatorListPath(keystore: string): string {
   return join(keystore, 'operators.json')
 }
 
+/** Held by the process that changes the list of operators. */
+export function operatorListLockPath(keystore: string): string {
+  return join(keystore, 'operators.lock')
+}
+
 /** One key file an operator. */
 export function operatorKeyFolder(keystore: string): string {
   return join(keystore, 'operators')
@@ -33,6 +38,16 @@ export function projectFolder(keystore: string): string {
 /** The document of one project. */
 export function projectPath(keystore: string, projectId: string): string {
   return join(projectFolder(keystore), `${projectId}.json`)
+}
+
+/** The next document of a project, while its keys are being made anew. */
+export function nextProjectPath(keystore: string, projectId: string): string {
+  return join(projectFolder(keystore), `${projectId}.next.json`)
+}
+
+/** Held by the process that changes a document of the project. */
+export function projectLockPath(keystore: string, projectId: string): string {
+  return `${projectPath(keystore, projectId)}.lock`
 }
 
 /** One shred key a project, where no other folder was chosen. */

@@ -65,9 +65,28 @@ export function formatProjectFile(document: SignedText): string {
 
 /**
  * Reads a project's file. Throws `corrupt` unless a lead of the list that it names signed it, for this project; also when
- * the list of operators is older than the file, for then somebody has put an old list back.
+ * the list of operators is older than the file, for then somebody has put an old list back. Throws `policy` when the signer
+ * is no lead any more: what he could still sign counts for nothing, and his removal has not come to its end.
  */
 export function readProjectFile(file: string, projectId: string, chain: OperatorChain): ProjectDocument {
+  const { document, signer } = readSignedDocument(file, projectId, chain)
+  if (findOperator(chain.current, signer)?.role === 'lead') return document
+  throw new SealpostError(
+    'policy',
+    `the key document of project ${projectId} is signed by ${signer}, who is no lead any more`,
+    {
+      hint: `a lead finishes that removal: sealpost operator remove ${signer}, once more`,
+      code: 'SIGNER_REMOVED',
+    },
+  )
+}
+
+/** As `readProjectFile`, but the signer need not be a lead any more: for signing it anew. */
+export function readSignedDocument(
+  file: string,
+  projectId: string,
+  chain: OperatorChain,
+): { readonly document: ProjectDocument; readonly signer: string } {
   const what = `the key document of project ${projectId}`
   const fields = parseFields(file, what, ['format', 'version', 'document'])
   requireFormat(fields, FORMAT, 1)
@@ -75,11 +94,11 @@ export function readProjectFile(file: string, projectId: string, chain: Operator
   const document = parseDocument(signed.text, what)
   const list = chain.lists[document.listSequence - 1]
   if (list === undefined) throw new SealpostError('corrupt', `the list of operators is older than ${what}`)
-  const signer = findOperator(list, signed.signer)
-  if (signer?.role !== 'lead') throw new SealpostError('corrupt', `${what} was not signed by a lead`)
-  verifyText(signed, signer.signKey, PROJECT_PURPOSE, what)
+  const author = findOperator(list, signed.signer)
+  if (author?.role !== 'lead') throw new SealpostError('corrupt', `${what} was not signed by a lead`)
+  verifyText(signed, author.signKey, PROJECT_PURPOSE, what)
   if (document.project !== projectId) throw new SealpostError('corrupt', `${what} belongs to another project`)
-  return document
+  return { document, signer: signed.signer }
 }
 
 function parseDocument(text: string, what: string): ProjectDocument {

@@ -1,9 +1,10 @@
 import { SealpostError } from '../src/core/errors.ts'
 import { sealToKey } from './box.ts'
 import { parseFields, readBytes, readChoice, readList, readText, requireFormat } from './fields.ts'
-import { readPrivateFile } from './files.ts'
+import { readPrivateFile, writePrivateFile } from './files.ts'
 import type { OperatorEntry } from './operator-list.ts'
 import { sharedKeyPath } from './paths.ts'
+import { wipe } from './secret.ts'
 
 /** A private key of the workspace that several operators can open: `records` all of them, `certificate` leads only. */
 export type SharedKeyKind = 'records' | 'certificate'
@@ -37,6 +38,21 @@ export async function sealCopies(
 export function formatSharedKey(kind: SharedKeyKind, copies: readonly SealedCopy[]): string {
   const sealed = copies.map((copy) => ({ operator: copy.operator, sealed: copy.sealed.toString('base64') }))
   return `${JSON.stringify({ format: FORMAT, version: 1, kind, sealed })}\n`
+}
+
+/** Seals a shared key anew to all who may open it, and forgets it. Pass operators as to `sealCopies`. */
+export async function shareKey(
+  keystore: string,
+  kind: SharedKeyKind,
+  operators: readonly OperatorEntry[],
+  key: Buffer,
+): Promise<void> {
+  try {
+    const copies = await sealCopies(operators, sharedKeyLabels(kind), key)
+    await writePrivateFile(sharedKeyPath(keystore, kind), Buffer.from(formatSharedKey(kind, copies), 'utf8'))
+  } finally {
+    wipe(key)
+  }
 }
 
 /** The copy for one operator. Throws `policy` when there is none for him, `corrupt` for a damaged file. */

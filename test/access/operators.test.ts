@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { findProject } from '../../src/cli/project/folder.ts'
 import { MAILDIR_YAML, Place, type Ended } from '../cli/program.ts'
 
 const OF_BEN = 'another passphrase, of ben'
@@ -76,21 +77,36 @@ describe('several operators', () => {
     [['operator', 'add', 'Ben Smith', '--role', 'lead'], 2, /name/],
     [['operator', 'add', 'eve', '--role', 'boss'], 2, /role/],
     [['operator', 'add', 'eve'], 2, /role/],
+    [['operator', 'remove', 'nobody'], 2, /no operator named "nobody"/],
     [['grant', 'nobody'], 2, /no operator named "nobody"/],
     [['grant', 'root'], 2, /has this project already/],
   ])('wrong input: %j', async (words, code, text) => {
-    const more = words[0] === 'operator' ? ['--new-passphrase-fd', '3'] : []
+    const more = words[1] === 'add' ? ['--new-passphrase-fd', '3'] : []
     const { exitCode, stderr } = await lead([...words, ...more], `${OF_BEN}\n`)
     expect(exitCode).toBe(code)
     expect(stderr).toMatch(text)
   })
 
-  it('are in the log: who was added, granted, and refused', async () => {
+  it('are shut out when they are removed, and their grants are named', async () => {
+    expect((await lead(['operator', 'remove', 'root'])).stderr).toContain('nobody removes himself')
+    const removed = await lead(['operator', 'remove', 'ben', '--json'])
+    expect(removed.exitCode, removed.stderr).toBe(0)
+    const { record } = await findProject(place.project)
+    expect(JSON.parse(removed.stdout)).toEqual({ removed: { name: 'ben', granted: [record.id], damaged: [] } })
+    expect((await lead(['operator', 'remove', 'ben'])).stdout).toContain(
+      `${record.id}: in its folder, sealpost revoke ben`,
+    )
+    expect((await asBen(['status'])).stderr).toContain('there is no operator named "ben"')
+    expect((await lead(['status'])).exitCode).toBe(0)
+  })
+
+  it('are in the log: who was added, granted, removed, and refused', async () => {
     const { stdout } = await lead(['audit', 'show', '--last', '0', '--json'])
     const { entries } = JSON.parse(stdout) as { entries: { action: string; object: string; outcome: string }[] }
     const told = entries.map(({ action, object, outcome }) => `${action} ${object} ${outcome}`)
     expect(told).toContain('operator-added ben done')
     expect(told).toContain('grant ben done')
+    expect(told).toContain('operator-removed ben done')
     expect(entries.some(({ action, outcome }) => action === 'access-decided' && outcome === 'refused')).toBe(true)
   })
 })

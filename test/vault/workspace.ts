@@ -20,6 +20,8 @@ export function unlockAda(root: string): Promise<UnlockedOperator> {
 export interface TestWorkspace {
   /** A copy of the workspace, to spoil. */
   copy(): string
+  /** The workspace itself: what is made in it before the first test, every copy has. */
+  original(): string
   /** Opens every copy; must not be wiped. */
   operator(): UnlockedOperator
 }
@@ -46,6 +48,7 @@ export function useWorkspace(): TestWorkspace {
       cpSync(original, copy, { recursive: true })
       return copy
     },
+    original: () => original,
     operator: () => {
       if (ada === null) throw new Error('the workspace is not made yet')
       return ada

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Actor, AuditLog, NoteSigner, PersonalOpener } from '../../core/audit.ts'
 import type { Clock } from '../../core/clock.ts'
-import { isKind } from '../../core/errors.ts'
+import { isKind, SealpostError } from '../../core/errors.ts'
 import { openAuditLog, type AuditLogOptions } from '../../records/audit-log.ts'
 import { openRecords, type Records } from '../../records/records-db.ts'
 import type { RetentionPolicy } from '../../records/retention.ts'
@@ -11,7 +11,7 @@ import { formatVerifierKey } from '../../records/signed-note.ts'
 import { deriveKey } from '../../../vault/aes.ts'
 import { openSealedBox, sealToKey } from '../../../vault/box.ts'
 import { openRecordsKeys, type UnlockedOperator } from '../../../vault/operator.ts'
-import { readOperatorChain } from '../../../vault/operator-list.ts'
+import { findOperator, readOperatorChain } from '../../../vault/operator-list.ts'
 import { keystoreFolder } from '../../../vault/paths.ts'
 import { wipe } from '../../../vault/secret.ts'
 import { readWorkspaceConfig } from '../config/workspace-config.ts'
@@ -55,9 +55,16 @@ export function auditLogOptions(home: string, recordsKey: Buffer, clock: Clock):
   }
 }
 
-/** Opens the books of a workspace; nothing is read or made before it is needed. Throws what reading the list of operators throws. */
+/**
+ * Opens the books of a workspace; nothing is read or made before it is needed. Throws what reading the list of operators
+ * throws, and `policy` for somebody who was removed while an agent held the keys.
+ */
 export async function openBooks(home: string, operator: UnlockedOperator, clock: Clock): Promise<WorkspaceBooks> {
   const { current, lists } = await readOperatorChain(keystoreFolder(home), operator.firstLead)
+  const entry = findOperator(current, operator.name)
+  if (entry?.signKey.equals(operator.publicKey) !== true) {
+    throw new SealpostError('policy', `${operator.name} is no longer an operator of this workspace`)
+  }
   const options = auditLogOptions(home, current.recordsKey, clock)
   const { origin } = options
   const log = openAuditLog(options)
@@ -78,7 +85,7 @@ export async function openBooks(home: string, operator: UnlockedOperator, clock:
   return {
     log,
     logOptions: options,
-    actor: { name: operator.name, role: operator.role, factor: 'none' },
+    actor: { name: operator.name, role: entry.role, factor: 'none' },
     signer: {
       name: nameOf(operator.name),
       publicKey: operator.publicKey,

@@ -13,7 +13,7 @@ interface AddOptions {
   readonly kdf: KdfProfile
 }
 
-/** `operator add|list` and `grant`: who works here, and on what. */
+/** `operator add|remove|list` and `grant`: who works here, and on what. */
 export function addOperatorCommands(program: Command, start: Start): void {
   const group = program.command('operator').description('who may work in this workspace')
   group
@@ -37,6 +37,11 @@ export function addOperatorCommands(program: Command, start: Start): void {
         .default('moderate'),
     )
     .action((name: string, options: AddOptions) => start((context) => add(name, options, context)))
+  group
+    .command('remove')
+    .description('shut a person out of the workspace')
+    .argument('<name>', 'name of the person')
+    .action((name: string) => start((context) => remove(name, context)))
   group
     .command('list')
     .description('the persons and their roles')
@@ -69,6 +74,30 @@ async function add(name: string, options: AddOptions, context: CommandContext): 
     output.line(`${name} is an operator now: ${options.role}`)
     if (options.role !== 'auditor') output.line(`Next, in each project: sealpost grant ${name}`)
     output.document({ operator: { name, role: options.role } })
+    return EXIT.complete
+  })
+}
+
+async function remove(name: string, context: CommandContext): Promise<ExitCode> {
+  const { atDesk, makeEvent } = await import('../books/desk.ts')
+  const { removeOperator } = await import('../../../vault/remove-operator.ts')
+  const { assertOperatorName } = await import('../../../vault/names.ts')
+  assertOperatorName(name)
+  return atDesk(context, { project: null, object: name }, async (books, lead) => {
+    const { home, clock, output, hard } = context
+    const { granted, damaged } = await removeOperator(home, lead, name, clock)
+    await books.log.append(
+      makeEvent(books, 'operator-removed', { object: name, facts: { grants: granted.length } }),
+      hard,
+    )
+    output.line(`${name} is no operator any more`)
+    if (granted.length > 0) {
+      output.line(`What ${name} could open before may have been copied. Make the keys of these projects anew:`)
+      for (const project of granted) output.line(`  ${project}: in its folder, sealpost revoke ${name}`)
+    }
+    for (const project of damaged)
+      output.warn(`the key document of project ${project} is damaged and was left as it is`)
+    output.document({ removed: { name, granted, damaged } })
     return EXIT.complete
   })
 }

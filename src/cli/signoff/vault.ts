@@ -10,7 +10,8 @@ import {
   type HeldCredential,
 } from '../../../vault/erase.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
-import { openProject, type ProjectKeys } from '../../../vault/projects.ts'
+import { openProject } from '../../../vault/projects.ts'
+import type { ProjectKeys } from '../../../vault/project-keys.ts'
 import { wipe } from '../../../vault/secret.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
 import { openCanaries, tryCanaries, type CanaryPlace } from './canaries.ts'
