@@ -63,15 +63,16 @@ async function send(
 ): Promise<Sent> {
   const { connection, features } = context
   const parts: Part[] = ['APPEND ', ...nameParts(mailbox.name)]
+  const isSuspect = batch.some(({ suspect }) => suspect === true)
   for (const [index, message] of batch.entries()) {
     // The server asks for the last one when it has taken in all before it: what kills a connection in the middle of a
     // batch is then known to have stored nothing, and leaves nothing in doubt.
-    const waits = batch.length > 1 && index === batch.length - 1
+    const waits = (batch.length > 1 || isSuspect) && index === batch.length - 1
     parts.push(` (${flagsOf(message).join(' ')}) ${formatInternalDate(message.internalDate)} `)
     parts.push({ literal: message.body, literal8: message.nul && features.binary, waits })
   }
   const sent = { lastByte: false }
-  const options = { onHandingOver: (): void => void (sent.lastByte = true) }
+  const options = { onHandingOver: (): void => void (sent.lastByte = true), holdsBack: isSuspect }
   try {
     return { kind: 'replied', reply: await connection.run(parts, options, signal) }
   } catch (error) {

@@ -24,6 +24,8 @@ export interface Output {
   readonly permission: () => Promise<void>
   /** Called whenever bytes have left. */
   readonly progress: () => void
+  /** Where all but the end of the command is to be sent first: resolves when the end may follow. */
+  readonly beforeEnd?: () => Promise<void>
   /** Called before the piece that ends the command is handed to the socket. */
   readonly handingOver: () => void
 }
@@ -87,6 +89,11 @@ export async function writeCommand(
       const wait = put(part.literal)
       if (wait !== undefined) await wait
     } else for await (const piece of exactPieces(part.literal, signal)) await put(piece)
+  }
+  if (output.beforeEnd !== undefined) {
+    await flush()
+    await output.beforeEnd()
+    if (output.socket.destroyed) throw SOCKET_CLOSED
   }
   block.push(Buffer.from('\r\n'))
   blockBytes += 2

@@ -19,9 +19,16 @@ export interface CommandOptions {
   readonly literalLimit?: number
   /** Called before the piece that ends the command is handed to the socket: from then on the outcome may be unknown. */
   readonly onHandingOver?: () => void
+  /** Keeps that piece back until a server that dies of the rest has had the time for it. */
+  readonly holdsBack?: boolean
 }
 
 const MAX_FORWARD_BYTES = 8 * 1024 * 1024
+/** Milliseconds in which what has come already is read, before a connection counts as silent. */
+const LAST_LOOK = 20
+/** How long the end of a command is held back: twice the time in which the server asked for a literal, within these. */
+const SHORTEST_HOLD = 50
+const LONGEST_HOLD = 1_000
 /** Of a literal that is no body: names, headers. */
 const MAX_LITERAL_BYTES = 64 * 1024 * 1024
 
@@ -186,12 +193,21 @@ export class Connection {
 
   async #exec(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {
     const gate = new LiteralGate()
+    const clock = this.#clock
+    let askedWithin = 0
+    const beforeEnd = (): Promise<void> =>
+      clock.sleep(Math.min(LONGEST_HOLD, Math.max(SHORTEST_HOLD, 2 * askedWithin)), signal)
     const output = {
       socket: this.#socket,
       literals: this.#literalMode(),
-      permission: () => gate.wait(),
-      progress: () => (this.#lastProgress = this.#clock.monotonic()),
+      permission: async () => {
+        const begun = clock.monotonic()
+        await gate.wait()
+        askedWithin = clock.monotonic() - begun
+      },
+      progress: () => (this.#lastProgress = clock.monotonic()),
       handingOver: options.onHandingOver ?? (() => undefined),
+      ...(options.holdsBack === true ? { beforeEnd } : {}),
     }
     let writing: Promise<void> = Promise.resolve()
     const failure: { error: SealpostError | null } = { error: null }
@@ -262,9 +278,16 @@ export class Connection {
   #watch(): () => void {
     this.#lastProgress = this.#clock.monotonic()
     let cancel = (): void => undefined
+    let isOverdue = false
     const check = (): void => {
       const quiet = this.#paused ? 0 : this.#clock.monotonic() - this.#lastProgress
-      if (quiet >= this.#idleMs) {
+      if (quiet < this.#idleMs) isOverdue = false
+      else if (!isOverdue) {
+        // A process that was kept busy hears of the time before it reads what has come meanwhile.
+        isOverdue = true
+        cancel = this.#clock.after(LAST_LOOK, check)
+        return
+      } else {
         this.destroy(
           new SealpostError('transient', `imap: the server was silent for ${Math.round(quiet / 1000)} s`, {
             code: 'IDLE',

@@ -75,6 +75,11 @@ export interface NewMessage {
   readonly nul: boolean
   /** Its key at the source, for an end that writes it down. */
   readonly sourceKey?: string
+  /**
+   * A connection has died in its presence. An end that can hands the last byte over only when the server has had the
+   * time to die of what came before: then it is known that nothing was stored. It changes nothing else.
+   */
+  readonly suspect?: boolean
 }
 
 /** A message at the destination that a row of the ledger might be. */

@@ -31,10 +31,11 @@ export interface MailboxWork {
   epochsOpen: boolean
 }
 
-/** A row in the presence of which connections died. */
+/** A row that a connection died over, in company and alone. */
 export interface Suspect {
   readonly id: number
-  readonly deaths: number
+  /** How much the pair had landed in this run when it was set aside. */
+  readonly landedBefore: number
 }
 
 /** The work of one mailbox, not begun. */

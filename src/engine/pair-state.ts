@@ -10,6 +10,7 @@ export class PairState {
   readonly pairId: number
   readonly #context: EngineContext
   #deathsInARow = 0
+  #landed = 0
   #pausedUntil = 0
 
   constructor(context: EngineContext, pairId: number) {
@@ -20,6 +21,12 @@ export class PairState {
   /** Something was stored: the server works. */
   noteLanded(messages: number): void {
     if (messages > 0) this.#deathsInARow = 0
+    this.#landed += messages
+  }
+
+  /** What all lanes have landed so far. */
+  get landed(): number {
+    return this.#landed
   }
 
   /** A connection died over a message. Waits longer each time; throws `error` when it has happened too often. */

@@ -8,8 +8,6 @@ import { ensureDestination } from './prepare-mailbox.ts'
 import { reconcile } from './reconcile.ts'
 import { throttleDelay } from '../core/retry.ts'
 
-/** A message in whose presence connections died so often is quarantined. A server that is down stops the pair before. */
-const MAX_DEATHS = 3
 /** Waits asked for by a server over one group of rows before the pair gives up. */
 const MAX_WAITS = 50
 
@@ -21,9 +19,10 @@ const MAX_WAITS = 50
 export async function recover(lane: LaneContext, work: MailboxWork, first: Trouble): Promise<void> {
   const queue: (readonly MessageRecord[])[] = []
   let waits = 0
+  let hasDied = false
   await regroup(first, false)
   for (let rows = queue.shift(); rows !== undefined; rows = queue.shift()) {
-    const trouble = await attempt(lane, work, rows)
+    const trouble = await attempt(lane, work, rows, hasDied)
     if (trouble !== null) await regroup(trouble, rows.length === 1)
   }
 
@@ -42,8 +41,9 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
       // In halves: a server that throttles every so many requests would else never let a whole slice through.
       queue.unshift(...halves(trouble.rows))
     } else if (isKind(error, 'transient', 'unknown-outcome', 'not-found')) {
+      hasDied = true
       await lane.pair.noteDeath(error, lane.stop)
-      if (alone) suspect(work, trouble.rows)
+      if (alone) suspect(lane, work, trouble.rows)
       else queue.unshift(...parts(trouble.rows))
     } else if (isKind(error, 'rejected', 'corrupt')) {
       // The source cannot hand it over. One such message must not keep the others.
@@ -54,27 +54,23 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
 }
 
 /**
- * Tries the suspects of a mailbox again, alone; one that still kills its connection is quarantined. Throws the death
- * itself when too many came in a row: then the server is at fault.
+ * Tries the suspects of a mailbox again, alone; one that still kills its connection is quarantined: it has then done so
+ * in company, alone, and alone again when the others were through. Throws the death itself when too many came in a row
+ * and nothing has landed since: then the server is at fault.
  */
 export async function tryAgain(lane: LaneContext, work: MailboxWork): Promise<void> {
   const suspects = work.suspects.splice(0)
   const deadly: { readonly id: number; readonly error: SealpostError }[] = []
-  for (const { id, deaths } of suspects) {
-    const row = lane.context.ledger.message(id)
-    for (let died = deaths; ;) {
-      const trouble = await attempt(lane, work, [row])
-      if (trouble === null) break
-      if (trouble.error === null) {
-        await recover(lane, work, trouble)
-        break
-      }
-      if (!isKind(trouble.error, 'transient', 'unknown-outcome', 'not-found')) throw trouble.error
-      await lane.pair.noteDeath(trouble.error, lane.stop)
-      died++
-      if (died < MAX_DEATHS) continue
+  // To be sure of one takes as long as to be sure of all.
+  await settleDoubt(lane, work)
+  for (const { id, landedBefore } of suspects) {
+    const trouble = await attempt(lane, work, [lane.context.ledger.message(id)], true)
+    if (trouble === null) continue
+    if (trouble.error === null) await recover(lane, work, trouble)
+    else if (!isKind(trouble.error, 'transient', 'unknown-outcome', 'not-found')) throw trouble.error
+    else {
       deadly.push({ id, error: trouble.error })
-      break
+      if (lane.pair.landed === landedBefore) await lane.pair.noteDeath(trouble.error, lane.stop)
     }
   }
   if (deadly.length === 0) return
@@ -90,6 +86,7 @@ async function attempt(
   lane: LaneContext,
   work: MailboxWork,
   rows: readonly MessageRecord[],
+  suspect: boolean,
 ): Promise<Trouble | null> {
   await lane.pair.whenNotPaused(lane.stop)
   const { ledger } = lane.context
@@ -103,7 +100,7 @@ async function attempt(
   } catch (error) {
     return { rows: pending, refused: [], error: toSealpostError(error, 'fetching a batch') }
   }
-  return storeRows(lane, work, pending, batch, { plainFlags: false })
+  return storeRows(lane, work, pending, batch, { plainFlags: false, suspect })
 }
 
 /** Decides the rows in doubt of the mailbox; a connection that dies over it is opened again, bounded. */
@@ -142,8 +139,8 @@ async function refuse(lane: LaneContext, work: MailboxWork, id: number, error: S
 }
 
 /** Sets rows aside that died alone, after they had died in company. */
-function suspect(work: MailboxWork, rows: readonly MessageRecord[]): void {
-  for (const row of rows) work.suspects.push({ id: row.id, deaths: 2 })
+function suspect(lane: LaneContext, work: MailboxWork, rows: readonly MessageRecord[]): void {
+  for (const row of rows) work.suspects.push({ id: row.id, landedBefore: lane.pair.landed })
 }
 
 function quarantine(lane: LaneContext, work: MailboxWork, id: number, reason: Reason): void {

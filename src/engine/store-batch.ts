@@ -33,6 +33,8 @@ export interface StoreResult {
 export interface StoreOptions {
   /** Append with system flags alone, since the keywords were refused; they are tried again by STORE. */
   readonly plainFlags: boolean
+  /** A connection has died in the presence of these messages. */
+  readonly suspect?: boolean
 }
 
 /**
@@ -208,7 +210,8 @@ function asNewMessage(message: Prepared, capabilities: Capabilities, options: St
       (SYSTEM_FLAGS.includes(flag) && !late.includes(flag)) ||
       (!onlySystem && COMMON_KEYWORD.test(flag)),
   )
-  return { body, internalDate: row.internalDate, flags, nul: digests.nul, sourceKey: row.key }
+  const suspect = options.suspect ?? false
+  return { body, internalDate: row.internalDate, flags, nul: digests.nul, sourceKey: row.key, suspect }
 }
 
 function skipTooLarge(

@@ -104,6 +104,14 @@ describe('messages that kill the connection', () => {
     expect(nonZero((await fixture.run()).totals)).toEqual({ source: 60, landed: 60 })
   })
 
+  it('are not taken for an ill server, however many they are in one mailbox', async () => {
+    const fixture = poisoned((text) => /m\d*[0257]\r\n$/.test(text))
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(totals.quarantined).toBeGreaterThanOrEqual(12)
+    expect(totals.landed).toBe(60 - totals.quarantined)
+  })
+
   it('do not quarantine anything when the server is the one that is ill', async () => {
     const fixture = poisoned(() => true)
     const { totals, pairs } = await fixture.run()

@@ -2,16 +2,18 @@ import { writeSync } from 'node:fs'
 import type { Reporter, SerializedError, TestCase, TestModule, TestRunEndReason } from 'vitest/node'
 import { missingPackages, wantedPackages } from '../../scripts/set-up.mjs'
 import { closingLine, countRun, type Counts } from './count.ts'
+import { nameFailures } from './failures.ts'
 
-/** Prints the counts as the very last line of the run, alone, and lets the run fail when they say so. */
+/** Prints the counts as the very last line of the run, alone, with what failed above it, and lets the run fail when they say so. */
 export class ClosingLineReporter implements Reporter {
   #counts: Counts | null = null
+  #failures: readonly string[] = []
 
   onInit(): void {
     process.on('exit', () => {
       if (this.#counts === null) return
       if (this.#counts.failed > 0) process.exitCode ||= 1
-      writeSync(1, `${closingLine(this.#counts)}\n`)
+      for (const line of [...this.#failures, closingLine(this.#counts)]) writeSync(1, `${line}\n`)
     })
   }
 
@@ -21,6 +23,7 @@ export class ClosingLineReporter implements Reporter {
     reason: TestRunEndReason,
   ): void {
     this.#counts = countRun(modules, unhandled, reason === 'interrupted')
+    this.#failures = nameFailures(modules, unhandled)
     if (this.#counts.passed === 0) writeSync(1, 'no test has passed\n')
     for (const line of skipReasons(modules)) writeSync(1, `${line}\n`)
   }
