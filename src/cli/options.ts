@@ -29,6 +29,11 @@ export function accountOption(): Option {
   return repeatedOption('--mailbox <account>', 'only this account (source or destination name); may be repeated')
 }
 
+/** `--confirm PAIRS`, as often as wanted. */
+export function confirmOption(): Option {
+  return repeatedOption('--confirm <pairs>', 'these pairs of accounts are meant as they are; may be repeated')
+}
+
 /** An option that may be given as often as wanted; its value is the list. */
 export function repeatedOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text: string, before: readonly string[] | undefined) => [

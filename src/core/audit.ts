@@ -28,6 +28,7 @@ export type AuditAction =
   | 'credentials-removed'
   | 'credentials-expired'
   | 'token-revoked'
+  | 'pairs-confirmed'
   | 'run-started'
   | 'run-finished'
   | 'verify'

@@ -278,6 +278,9 @@ export interface Ledger {
   /** The slowest append seen, in milliseconds; 0 before the first. */
   slowestAppend(): number
   noteAppend(milliseconds: number): void
+  /** True when a person has said of this that it is meant. */
+  isConfirmed(id: string): boolean
+  noteConfirmed(id: string, at: number): void
   /** Writes down that a run begins; returns its number. */
   beginRun(kind: string, at: number): number
   endRun(run: number, at: number, outcome: string): void

@@ -55,7 +55,19 @@ export async function runProject(
   events({ event: 'run-started', pairs: pairs.length })
   const gate = new LoginGate()
   const queue = new PQueue({ concurrency: Math.max(1, context.limits.accounts) })
-  const outcomes = await Promise.all(pairs.map((pair) => queue.add(() => runOne(pair))))
+  // Sources that share a destination take turns there: each looks for its own among what lies there.
+  const turns = new Map<string, Promise<unknown>>()
+  const outcomes = await Promise.all(
+    pairs.map((pair) => {
+      const before = turns.get(pair.destination)
+      const turn = queue.add(async () => {
+        await before
+        return runOne(pair)
+      })
+      turns.set(pair.destination, turn)
+      return turn
+    }),
+  )
   const cancelled = isStopped()
   ledger.endRun(run, clock.now(), cancelled ? 'interrupted' : 'finished')
   return { pairs: outcomes, cancelled, totals: ledger.totals({}), seconds: (clock.monotonic() - begun) / 1000 }

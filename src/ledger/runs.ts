@@ -2,9 +2,11 @@ import { SealpostError } from '../core/errors.ts'
 import type { Ledger, Wait } from '../core/ledger.ts'
 import type { Store } from './store.ts'
 
-type Methods = Pick<Ledger, 'slowestAppend' | 'noteAppend' | 'beginRun' | 'endRun' | 'noteWait' | 'waits'>
+type Methods = Pick<Ledger, 'slowestAppend' | 'noteAppend' | 'isConfirmed' | 'noteConfirmed' | 'beginRun' | 'endRun' | 'noteWait' | 'waits'>
 
 const SLOWEST_APPEND = 'slowest-append'
+/** Before what was confirmed; the value is the time. */
+const CONFIRMED = 'confirmed '
 
 /** Runs, and what one run learns for the next. */
 export function runMethods(store: Store): Methods {
@@ -36,6 +38,12 @@ export function runMethods(store: Store): Methods {
       raise(milliseconds)
       slowest = milliseconds
     },
+
+    isConfirmed: store.read('isConfirmed', (id) => selectFact.get(CONFIRMED + id) !== undefined),
+
+    noteConfirmed: store.write('noteConfirmed', (id, at) => {
+      raiseFact.run(CONFIRMED + id, at)
+    }),
 
     beginRun: store.write('beginRun', (kind, at) => {
       clearWaits.run()

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PASSPHRASE, Place, PROGRAM } from './program.ts'
+import { MAILDIR_YAML, PASSPHRASE, Place, PROGRAM } from './program.ts'
 
 const SCRIPT = '/usr/bin/script'
 
@@ -79,6 +79,23 @@ describe.skipIf(!existsSync(SCRIPT))('on a terminal', () => {
     )
     expect(pasted.exitCode).toBe(0)
     expect(pasted.screen).not.toMatch(/hunter3/)
+  })
+
+  it('has a doubtful pair of accounts typed, and goes on only with exactly that', async () => {
+    await place.configure(MAILDIR_YAML, 'source,destination\nanna,info\nbert,info\n')
+    for (const account of ['anna', 'bert']) await place.fillMaildir(account, 1)
+    const plan = (typed: string) =>
+      onTerminal(
+        ['plan', '--project', place.project],
+        [
+          ['Passphrase: ', `${PASSPHRASE}\r`],
+          ['type anna+bert=info: ', typed],
+        ],
+      )
+    expect((await plan('yes\r')).exitCode).toBe(4)
+    expect((await plan('\u0004')).exitCode).toBe(130)
+    expect((await plan('anna+bert=info\r')).exitCode).toBe(0)
+    expect((await place.run(['plan'])).exitCode).toBe(0)
   })
 
   it('ends with 130 on Ctrl-C, having made nothing', async () => {

@@ -5,7 +5,7 @@ import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, confirmOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
 import { errorDocument, failureText, type Output } from '../terminal/output.ts'
 import { formatCount } from '../terminal/progress-text.ts'
@@ -13,6 +13,7 @@ import { table } from '../terminal/table.ts'
 
 interface PlanOptions {
   readonly mailbox?: readonly string[]
+  readonly confirm?: readonly string[]
 }
 
 /** `plan`: looks at both ends and says what a run would do. */
@@ -21,12 +22,14 @@ export function addPlan(program: Command, start: Start): void {
     .command('plan')
     .description('say what would be moved and where to; changes nothing')
     .addOption(accountOption())
+    .addOption(confirmOption())
     .action((options: PlanOptions) => start((context) => showPlan(options, context)))
 }
 
 /** Shows the plan; changes nothing at either end, nor in the ledger. */
 export async function showPlan(options: PlanOptions, context: CommandContext): Promise<ExitCode> {
   const { knownPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
+  const { confirmPairs } = await import('../project/confirm-pairs.ts')
   const { planProject } = await import('../../engine/plan-project.ts')
   const { ByteBudget } = await import('../../engine/byte-budget.ts')
   const { output, clock, stop } = context
@@ -34,6 +37,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
   try {
     const { source, destination, ledger, spool, config } = project
     const { mapping, filters, limits } = config
+    await confirmPairs(project, options.confirm ?? [], context)
     const accounts = chooseAccounts(project.accounts, options.mailbox)
     const pairs = knownPairs(project, accounts)
     await noteCredentialUse(project, accounts, 'plan')

@@ -8,7 +8,7 @@ import { formatDuration, formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { OpenProject } from '../project/open-project.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, confirmOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
 import { formatCount } from '../terminal/progress-text.ts'
@@ -16,6 +16,7 @@ import { showPlan } from './plan.ts'
 
 interface RunOptions {
   readonly mailbox?: readonly string[]
+  readonly confirm?: readonly string[]
   readonly dryRun?: boolean
 }
 
@@ -25,6 +26,7 @@ export function addRun(program: Command, start: Start): void {
     .command('run')
     .description('move the mail; again: go on where it stopped, then what is new or changed')
     .addOption(accountOption())
+    .addOption(confirmOption())
     .option('--dry-run', 'only say what would be done, as plan does; nothing is changed anywhere')
     .action((options: RunOptions) =>
       start((context) => (options.dryRun === true ? showPlan(options, context) : run('run', options, context))),
@@ -37,6 +39,7 @@ export function addRetry(program: Command, start: Start): void {
     .command('retry')
     .description('try the quarantined messages again, and go on with the rest')
     .addOption(accountOption())
+    .addOption(confirmOption())
     .action((options: RunOptions) =>
       start((context) =>
         run('retry', options, context, (project, pairs) => {
@@ -56,12 +59,14 @@ async function run(
   prepare: (project: OpenProject, pairs: readonly Pair[]) => void = () => undefined,
 ): Promise<ExitCode> {
   const { enterPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
+  const { confirmPairs } = await import('../project/confirm-pairs.ts')
   const { runProject } = await import('../../engine/run-project.ts')
   const { showProgress } = await import('../terminal/progress.ts')
   const project = await openProject(context)
   try {
     const { ledger, config, spool, source, destination } = project
     const { output, clock } = context
+    await confirmPairs(project, options.confirm ?? [], context)
     const chosen = chooseAccounts(project.accounts, options.mailbox)
     const pairs = enterPairs(project, chosen)
     prepare(project, pairs)

@@ -28,17 +28,19 @@ export function pairProblems(
   /** One mailbox read twice, or written by two, would hold copies that nobody can tell apart afterwards. */
   function duplicates(): readonly Problem[] {
     return (['source', 'destination'] as const).flatMap((side) => {
-      const lines = new Map<string, number>()
+      const lines = new Map<string, { readonly line: number; readonly account: string }>()
       return pairs.flatMap((pair) => {
         const isFile = config !== null && isFileEnd(config[side])
         const name = isFile ? pair[side] : loginOf(pair, side).toLowerCase()
         const first = lines.get(name)
         if (first === undefined) {
-          lines.set(name, pair.line)
+          lines.set(name, { line: pair.line, account: pair[side] })
           return []
         }
+        // Two sources in one destination may be meant (pair-doubts.ts), where it is one and the same to the ledger too.
+        if (side === 'destination' && first.account === pair.destination) return []
         const what = side === 'source' ? 'this source' : 'this destination'
-        return [at(pair, `${pair[side]}: line ${first} has ${what} already`)]
+        return [at(pair, `${pair[side]}: line ${first.line} has ${what} already`)]
       })
     })
   }

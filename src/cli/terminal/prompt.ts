@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { isatty, ReadStream } from 'node:tty'
-import { SealpostError } from '../../core/errors.ts'
+import { SealpostError, throwIfAborted } from '../../core/errors.ts'
 import { Secret } from '../../../vault/secret.ts'
 
 const STDERR = 2
@@ -83,6 +84,33 @@ export async function promptSecret(
   } finally {
     line.wipe()
     show('\n')
+  }
+}
+
+/**
+ * Asks on the terminal, through `show`, for a line that may be seen; the terminal itself shows and mends it. Throws `cancelled`
+ * on Ctrl-D, and when the signal is aborted, as Ctrl-C does.
+ */
+export async function promptLine(
+  question: string,
+  show: (text: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const terminal = process.stdin.isTTY ? process.stdin : openTerminal()
+  if (terminal === null) throw new SealpostError('config', 'there is no terminal to ask on')
+  throwIfAborted(signal)
+  const lines = createInterface({ input: terminal, terminal: false })
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const onEnd = (): void => reject(new SealpostError('cancelled', 'interrupted'))
+      lines.once('line', resolve)
+      lines.once('close', onEnd)
+      signal.addEventListener('abort', onEnd, { once: true })
+      show(`${question}: `)
+    })
+  } finally {
+    lines.close()
+    terminal.pause()
   }
 }
 
