@@ -2,7 +2,10 @@ import { SealpostError } from '../core/errors.ts'
 import type { Ledger, Wait } from '../core/ledger.ts'
 import type { Store } from './store.ts'
 
-type Methods = Pick<Ledger, 'slowestAppend' | 'noteAppend' | 'isConfirmed' | 'noteConfirmed' | 'beginRun' | 'endRun' | 'noteWait' | 'waits'>
+type Methods = Pick<
+  Ledger,
+  'slowestAppend' | 'noteAppend' | 'isConfirmed' | 'noteConfirmed' | 'beginRun' | 'endRun' | 'noteWait' | 'waits'
+>
 
 const SLOWEST_APPEND = 'slowest-append'
 /** Before what was confirmed; the value is the time. */
