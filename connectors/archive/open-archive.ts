@@ -122,7 +122,7 @@ function asOne(
   hasDamaged: boolean,
   incomplete: boolean,
 ): readonly ArchiveProblem[] {
-  const series = volumes[0]?.header.series
+  const series = seriesOfMost(volumes)
   const strangers = volumes.filter(({ header }) => header.series !== series)
   if (strangers.length > 0) {
     const hint = 'name the files of one backup'
@@ -137,6 +137,13 @@ function asOne(
       incomplete,
     ),
   )
+}
+
+/** The series that most volumes are of: the others are told as strangers. */
+function seriesOfMost(volumes: readonly ArchiveVolume[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { header } of volumes) counts.set(header.series, (counts.get(header.series) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
 }
 
 /** What is wrong with the sets of one account, or of a project, in their order. */

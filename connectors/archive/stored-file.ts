@@ -50,10 +50,10 @@ export async function openStoredFile(path: string): Promise<StoredFile> {
   }
 }
 
-/** All of an open file, from its beginning, wherever it was read or written last. */
+/** All of an open file, from its beginning, wherever it was read or written last. A piece is good until the next one is asked for. */
 export async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(READ_BYTES)
   for (let position = 0; ;) {
-    const bytes = Buffer.allocUnsafe(READ_BYTES)
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, position)
     if (bytesRead === 0) return
     position += bytesRead

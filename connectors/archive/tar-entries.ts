@@ -1,5 +1,6 @@
 import { extract, type Extract, type Header } from 'tar-stream'
 import { SealpostError } from '../../src/core/errors.ts'
+import { drained } from './drained.ts'
 
 /** One entry of an archive; to be read to its end before the next one. */
 export interface Entry extends AsyncIterable<Uint8Array> {
@@ -44,12 +45,4 @@ async function feed(pieces: AsyncIterable<Uint8Array>, archive: Extract): Promis
   } catch (error) {
     archive.destroy(error instanceof Error ? error : new SealpostError('bug', 'reading an archive failed'))
   }
-}
-
-function drained(archive: Extract): Promise<void> {
-  if (archive.destroyed) return Promise.resolve()
-  return new Promise((resolve) => {
-    archive.once('drain', () => resolve())
-    archive.once('close', () => resolve())
-  })
 }

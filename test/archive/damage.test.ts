@@ -1,97 +1,18 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pack, type Header } from 'tar-stream'
+import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
-import { messagePath, ownPath } from '../../connectors/archive/entry-path.ts'
-import { FORMAT } from '../../connectors/archive/manifest.ts'
+import { messagePath } from '../../connectors/archive/entry-path.ts'
 import { generateAgeKeys } from '../../vault/age-key.ts'
-import { createRecipientSealer } from '../../vault/age.ts'
+import { createBackupSealer } from '../../vault/age.ts'
+import { body, end, header, line, manifest, message, one, sealTo, tarOf, type Entry } from './forged.ts'
 import { BackupStage, openFiles, temporary } from './stage.ts'
 
 const keys = await generateAgeKeys()
-const SET = 'a'.repeat(32)
-const LIE = 'f'.repeat(64)
 
-interface Entry {
-  readonly header: Partial<Header> & { readonly name: string }
-  readonly bytes?: Buffer
-}
-
-/** A volume that somebody else wrote, sealed to our key. */
-async function sealedTar(
-  entries: readonly Entry[],
-  options: { readonly cutBytes?: number } = {},
-): Promise<string> {
-  const archive = pack()
-  for (const { header, bytes } of entries) {
-    if (bytes === undefined) archive.entry(header)
-    else archive.entry({ ...header, size: bytes.length }, bytes)
-  }
-  archive.finalize()
-  const pieces: Buffer[] = []
-  for await (const piece of archive as AsyncIterable<Buffer>) pieces.push(piece)
-  const tar = Buffer.concat(pieces)
-  return sealedBytes(tar.subarray(0, tar.length - (options.cutBytes ?? 0)))
-}
-
-async function sealedBytes(plain: Buffer): Promise<string> {
-  const path = join(temporary(), 'forged.age')
-  const sealed: Uint8Array[] = []
-  for await (const piece of createRecipientSealer([keys.recipient]).seal(one(plain))) sealed.push(piece)
-  writeFileSync(path, Buffer.concat(sealed))
-  return path
-}
-
-async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
-}
-
-const header: Entry = {
-  header: { name: ownPath(SET, 1, 'volume.json') },
-  bytes: Buffer.from(
-    JSON.stringify({
-      format: FORMAT,
-      series: 'b'.repeat(32),
-      set: SET,
-      sequence: 1,
-      volume: 1,
-      previous: null,
-      parent: null,
-      account: 'alice',
-      began: '2026-01-01T00:00:00Z',
-    }),
-  ),
-}
-const end = (messages: number, messageBytes: number): Entry => ({
-  header: { name: ownPath(SET, 1, 'end.json') },
-  bytes: Buffer.from(JSON.stringify({ messages, messageBytes, changes: 0, last: true })),
-})
-const body = Buffer.from('Subject: x\r\n\r\nx\r\n')
-const message = (number: number, path = messagePath('alice', ['INBOX'], number)): Entry => ({
-  header: { name: path },
-  bytes: body,
-})
-const line = (number: number, changes: object = {}): string =>
-  `${JSON.stringify({
-    kind: 'message',
-    path: messagePath('alice', ['INBOX'], number),
-    account: 'alice',
-    mailbox: ['INBOX'],
-    number,
-    uid: '1',
-    internalDate: '2020-01-01T00:00:00.000Z',
-    flags: [],
-    keywords: [],
-    labels: [],
-    size: body.length,
-    sha256: LIE,
-    ...changes,
-  })}\n`
-const manifest = (...lines: readonly string[]): Entry => ({
-  header: { name: ownPath(SET, 1, 'manifest-000001.jsonl') },
-  bytes: Buffer.from(lines.join('')),
-})
+const sealedTar = async (entries: readonly Entry[], name?: string): Promise<string> =>
+  sealTo(keys.recipient, one(await tarOf(entries)), name)
 
 async function problemOf(path: string, by = keys): Promise<string> {
   const archive = await openFiles([path], by)
@@ -105,62 +26,62 @@ describe('what somebody else wrote is refused with one line', () => {
   it.each<[string, readonly Entry[], RegExp]>([
     [
       'a path that leads out',
-      [header, message(1, '../../etc/passwd')],
+      [header(), message(1, '../../etc/passwd')],
       /leads elsewhere: \.\.\/\.\.\/etc\/passwd/,
     ],
-    ['a path with a dot in it', [header, message(1, 'alice/./x.eml')], /leads elsewhere/],
-    ['an absolute path', [header, message(1, '/etc/passwd')], /absolute path: \/etc\/passwd/],
-    ['a drive', [header, message(1, 'C:/x.eml')], /absolute path/],
-    ['a backslash', [header, message(1, 'alice\\..\\x.eml')], /leads elsewhere/],
+    ['a path with a dot in it', [header(), message(1, 'alice/./x.eml')], /leads elsewhere/],
+    ['an absolute path', [header(), message(1, '/etc/passwd')], /absolute path: \/etc\/passwd/],
+    ['a drive', [header(), message(1, 'C:/x.eml')], /absolute path/],
+    ['a backslash', [header(), message(1, 'alice\\..\\x.eml')], /leads elsewhere/],
     [
       'a symbolic link',
-      [header, { header: { name: 'alice/x', type: 'symlink', linkname: '/etc' } }],
+      [header(), { header: { name: 'alice/x', type: 'symlink', linkname: '/etc' } }],
       /a symlink, which is no plain file/,
     ],
     [
       'a hard link',
-      [header, { header: { name: 'alice/x', type: 'link', linkname: 'y' } }],
+      [header(), { header: { name: 'alice/x', type: 'link', linkname: 'y' } }],
       /a link, which is no plain file/,
     ],
-    ['a device', [header, { header: { name: 'alice/x', type: 'character-device' } }], /a character-device/],
+    ['a device', [header(), { header: { name: 'alice/x', type: 'character-device' } }], /a character-device/],
     ['no header', [message(1)], /no backup of Sealpost/],
     ['nothing', [], /nothing is in the archive|ends too early/],
-    ['no end', [header, message(1)], /ends too early/],
+    ['no end', [header(), message(1)], /ends too early/],
     [
       'a message that the manifest does not list',
-      [header, message(1), end(1, body.length)],
+      [header(), message(1), end(1, body.length)],
       /does not list alice\/INBOX\/00000001\.eml/,
     ],
     [
       'a message that is listed and is not there',
-      [header, manifest(line(1)), end(1, 0)],
+      [header(), manifest(line(1)), end(1, 0)],
       /is listed and is not there/,
     ],
     [
       'a digest that is not the message’s',
-      [header, message(1), manifest(line(1)), end(1, body.length)],
+      [header(), message(1), manifest(line(1)), end(1, body.length)],
       /is not what the manifest says/,
     ],
     [
       'a size that is not the message’s',
-      [header, message(1), manifest(line(1, { size: 9 })), end(1, 9)],
+      [header(), message(1), manifest(line(1, { size: 9 })), end(1, 9)],
       /is not what the manifest says/,
     ],
     [
       'a line that names another path',
-      [header, message(1), manifest(line(1, { mailbox: ['Sent'] }))],
+      [header(), message(1), manifest(line(1, { mailbox: ['Sent'] }))],
       /another path than its own/,
     ],
     [
       'a date that is none',
-      [header, message(1), manifest(line(1, { internalDate: 'yesterday' }))],
+      [header(), message(1), manifest(line(1, { internalDate: 'yesterday' }))],
       /a message that is damaged/,
     ],
-    ['a line that is no JSON', [header, message(1), manifest('{"kind":\n')], /is no JSON object/],
-    ['something after the end', [header, end(0, 0), message(1)], /goes on after its end/],
+    ['a line that is no JSON', [header(), message(1), manifest('{"kind":\n')], /is no JSON object/],
+    ['something after the end', [header(), end(0, 0), message(1)], /goes on after its end/],
     [
       'a file that is none of ours',
-      [header, { header: { name: 'sealpost/x/setup.exe' }, bytes: body }],
+      [header(), { header: { name: 'sealpost/x/setup.exe' }, bytes: body }],
       /none of ours/,
     ],
   ])('%s', async (_name, entries, expected) => {
@@ -168,10 +89,9 @@ describe('what somebody else wrote is refused with one line', () => {
   })
 
   it('the same message twice', async () => {
-    const { createHash } = await import('node:crypto')
     const sha256 = createHash('sha256').update(body).digest('hex')
     const twice = [
-      header,
+      header(),
       message(1),
       message(1),
       manifest(line(1, { sha256 }), line(1, { sha256 })),
@@ -182,7 +102,8 @@ describe('what somebody else wrote is refused with one line', () => {
 
   it('a size of ten gigabytes that is not there', async () => {
     const archive = pack()
-    archive.entry({ ...header.header, size: header.bytes?.length ?? 0 }, header.bytes ?? '')
+    const first = header()
+    archive.entry({ ...first.header, size: first.bytes?.length ?? 0 }, first.bytes ?? '')
     archive.on('error', () => undefined)
     archive.entry({ name: messagePath('alice', ['INBOX'], 1), size: 10_737_418_240 }).write(Buffer.alloc(4096))
     const pieces: Buffer[] = []
@@ -190,20 +111,20 @@ describe('what somebody else wrote is refused with one line', () => {
       pieces.push(piece)
       if (Buffer.concat(pieces).length >= 5000) break
     }
-    expect(await problemOf(await sealedBytes(Buffer.concat(pieces)))).toMatch(
+    expect(await problemOf(await sealTo(keys.recipient, one(Buffer.concat(pieces))))).toMatch(
       /claims 10737418240 bytes, more than/,
     )
   })
 
   it('what is no tar archive, no age file, or sealed to another key', async () => {
-    expect(await problemOf(await sealedBytes(Buffer.alloc(2000, 'x')))).toMatch(/no tar archive/)
+    expect(await problemOf(await sealTo(keys.recipient, one(Buffer.alloc(2000, 'x'))))).toMatch(/no tar archive/)
     const folder = temporary()
     const path = join(folder, 'x.age')
     writeFileSync(path, 'hello\n'.repeat(100))
     expect(await problemOf(path)).toBe('that is not an age file')
     writeFileSync(path, '')
     expect(await problemOf(path)).toMatch(/ends too early/)
-    const good = await sealedTar([header, end(0, 0)])
+    const good = await sealedTar([header(), end(0, 0)])
     expect(await problemOf(good, await generateAgeKeys())).toBe('the age file is not sealed to this key')
     writeFileSync(path, readFileSync(good, 'latin1').replace('X25519 ', 'X25519 A'), 'latin1')
     expect(await problemOf(path)).toMatch(/header of the age file was changed/)
@@ -211,7 +132,9 @@ describe('what somebody else wrote is refused with one line', () => {
 })
 
 describe('what happened to a volume is found and named', () => {
-  async function volumes(): Promise<{ readonly stage: BackupStage; readonly files: readonly string[] }> {
+  async function volumes(
+    recipient?: string,
+  ): Promise<{ readonly stage: BackupStage; readonly files: readonly string[] }> {
     const stage = await BackupStage.make()
     const alice = stage.store.account('alice')
     for (let n = 0; n < 60; n++) {
@@ -220,7 +143,8 @@ describe('what happened to a volume is found and named', () => {
         flags: [],
       })
     }
-    await stage.backup({ volumeBytes: 900_000, limits: { accounts: 1, lanes: 1, memoryBytes: 4 << 20 } })
+    const sealer = createBackupSealer([recipient ?? stage.keys.recipient])
+    await stage.backup({ sealer, volumeBytes: 900_000, limits: { accounts: 1, lanes: 1, memoryBytes: 4 << 20 } })
     return { stage, files: stage.files }
   }
 
@@ -241,6 +165,10 @@ describe('what happened to a volume is found and named', () => {
     expect(await texts([first, ...other.files.slice(1)])).toEqual(
       expect.arrayContaining([expect.stringContaining('is not sealed to this key')]),
     )
+    const sibling = await volumes(stage.keys.recipient)
+    expect(await texts([...files, sibling.files[1] ?? ''])).toEqual([
+      'alice.b001.v002.age: belongs to another backup than the others',
+    ])
     const original = readFileSync(second)
     const changed = Buffer.from(original)
     changed.writeUInt8(changed.readUInt8(700_000) ^ 4, 700_000)
@@ -256,5 +184,26 @@ describe('what happened to a volume is found and named', () => {
     ])
     writeFileSync(second, readFileSync(third))
     expect(await texts(files)).toEqual(expect.arrayContaining([expect.stringMatching(/is volume 3, as /)]))
+  })
+
+  it('a volume in the place of another one of the same set, and a set that goes on from another', async () => {
+    const first = await sealedTar([header(), end(0, 0, { last: false })], 'first.age')
+    const plain = createHash('sha256')
+      .update(await tarOf([header(), end(0, 0, { last: false })]))
+      .digest('hex')
+    const second = { volume: 2, previous: plain }
+    const texts = async (...paths: readonly string[]): Promise<readonly string[]> =>
+      (await openFiles(paths, keys)).problems.map(({ error }) => error.message)
+    expect(await texts(first, await sealedTar([header(second), end(0, 0)]))).toEqual([])
+    const stranger = await sealedTar([header({ ...second, previous: 'c'.repeat(64) }), end(0, 0)])
+    expect(await texts(first, stranger)).toEqual([
+      'does not go on from first.age: one of the two is of another backup',
+    ])
+    const whole = await sealedTar([header(), end(0, 0)], 'whole.age')
+    const parent = { set: 'd'.repeat(32), sha256: plain }
+    const later = await sealedTar([header({ set: 'e'.repeat(32), sequence: 2, parent }), end(0, 0)])
+    expect(await texts(whole, later)).toEqual([
+      'does not go on from whole.age: one of the two is of another backup',
+    ])
   })
 })

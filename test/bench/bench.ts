@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { setArena, type Arena, type Bout } from './arena.ts'
+import { backups, sealing } from './backup-cases.ts'
 import { measure, median, type Measured } from './measure.ts'
 import { printReport, type Row } from './report.ts'
 import {
@@ -48,6 +49,8 @@ const CASES: Readonly<Record<string, () => Promise<void>>> = {
   W7: () => compare('W7', named('huge'), null),
   W8: () => longMailbox(named('endless')),
   verify: () => fullVerify(named('large')),
+  seal: () => sealing(runs, note),
+  backup: () => backups(scale, note),
 }
 
 function named(name: string): Workload {

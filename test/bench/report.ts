@@ -14,6 +14,7 @@ export interface Row {
   readonly wireBytes?: number
   /** What a message cost in the last tenth, by what it cost in the second. */
   readonly lastToFirst?: number
+  readonly remark?: string
 }
 
 const HEAD = [
@@ -49,6 +50,7 @@ function cells(row: Row, rows: readonly Row[]): string[] {
   const notes = [
     ...(row.wireBytes === undefined ? [] : [`${(row.wireBytes / 1024).toFixed(0)} KiB on the wire`]),
     ...(row.lastToFirst === undefined ? [] : [`last tenth ${row.lastToFirst.toFixed(2)} x the second`]),
+    ...(row.remark === undefined ? [] : [row.remark]),
   ]
   return [
     row.name,

@@ -22,11 +22,12 @@ export interface Home {
   close(): void
 }
 
-const PROGRAM = join(root, 'dist', 'src', 'cli', 'main.js')
+/** The built program. */
+export const PROGRAM = join(root, 'dist', 'src', 'cli', 'main.js')
 const PASSPHRASE = 'only for this benchmark'
 
 /** Makes a workspace in the arena's folder and unlocks it. */
-export function openHome(arena: Arena): Home {
+export function openHome(arena: Pick<Arena, 'folder'>): Home {
   const home = join(arena.folder, 'home')
   mkdirSync(join(home, 'run'), { recursive: true, mode: 0o700 })
   const env = { HOME: home, SEALPOST_HOME: join(home, 'workspace'), XDG_RUNTIME_DIR: join(home, 'run') }
@@ -37,7 +38,13 @@ export function openHome(arena: Arena): Home {
   return { env, close: () => sealpost(['lock'], home, env) }
 }
 
-function sealpost(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>, input = ''): void {
+/** Runs the program to its end; throws when it fails. */
+export function sealpost(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  input = '',
+): void {
   const { status, stderr, stdout } = spawnSync(process.execPath, [PROGRAM, ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
@@ -163,7 +170,8 @@ export const imapsync: Tool = {
   }),
 }
 
-function absent(program: string): string | null {
+/** Why a program cannot run here, or null. */
+export function absent(program: string): string | null {
   const { error } = spawnSync(program, ['--version'], { stdio: 'ignore' })
   return error === undefined ? null : `${program} is not on the PATH`
 }
