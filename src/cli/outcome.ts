@@ -36,8 +36,8 @@ export function isOpen(finding: Finding): boolean {
 
 /** Messages by their end, as documents name them. */
 export function messageCounts(totals: Totals): object {
-  const { source, landed, existing, skipped, quarantined, expunged } = totals
-  return { source, landed, existing, skipped, quarantined, expunged }
+  const { source, landed, merged, existing, skipped, quarantined, expunged } = totals
+  return { source, landed, merged, existing, skipped, quarantined, expunged }
 }
 
 /** What one run added to each count; never below zero, since a message may change its state. */
@@ -46,6 +46,7 @@ export function growth(before: Totals, after: Totals): object {
   return {
     source: grown('source'),
     landed: grown('landed'),
+    merged: grown('merged'),
     existing: grown('existing'),
     skipped: grown('skipped'),
     quarantined: grown('quarantined'),

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import { Fingerprinter, type Fingerprint } from './fingerprint.ts'
 
 /** What was learnt from one body on its way. */
 export interface Digests {
@@ -11,7 +12,17 @@ export interface Digests {
   readonly matchBytes: number
   /** The bytes hold a NUL. */
   readonly nul: boolean
+  /** What the message says; null where nobody asked for it. */
+  readonly fingerprint: Fingerprint | null
 }
+
+/** What is to be learnt besides. */
+export interface DigestOptions {
+  /** Reads the message as MIME, too: some ten times the work. */
+  readonly content: boolean
+}
+
+const BYTES_ALONE: DigestOptions = { content: false }
 
 const CR = 0x0d
 const LF = 0x0a
@@ -38,11 +49,17 @@ export class Digester {
   #heldCr = false
   /** The canonical form so far ends in a line end. */
   #atLineEnd = false
+  readonly #content: Fingerprinter | null
+
+  constructor({ content }: DigestOptions = BYTES_ALONE) {
+    this.#content = content ? new Fingerprinter() : null
+  }
 
   /** Takes the next piece; it is not kept. */
   update(piece: Uint8Array): void {
     if (piece.length === 0) return
     this.#bytes += piece.length
+    this.#content?.update(piece)
     if (this.#canonical === null) {
       if (isCanonical(piece, this.#heldCr)) {
         this.#updateBoth(piece)
@@ -69,7 +86,8 @@ export class Digester {
     }
     const digest = this.#plain.digest()
     const matchDigest = canonical === null ? digest : canonical.digest()
-    return { digest, matchDigest, bytes: this.#bytes, matchBytes: this.#matchBytes, nul: this.#nul }
+    const fingerprint = this.#content?.finish() ?? null
+    return { digest, matchDigest, bytes: this.#bytes, matchBytes: this.#matchBytes, nul: this.#nul, fingerprint }
   }
 
   #updateBoth(piece: Uint8Array): void {
@@ -133,15 +151,15 @@ function isCanonical(piece: Uint8Array, afterCr: boolean): boolean {
 }
 
 /** Digests a body held whole. */
-export function digestWhole(body: Uint8Array): Digests {
-  const digester = new Digester()
+export function digestWhole(body: Uint8Array, options = BYTES_ALONE): Digests {
+  const digester = new Digester(options)
   digester.update(body)
   return digester.finish()
 }
 
 /** Digests a body read in pieces. Throws what reading throws. */
-export async function digestStream(pieces: AsyncIterable<Uint8Array>): Promise<Digests> {
-  const digester = new Digester()
+export async function digestStream(pieces: AsyncIterable<Uint8Array>, options = BYTES_ALONE): Promise<Digests> {
+  const digester = new Digester(options)
   for await (const piece of pieces) digester.update(piece)
   return digester.finish()
 }

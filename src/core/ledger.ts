@@ -1,7 +1,7 @@
 import type { Candidate, FlagState, Listed, SpecialUse } from './mail.ts'
 import type { Cursor, Position } from './connector.ts'
 import type { Digests } from './digest.ts'
-import type { MessageState, Totals } from './states.ts'
+import type { Fidelity, FidelityCounts, MessageState, Totals } from './states.ts'
 
 /** A source account and the destination account that its mail goes to: one row of `mailboxes.csv`. */
 export interface Pair {
@@ -62,6 +62,8 @@ export interface MessageRecord {
   /** Where it lies at the destination. */
   readonly destinationKey: string | null
   readonly destinationValidity: string | null
+  /** The key of a copy that it shares with another row, since the destination made one message of both; else null. */
+  readonly mergedKey: string | null
   /** The source flags that have been merged into the destination's. */
   readonly appliedFlags: readonly string[]
   /** Low-water mark of the append in flight. */
@@ -75,6 +77,8 @@ export interface MessageRecord {
   readonly gone: boolean
   /** Milliseconds since 1970 of its last good verification after it landed, else null. */
   readonly verifiedAt: number | null
+  /** What the last full verification found, or null. */
+  readonly fidelity: Fidelity | null
 }
 
 /** A message about to be sent. */
@@ -91,6 +95,8 @@ export interface Claim {
   readonly id: number
   readonly key: string | null
   readonly validity: string | null
+  /** The key of the copy that it was folded into; absent where it has its own. Once known it stays. */
+  readonly mergedKey?: string
 }
 
 /** A claim on mail that was there before the first run. */
@@ -105,7 +111,7 @@ export interface Adoption {
 
 /** What a survey wrote down of one message that was at the destination before our first append. */
 export interface SurveyedCandidate extends Candidate {
-  /** Null until its body has been read. */
+  /** What it is found by (`evidenceOf`): a matchDigest, or a fingerprint; null until its body has been read. */
   readonly matchDigest: Uint8Array | null
 }
 
@@ -220,6 +226,10 @@ export interface Ledger {
   unclaimed(destinationId: number, validity: string, keys: readonly string[]): readonly string[]
   /** The row that has claimed this key, or null. */
   claimant(destinationId: number, validity: string, key: string): MessageRecord | null
+  /** Where a key means one message in the whole account: a delivered row of any of its mailboxes that has it, or null. */
+  copyHolder(destinationId: number, key: string): MessageRecord | null
+  /** True when a survey of any mailbox of the account wrote down a message with this key. */
+  wasThere(destinationId: number, key: string): boolean
 
   /** The destination's keys are good under this validity. Claims under another one are kept until reclaimed. */
   setValidity(destinationId: number, validity: string): void
@@ -263,6 +273,9 @@ export interface Ledger {
   delivered(mailboxId: number, afterId: number, limit: number): readonly MessageRecord[]
   /** Marks rows as verified at `at` (milliseconds since 1970). */
   setVerified(ids: readonly number[], at: number): void
+  /** What a full verification found of rows. */
+  setFidelity(ids: readonly number[], fidelity: Fidelity): void
+  fidelity(pairId: number | null): FidelityCounts
   /** How many landed and existing rows have never been verified. */
   unverified(pairId: number | null): number
   /** Replaces the findings of one mailbox that came from this check group (`verify` or `run`). */
@@ -295,5 +308,14 @@ export interface Ledger {
 /** What a process that does not work on the project may ask of its ledger, also while another one does. */
 export type LedgerReader = Pick<
   Ledger,
-  'pairs' | 'mailbox' | 'mailboxes' | 'unverified' | 'findings' | 'totals' | 'exceptions' | 'waits' | 'close'
+  | 'pairs'
+  | 'mailbox'
+  | 'mailboxes'
+  | 'unverified'
+  | 'fidelity'
+  | 'findings'
+  | 'totals'
+  | 'exceptions'
+  | 'waits'
+  | 'close'
 >

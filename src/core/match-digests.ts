@@ -1,7 +1,9 @@
-import type { Candidate, Mailbox } from './mail.ts'
-import type { Session } from './connector.ts'
-import { digestStream, digestWhole } from './digest.ts'
+import type { Candidate, Fetched, Mailbox } from './mail.ts'
+import type { Capabilities, Session } from './connector.ts'
+import { digestStream, digestWhole, type Digests } from './digest.ts'
 import { SealpostError } from './errors.ts'
+import type { MessageRecord } from './ledger.ts'
+import { changedParts, contentKey, hasMessageId } from './fingerprint.ts'
 
 /** Candidates whose bodies are read in one go are at most so many, and so many bytes as announced. */
 const READ_MESSAGES = 200
@@ -12,15 +14,29 @@ export function hex(digest: Uint8Array): string {
   return Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex')
 }
 
+/** True for an end at which bytes do not decide alone: what a message says has to be known. */
+export function needsContent({ keepsBytes, merges }: Pick<Capabilities, 'keepsBytes' | 'merges'>): boolean {
+  return !keepsBytes || merges === 'message-id'
+}
+
+/** What a body comes to that was read back from an end. */
+export async function digestFetched(
+  fetched: Exclude<Fetched, { readonly kind: 'gone' }>,
+  capabilities: Pick<Capabilities, 'keepsBytes' | 'merges'>,
+): Promise<Digests> {
+  const options = { content: needsContent(capabilities) }
+  return fetched.kind === 'whole' ? digestWhole(fetched.body, options) : digestStream(fetched.body.open(), options)
+}
+
 /**
- * Reads what lies under `candidates` and calls back with each one's matchDigest; those that are gone are passed over.
+ * Reads what lies under `candidates` and calls back with each one's digests; those that are gone are passed over.
  * Bodies are read many a round trip and not kept.
  */
 export async function readDigests<C extends Candidate>(
   session: Session,
   mailbox: Mailbox,
   candidates: readonly C[],
-  onDigest: (candidate: C, matchDigest: Uint8Array) => void,
+  onDigests: (candidate: C, digests: Digests) => void,
   signal: AbortSignal,
 ): Promise<void> {
   for (const slice of slices(candidates)) {
@@ -30,9 +46,7 @@ export async function readDigests<C extends Candidate>(
       if (candidate === undefined) continue
       byKey.delete(fetched.key)
       if (fetched.kind === 'gone') continue
-      const digests =
-        fetched.kind === 'whole' ? digestWhole(fetched.body) : await digestStream(fetched.body.open())
-      onDigest(candidate, digests.matchDigest)
+      onDigests(candidate, await digestFetched(fetched, session.capabilities))
     }
     if (byKey.size > 0)
       throw new SealpostError('transient', `the destination gave no answer for ${byKey.size} messages`)
@@ -56,18 +70,89 @@ export function takeBest<C extends Candidate>(
   return candidates.splice(index, 1)[0] ?? null
 }
 
-/** Groups by matchDigest, keeping the order within a group. */
-export function groupByDigest<C>(
-  items: readonly { readonly item: C; readonly matchDigest: Uint8Array }[],
-): Map<string, C[]> {
-  const groups = new Map<string, C[]>()
-  for (const { item, matchDigest } of items) {
-    const key = hex(matchDigest)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
+/**
+ * What was found at a destination, by content. Where it keeps bytes, equal bytes are one message; where it renders mail
+ * anew, an equal fingerprint is (but for a row that was read before there were any).
+ */
+export class CopyGroups<C extends Candidate> {
+  readonly #keepsBytes: boolean
+  readonly #groups = new Map<string, Found<C>[]>()
+
+  constructor(
+    { keepsBytes }: Pick<Capabilities, 'keepsBytes'>,
+    found: readonly { readonly item: C; readonly digests: Digests }[],
+  ) {
+    this.#keepsBytes = keepsBytes
+    for (const { item, digests } of found) {
+      const entry = { item, digests, isTaken: false }
+      for (const key of new Set([copyKey(digests, true), copyKey(digests, keepsBytes)])) {
+        const group = this.#groups.get(key)
+        if (group === undefined) this.#groups.set(key, [entry])
+        else group.push(entry)
+      }
+    }
   }
-  return groups
+
+  /** The copies that a row's message may have here, but for those that were taken, in the order in which they were found. */
+  of(digests: Digests | null): readonly C[] {
+    return this.#entriesOf(digests).map(({ item }) => item)
+  }
+
+  /** The copy to claim for a row, which is then no other's; null when there is none. */
+  take(row: Pick<MessageRecord, 'digests' | 'internalDate' | 'flags'>): C | null {
+    const entries = this.#entriesOf(row.digests)
+    const best = takeBest(
+      entries.map(({ item }) => item),
+      row,
+    )
+    for (const entry of entries) if (entry.item === best) entry.isTaken = true
+    return best
+  }
+
+  #entriesOf(digests: Digests | null): readonly Found<C>[] {
+    if (digests === null) return []
+    const group = this.#groups.get(copyKey(digests, this.#keepsBytes)) ?? []
+    return group.filter(
+      (entry) => !entry.isTaken && isCopy(digests, entry.digests, { keepsBytes: this.#keepsBytes }),
+    )
+  }
+}
+
+interface Found<C> {
+  readonly item: C
+  readonly digests: Digests
+  isTaken: boolean
+}
+
+/** True when `copy`, read at an end with these capabilities, is the message that `original` was fetched from. */
+export function isCopy(
+  original: Digests,
+  copy: Digests,
+  { keepsBytes }: Pick<Capabilities, 'keepsBytes'>,
+): boolean {
+  if (hex(original.matchDigest) === hex(copy.matchDigest)) return true
+  return !keepsBytes && saysTheSame(original, copy)
+}
+
+/** True when both have a fingerprint, and nothing that the original says is otherwise in the copy. */
+export function saysTheSame(original: Digests, copy: Digests): boolean {
+  if (original.fingerprint === null || copy.fingerprint === null) return false
+  return changedParts(original.fingerprint, copy.fingerprint).length === 0
+}
+
+/** What is written down of a message that was there before us, to be found again by equality. */
+export function evidenceOf(
+  { matchDigest, fingerprint }: Digests,
+  { keepsBytes }: Pick<Capabilities, 'keepsBytes'>,
+): Uint8Array {
+  // An end that merges would do so by the Message-ID; without one each copy is a message of its own.
+  if (fingerprint === null || (keepsBytes && !hasMessageId(fingerprint))) return matchDigest
+  return fingerprint
+}
+
+/** The key under which copies of a message meet; equal keys are to be looked at closer with `isCopy`. */
+export function copyKey({ matchDigest, fingerprint }: Digests, keepsBytes: boolean): string {
+  return keepsBytes || fingerprint === null ? hex(matchDigest) : contentKey(fingerprint)
 }
 
 function* slices<C extends Candidate>(candidates: readonly C[]): Generator<readonly C[]> {

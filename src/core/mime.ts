@@ -117,8 +117,8 @@ function decodeBody(body: Uint8Array, encoding: string): Uint8Array {
   )
 }
 
-/** A value and its parameters (RFC 2045 section 5.1, RFC 2231). */
-function parseParameters(field: string): {
+/** A value in small letters and its parameters (RFC 2045 section 5.1, RFC 2231). */
+export function parseParameters(field: string): {
   readonly value: string
   readonly parameters: ReadonlyMap<string, string>
 } {
@@ -150,7 +150,7 @@ function percentDecoded(text: string): Uint8Array {
 export function decodeText(bytes: Uint8Array, charset: string | null): string {
   if (charset !== null && charset !== '' && !/^(us-)?ascii$/i.test(charset)) {
     try {
-      return new TextDecoder(charset).decode(bytes)
+      return decodeAs(charset, bytes)
     } catch {
       // a name that nobody knows
     }
@@ -158,8 +158,14 @@ export function decodeText(bytes: Uint8Array, charset: string | null): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    return new TextDecoder('windows-1252').decode(bytes)
+    return decodeAs('windows-1252', bytes)
   }
+}
+
+/** In a stream, since Node 20 takes Windows-1252 for ISO 8859-1 when it decodes all at once. */
+function decodeAs(charset: string, bytes: Uint8Array): string {
+  const decoder = new TextDecoder(charset)
+  return decoder.decode(bytes, { stream: true }) + decoder.decode()
 }
 
 /** Decodes the encoded words of a header (RFC 2047); raw bytes beyond ASCII are read as `decodeText` reads them. */

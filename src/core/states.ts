@@ -18,6 +18,8 @@ export interface Totals {
   readonly skipped: number
   readonly quarantined: number
   readonly expunged: number
+  /** Of those that have landed, the ones of which the destination made one with another of equal content. */
+  readonly merged: number
   readonly sourceBytes: number
   readonly landedBytes: number
 }
@@ -27,3 +29,12 @@ export function isBalanced(totals: Totals): boolean {
   const ended = totals.landed + totals.existing + totals.skipped + totals.quarantined + totals.expunged
   return totals.discovered === 0 && totals.appending === 0 && totals.source === ended
 }
+
+/**
+ * What verification found of one delivered message, read again whole. `identical`: the same bytes. `equivalent`: what it says is
+ * the same, written down differently. `altered`: it says something else. `missing`: nothing like it is there.
+ */
+export type Fidelity = 'identical' | 'equivalent' | 'altered' | 'missing'
+
+/** Delivered messages by fidelity, as last verified in full. */
+export type FidelityCounts = Readonly<Record<Fidelity | 'unchecked', number>>

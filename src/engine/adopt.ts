@@ -1,10 +1,11 @@
 import type { Mailbox } from '../core/mail.ts'
 import type { DestinationSession } from '../core/connector.ts'
+import type { Digests } from '../core/digest.ts'
 import type { Adoption, SurveyedCandidate } from '../core/ledger.ts'
 import { throwIfAborted } from '../core/errors.ts'
 import type { EngineContext } from './settings.ts'
 import type { Prepared } from './fetch-batch.ts'
-import { groupByDigest, hex, readDigests, takeBest } from '../core/match-digests.ts'
+import { evidenceOf, hex, readDigests, takeBest } from '../core/match-digests.ts'
 
 const SURVEY_SLICE = 1_000
 /** Stands for the digest of a candidate that has gone since the survey: equal to none. */
@@ -40,7 +41,7 @@ export async function survey(
 
 /**
  * Of the prepared messages, adopts those that the survey wrote down: found by Message-ID (or the lack of one), decided
- * by matchDigest alone. Returns the others.
+ * by content alone. Returns the others.
  */
 export async function adoptKnown(
   context: EngineContext,
@@ -55,21 +56,24 @@ export async function adoptKnown(
   const unread = new Map(
     ledger.unreadCandidates(destination.id, messageIds).map((candidate) => [candidate.key, candidate]),
   )
-  const keep = ({ key }: SurveyedCandidate, matchDigest: Uint8Array): void => {
+  const keep = ({ key }: SurveyedCandidate, digests: Digests): void => {
     unread.delete(key)
-    ledger.setCandidateDigest(destination.id, key, matchDigest)
+    ledger.setCandidateDigest(destination.id, key, evidenceOf(digests, session.capabilities))
   }
   await readDigests(session, mailbox, [...unread.values()], keep, signal)
   for (const key of unread.keys()) ledger.setCandidateDigest(destination.id, key, GONE)
   // From here to `adopt` nothing is awaited, so that no other lane takes the same candidate.
-  const digests = new Map(
-    prepared.map((message) => [hex(message.digests.matchDigest), message.digests.matchDigest]),
+  const wanted = new Map(
+    prepared.map((message) => {
+      const evidence = evidenceOf(message.digests, session.capabilities)
+      return [hex(evidence), evidence]
+    }),
   )
-  const groups = groupByDigest(ledger.candidates(destination.id, [...digests.values()]).flatMap(withDigest))
+  const groups = groupByEvidence(ledger.candidates(destination.id, [...wanted.values()]))
   const adoptions: Adoption[] = []
   const others: Prepared[] = []
   for (const message of prepared) {
-    const found = takeBest(groups.get(hex(message.digests.matchDigest)) ?? [], message.row)
+    const found = takeBest(groups.get(hex(evidenceOf(message.digests, session.capabilities))) ?? [], message.row)
     if (found === null) {
       others.push(message)
       continue
@@ -82,6 +86,15 @@ export async function adoptKnown(
   return others
 }
 
-function withDigest(candidate: SurveyedCandidate): { item: SurveyedCandidate; matchDigest: Uint8Array }[] {
-  return candidate.matchDigest === null ? [] : [{ item: candidate, matchDigest: candidate.matchDigest }]
+/** Keeps the order within a group. */
+function groupByEvidence(candidates: readonly SurveyedCandidate[]): Map<string, SurveyedCandidate[]> {
+  const groups = new Map<string, SurveyedCandidate[]>()
+  for (const candidate of candidates) {
+    if (candidate.matchDigest === null) continue
+    const key = hex(candidate.matchDigest)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [candidate])
+    else group.push(candidate)
+  }
+  return groups
 }

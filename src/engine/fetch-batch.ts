@@ -1,6 +1,6 @@
 import type { Body, Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
-import { Digester, digestWhole, type Digests } from '../core/digest.ts'
+import { Digester, digestWhole, type DigestOptions, type Digests } from '../core/digest.ts'
 import { SealpostError } from '../core/errors.ts'
 import { HEADER_PEEK_BYTES, messageIdOf } from '../core/header.ts'
 import type { MessageRecord } from '../core/ledger.ts'
@@ -30,6 +30,7 @@ export async function fetchBatch(
   spool: Spool,
   mailbox: Mailbox,
   rows: readonly MessageRecord[],
+  options: DigestOptions,
   signal: AbortSignal,
 ): Promise<FetchedBatch> {
   const awaited = new Map(rows.map((row) => [row.key, row]))
@@ -43,8 +44,8 @@ export async function fetchBatch(
       if (fetched.kind === 'gone') goneIds.push(row.id)
       else if (fetched.kind === 'whole') {
         const { body } = fetched
-        prepared.push({ row, digests: digestWhole(body), messageId: messageIdOf(body), body })
-      } else prepared.push(await spoolLarge(spool, row, fetched.body))
+        prepared.push({ row, digests: digestWhole(body, options), messageId: messageIdOf(body), body })
+      } else prepared.push(await spoolLarge(spool, row, fetched.body, options))
     }
     if (awaited.size > 0) {
       throw new SealpostError(
@@ -65,8 +66,13 @@ export async function discard(prepared: readonly Prepared[]): Promise<void> {
   for (const { body } of prepared) if (!(body instanceof Uint8Array)) await body.remove()
 }
 
-async function spoolLarge(spool: Spool, row: MessageRecord, body: Body): Promise<Prepared> {
-  const digester = new Digester()
+async function spoolLarge(
+  spool: Spool,
+  row: MessageRecord,
+  body: Body,
+  options: DigestOptions,
+): Promise<Prepared> {
+  const digester = new Digester(options)
   let head = Buffer.alloc(0)
   async function* observed(): AsyncIterable<Uint8Array> {
     for await (const piece of body.open()) {

@@ -5,7 +5,6 @@ import type { MessageRecord } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import { groupCandidates } from './reconcile.ts'
-import { hex, takeBest } from '../core/match-digests.ts'
 
 /**
  * Looks for copies in doubt that a user has moved meanwhile in the account's other mailboxes, Trash too. Called only
@@ -45,8 +44,7 @@ export async function findElsewhere(
       signal,
     )
     for (const row of open.values()) {
-      const match = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
-      if (match !== null) open.delete(row.id)
+      if (groups.take(row) !== null) open.delete(row.id)
     }
   }
   return missing.filter((row) => !open.has(row.id)).map((row) => row.id)

@@ -6,7 +6,6 @@ import type { MailboxWork } from './mailbox-work.ts'
 import { mergeFlags } from './merge-flags.ts'
 import { isWorkedOff } from './worked-off.ts'
 import { groupCandidates, unclaimedSince } from './reconcile.ts'
-import { hex } from '../core/match-digests.ts'
 
 /**
  * Ends a mailbox's part of a run: flags are merged, rows that were ever in doubt are counted again, the sums are
@@ -70,8 +69,8 @@ async function findLateLandings(
   const groups = await groupCandidates(session, destination, free, signal)
   const findings: Finding[] = []
   for (const row of rows) {
-    const copies = row.digests === null ? undefined : groups.get(hex(row.digests.matchDigest))
-    if (copies === undefined || copies.length === 0) continue
+    const copies = groups.of(row.digests)
+    if (copies.length === 0) continue
     findings.push({
       ...blank(work),
       check: 'late-landing',
@@ -81,7 +80,7 @@ async function findLateLandings(
       expected: 'one copy',
       actual: `further copies under ${copies.map((copy) => copy.key).join(', ')}`,
     })
-    groups.delete(hex(row.digests?.matchDigest ?? new Uint8Array()))
+    while (groups.take(row) !== null) continue
   }
   return findings
 }

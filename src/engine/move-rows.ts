@@ -15,6 +15,8 @@ export interface LaneContext {
   readonly context: EngineContext
   readonly sessions: LaneSessions
   readonly pair: PairState
+  /** The destination renders mail anew, or merges: what a message says has to be known. */
+  readonly content: boolean
   /** Aborted when the run is to end soon: nothing new is begun. */
   readonly stop: AbortSignal
   /** Aborted when even what is under way must end. */
@@ -41,7 +43,7 @@ export async function fetchRows(
   const release = await context.budget.acquire(2 * rows.reduce((sum, row) => sum + row.bytes, 0), stop)
   try {
     const source = await lane.sessions.source(stop)
-    const batch = await fetchBatch(source, context.spool, work.source, rows, stop)
+    const batch = await fetchBatch(source, context.spool, work.source, rows, lane, stop)
     context.ledger.expunge(batch.goneIds)
     return {
       ...batch,

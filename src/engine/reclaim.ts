@@ -4,13 +4,12 @@ import type { Claim, MessageRecord } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import { groupCandidates, unclaimedSince } from './reconcile.ts'
-import { hex, takeBest } from '../core/match-digests.ts'
 
 const PAGE = 500
 
 /**
  * After the destination gave its mailbox a new UIDVALIDITY: rows that landed under the old one claim their copies
- * again, as a multiset by matchDigest. A row that finds none stays landed, without a key.
+ * again, as a multiset by content. A row that finds none stays landed, without a key.
  */
 export async function reclaim(
   context: EngineContext,
@@ -32,8 +31,7 @@ export async function reclaim(
     if (last === undefined) return
     afterId = last.id
     const claims: Claim[] = rows.map((row) => {
-      const match = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
-      return { id: row.id, key: match?.key ?? null, validity }
+      return { id: row.id, key: groups.take(row)?.key ?? null, validity }
     })
     ledger.reclaim(claims)
   }

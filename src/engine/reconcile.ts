@@ -4,7 +4,8 @@ import type { Claim, MessageRecord } from '../core/ledger.ts'
 import { throwIfAborted } from '../core/errors.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
-import { groupByDigest, hex, readDigests, takeBest } from '../core/match-digests.ts'
+import { CopyGroups, readDigests } from '../core/match-digests.ts'
+import type { Digests } from '../core/digest.ts'
 import { findElsewhere } from './find-elsewhere.ts'
 
 /**
@@ -108,7 +109,7 @@ async function matchRows(
   const claims: Claim[] = []
   const missing: MessageRecord[] = []
   for (const row of rows) {
-    const candidate = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
+    const candidate = groups.take(row)
     if (candidate === null) missing.push(row)
     else claims.push({ id: row.id, key: candidate.key, validity: position.validity })
   }
@@ -133,7 +134,7 @@ export async function assignKeys(
   const groups = await groupCandidates(session, destination, found.free, signal)
   const claims: Claim[] = []
   for (const row of ids.map((id) => ledger.message(id))) {
-    const candidate = row.digests === null ? null : takeBest(groups.get(hex(row.digests.matchDigest)) ?? [], row)
+    const candidate = groups.take(row)
     if (candidate !== null) claims.push({ id: row.id, key: candidate.key, validity: since.validity })
   }
   ledger.land(claims)
@@ -173,19 +174,19 @@ export async function unclaimedSince(
   return { free, seen }
 }
 
-/** Reads the candidates' bodies and groups them by matchDigest. */
+/** Reads the candidates' bodies and groups them by content. */
 export async function groupCandidates(
   session: DestinationSession,
   destination: Mailbox,
   candidates: readonly Candidate[],
   signal: AbortSignal,
-): Promise<Map<string, Candidate[]>> {
-  const read: { item: Candidate; matchDigest: Uint8Array }[] = []
-  const keep = (item: Candidate, matchDigest: Uint8Array): void => {
-    read.push({ item, matchDigest })
+): Promise<CopyGroups<Candidate>> {
+  const read: { item: Candidate; digests: Digests }[] = []
+  const keep = (item: Candidate, digests: Digests): void => {
+    read.push({ item, digests })
   }
   await readDigests(session, destination, candidates, keep, signal)
-  return groupByDigest(read)
+  return new CopyGroups(session.capabilities, read)
 }
 
 /** The lowest mark of the rows; null, that is everything, when one was taken under another validity. */

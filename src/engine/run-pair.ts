@@ -14,6 +14,7 @@ import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
 import { isWorkedOff } from './worked-off.ts'
+import { needsContent } from '../core/match-digests.ts'
 
 /** Passes over rows that a trouble left pending; each must move something, or the run ends with them pending. */
 const MAX_PASSES = 3
@@ -60,11 +61,12 @@ export async function runPair(
       bytes: Math.max(64 * 1024, Math.min(MAX_SLICE_BYTES, shareBytes)),
     }
     const exclusive = !destination.capabilities.keyOnAppend
+    const content = needsContent(destination.capabilities)
     for (let pass = 0; pass < MAX_PASSES; pass++) {
       const before = context.ledger.totals({ pairId: pair.id })
       const listAllFirst = (sights === null ? before.landed + before.existing : before.source) > 0
       const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive, sights })
-      await runLanes(board, lanes, !listAllFirst)
+      await runLanes(board, lanes, !listAllFirst, content)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)
         break
@@ -74,7 +76,7 @@ export async function runPair(
     await first.close()
   }
 
-  async function runLanes(board: Board, lanes: number, isFirstPass: boolean): Promise<void> {
+  async function runLanes(board: Board, lanes: number, isFirstPass: boolean, content: boolean): Promise<void> {
     // One lane that fails ends the others of the pair in good order.
     const failed = new AbortController()
     const laneStop = AbortSignal.any([stop, failed.signal])
@@ -85,7 +87,7 @@ export async function runPair(
       // On a first pass there is work for every lane; later there may be none, and a login costs more than it saves.
       if (isFirstPass) sessions.warm(laneStop)
       try {
-        await runLane({ context, sessions, pair: state, stop: laneStop, hard }, board)
+        await runLane({ context, sessions, pair: state, content, stop: laneStop, hard }, board)
       } catch (error) {
         if (!failed.signal.aborted) failed.abort(toSealpostError(error, `moving ${pair.source}`))
       } finally {

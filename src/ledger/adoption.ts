@@ -12,6 +12,7 @@ type Methods = Pick<
   | 'unreadCandidates'
   | 'candidates'
   | 'setCandidateDigest'
+  | 'wasThere'
   | 'adopt'
 >
 
@@ -62,9 +63,15 @@ export function adoptionMethods(store: Store): Methods {
   const selectEqual = store.prepare<CandidateRow>(
     `${SELECT_UNCLAIMED} AND candidate.match_digest = ? ORDER BY candidate.id`,
   )
+  const wasThere = store
+    .prepare<number>(
+      `SELECT 1 FROM candidate WHERE key = ? AND destination_id IN (SELECT id FROM destination
+         WHERE account = (SELECT account FROM destination WHERE id = ?)) LIMIT 1`,
+    )
+    .pluck()
   const setDigest = store.prepare('UPDATE candidate SET match_digest = ? WHERE destination_id = ? AND key = ?')
   const adopt = store.prepare(
-    `UPDATE message SET bytes = ?, digest = ?, match_digest = ?, match_bytes = ?, nul = ?,
+    `UPDATE message SET bytes = ?, digest = ?, match_digest = ?, match_bytes = ?, nul = ?, fingerprint = ?,
        message_id = ?, applied_flags = ?
      WHERE id = ? AND destination_id = ? AND state = 'discovered' AND waiting = 0`,
   )
@@ -75,7 +82,7 @@ export function adoptionMethods(store: Store): Methods {
 
   const adoptOne = (destinationId: number, validity: string, adoption: Adoption): void => {
     const { id, key, messageId, appliedFlags } = adoption
-    const { digest, matchDigest, bytes, matchBytes, nul } = adoption.digests
+    const { digest, matchDigest, bytes, matchBytes, nul, fingerprint } = adoption.digests
     const row = readRow('adopt', id)
     const flags = encodeFlags(appliedFlags)
     const { changes } = adopt.run(
@@ -84,6 +91,7 @@ export function adoptionMethods(store: Store): Methods {
       matchDigest,
       matchBytes,
       nul ? 1 : 0,
+      fingerprint,
       messageId,
       flags,
       id,
@@ -137,6 +145,8 @@ export function adoptionMethods(store: Store): Methods {
         `ledger: setCandidateDigest: no such candidate of destination ${destinationId}`,
       )
     }),
+
+    wasThere: store.read('wasThere', (destinationId, key) => wasThere.get(key, destinationId) !== undefined),
 
     adopt: store.write('adopt', (destinationId, validity, adoptions) => {
       for (const adoption of adoptions) adoptOne(destinationId, validity, adoption)

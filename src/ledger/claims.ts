@@ -4,14 +4,14 @@ import { isUniqueViolation } from '../sqlite/database-error.ts'
 import { rowReader, toMessage, wrongState, type MessageRow, type PlacedRow } from './rows.ts'
 import type { Store } from './store.ts'
 
-type Methods = Pick<Ledger, 'unclaimed' | 'claimant' | 'setValidity' | 'staleClaims' | 'reclaim'>
+type Methods = Pick<Ledger, 'unclaimed' | 'claimant' | 'copyHolder' | 'setValidity' | 'staleClaims' | 'reclaim'>
 
 /** Writes a row's state and its place at the destination. Throws `bug` when another row holds the key. */
 export type WriteClaim = (
   what: string,
   row: PlacedRow,
   state: 'landed' | 'existing',
-  place: { readonly key: string | null; readonly validity: string | null },
+  place: Omit<Claim, 'id'>,
 ) => void
 
 /**
@@ -21,10 +21,11 @@ export type WriteClaim = (
 export function claimWriter(store: Store): WriteClaim {
   const update = store.prepare(
     `UPDATE message SET state = @state, destination_key = @key, destination_validity = @validity, stale = @stale,
+       merged_key = ifnull(@merged, merged_key),
        position_validity = iif(@key IS NULL, position_validity, NULL), position_next = iif(@key IS NULL, position_next, NULL)
      WHERE id = @id`,
   )
-  return (what, row, state, { key, validity }) => {
+  return (what, row, state, { key, validity, mergedKey = null }) => {
     const kept = validity ?? (key === null ? null : (row.present_validity ?? row.position_validity))
     if (key !== null && kept === null) {
       throw new SealpostError('bug', `ledger: ${what}: row ${row.id}: a key without a validity`)
@@ -32,7 +33,7 @@ export function claimWriter(store: Store): WriteClaim {
     const landedUnder = kept ?? row.position_validity
     const stale = row.present_validity !== null && landedUnder !== null && landedUnder !== row.present_validity
     try {
-      update.run({ id: row.id, state, key, validity: kept, stale: stale ? 1 : 0 })
+      update.run({ id: row.id, state, key, validity: kept, stale: stale ? 1 : 0, merged: mergedKey })
     } catch (error) {
       if (!isUniqueViolation(error)) throw error
       throw new SealpostError(
@@ -49,6 +50,12 @@ export function claimMethods(store: Store): Methods {
   const writeClaim = claimWriter(store)
   const selectClaimant = store.prepare<MessageRow>(
     'SELECT * FROM message WHERE destination_id = ? AND destination_validity = ? AND destination_key = ?',
+  )
+  const selectHolder = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_copy
+     WHERE destination_key = ? AND fingerprint IS NOT NULL AND state IN ('landed', 'existing')
+       AND destination_id IN (SELECT id FROM destination WHERE account = (SELECT account FROM destination WHERE id = ?))
+     ORDER BY id LIMIT 1`,
   )
   const isClaimed = store
     .prepare<number>(
@@ -79,6 +86,11 @@ export function claimMethods(store: Store): Methods {
 
     claimant: store.read('claimant', (destinationId, validity, key) => {
       const row = selectClaimant.get(destinationId, validity, key)
+      return row === undefined ? null : toMessage(row)
+    }),
+
+    copyHolder: store.read('copyHolder', (destinationId, key) => {
+      const row = selectHolder.get(key, destinationId)
       return row === undefined ? null : toMessage(row)
     }),
 

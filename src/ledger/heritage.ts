@@ -13,9 +13,9 @@ export function createHeritage(store: Store): Heritage {
   const remove = store.prepare('DELETE FROM message WHERE id = ?')
   const moveFindings = store.prepare('UPDATE finding SET message_id = ? WHERE message_id = ?')
   const update = store.prepare(
-    `UPDATE message SET state = ?, bytes = ?, digest = ?, match_digest = ?, match_bytes = ?, nul = ?, message_id = ?,
+    `UPDATE message SET state = ?, bytes = ?, digest = ?, match_digest = ?, match_bytes = ?, nul = ?, fingerprint = ?, message_id = ?,
        destination_validity = ?, destination_key = ?, stale = ?, applied_flags = ?, position_validity = ?,
-       position_next = ?, attempts = ?, doubted = ?, verified_at = ?,
+       position_next = ?, attempts = ?, doubted = ?, verified_at = ?, fidelity = ?, merged_key = ?,
        reason_code = ?, reason_text = ?, reason_server_text = ?
      WHERE id = ? AND state = 'discovered'`,
   )
@@ -32,6 +32,7 @@ export function createHeritage(store: Store): Heritage {
         digests.matchDigest,
         digests.matchBytes,
         digests.nul ? 1 : 0,
+        digests.fingerprint,
         from.message_id,
         from.destination_validity,
         from.destination_key,
@@ -42,6 +43,8 @@ export function createHeritage(store: Store): Heritage {
         to.attempts + from.attempts,
         to.doubted | from.doubted,
         from.verified_at,
+        from.fidelity,
+        from.merged_key,
         from.reason_code,
         from.reason_text,
         from.reason_server_text,

@@ -13,7 +13,7 @@ export function moveMethods(store: Store): Methods {
   const heritage = createHeritage(store)
   const writeClaim = claimWriter(store)
   const exists = store.prepare<number>('SELECT 1 FROM message WHERE id = ?').pluck()
-  const unverify = store.prepare('UPDATE message SET verified_at = NULL WHERE id = ?')
+  const unverify = store.prepare('UPDATE message SET verified_at = NULL, fidelity = NULL WHERE id = ?')
   const selectMoved = store.prepare<MessageRow>(
     `SELECT message.* FROM message INDEXED BY message_moved
      WHERE match_digest = ? AND gone = 1 AND destination_key IS NOT NULL AND state IN ('landed', 'existing')

@@ -66,9 +66,9 @@ function ledgerOver(store: Store, close: () => void): Ledger {
 export function openLedgerReader(path: string, key: Buffer): LedgerReader {
   return withStore(path, readDatabase(path, key, { migrations: MIGRATIONS }), (store, close) => {
     const { pairs, mailbox, mailboxes } = mailboxMethods(store)
-    const { unverified, findings, totals, exceptions } = reportMethods(store)
+    const { unverified, fidelity, findings, totals, exceptions } = reportMethods(store)
     const { waits } = runMethods(store)
-    return { pairs, mailbox, mailboxes, unverified, findings, totals, exceptions, waits, close }
+    return { pairs, mailbox, mailboxes, unverified, fidelity, findings, totals, exceptions, waits, close }
   })
 }
 

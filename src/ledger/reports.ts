@@ -1,16 +1,17 @@
 import { SealpostError } from '../core/errors.ts'
 import type { Finding, FindingClass, Ledger } from '../core/ledger.ts'
-import type { MessageState, Totals } from '../core/states.ts'
+import type { FidelityCounts, MessageState, Totals } from '../core/states.ts'
 import { mailboxReader } from './mailboxes.ts'
 import { toMessage, type MessageRow } from './rows.ts'
 import type { Store } from './store.ts'
 
-type Methods = Pick<Ledger, 'unverified' | 'replaceFindings' | 'findings' | 'totals' | 'exceptions'>
+type Methods = Pick<Ledger, 'unverified' | 'fidelity' | 'replaceFindings' | 'findings' | 'totals' | 'exceptions'>
 
 interface CounterRow {
   readonly state: MessageState
   readonly messages: number
   readonly bytes: number
+  readonly merged: number
 }
 
 interface FindingRow {
@@ -37,8 +38,14 @@ export function reportMethods(store: Store): Methods {
     )
     .pluck()
   const selectTotals = store.prepare<CounterRow>(
-    `SELECT state, sum(messages) AS messages, sum(bytes) AS bytes FROM counter
+    `SELECT state, sum(messages) AS messages, sum(bytes) AS bytes, sum(merged) AS merged FROM counter
      WHERE ${OF_PAIR} AND (@mailbox IS NULL OR mailbox_id = @mailbox) GROUP BY state`,
+  )
+  const selectFidelity = store.prepare<FidelityCounts>(
+    `SELECT ifnull(sum(identical), 0) AS identical, ifnull(sum(equivalent), 0) AS equivalent,
+       ifnull(sum(altered), 0) AS altered, ifnull(sum(missing), 0) AS missing,
+       ifnull(sum(messages - identical - equivalent - altered - missing), 0) AS unchecked
+     FROM counter WHERE state IN ('landed', 'existing') AND ${OF_PAIR}`,
   )
   const selectExceptions = store.prepare<MessageRow>(
     `SELECT * FROM message INDEXED BY message_exception
@@ -85,6 +92,12 @@ export function reportMethods(store: Store): Methods {
       toTotals(selectTotals.all({ pair: scope.pairId ?? null, mailbox: scope.mailboxId ?? null })),
     ),
 
+    fidelity: store.read('fidelity', (pairId) => {
+      const counts = selectFidelity.get({ pair: pairId })
+      if (counts === undefined) throw new SealpostError('bug', 'ledger: fidelity: a sum has no row')
+      return counts
+    }),
+
     exceptions: store.read('exceptions', (pairId, afterId, limit) =>
       selectExceptions.all({ pair: pairId, after: afterId, limit }).map(toMessage),
     ),
@@ -102,6 +115,7 @@ function toTotals(rows: readonly CounterRow[]): Totals {
     skipped: messages('skipped'),
     quarantined: messages('quarantined'),
     expunged: messages('expunged'),
+    merged: rows.find((row) => row.state === 'landed')?.merged ?? 0,
     sourceBytes: rows.reduce((sum, row) => sum + row.bytes, 0),
     landedBytes: rows.find((row) => row.state === 'landed')?.bytes ?? 0,
   }

@@ -3,7 +3,7 @@ import { SealpostError } from '../core/errors.ts'
 import type { DestinationRecord, MailboxRecord, MessageRecord, Reason } from '../core/ledger.ts'
 import { normalizeFlags, type SpecialUse } from '../core/mail.ts'
 import type { Position } from '../core/connector.ts'
-import type { MessageState } from '../core/states.ts'
+import type { Fidelity, MessageState } from '../core/states.ts'
 import type { Store } from './store.ts'
 
 /** A row of `message`, with two facts of its mailbox and destination. */
@@ -32,6 +32,9 @@ export interface MessageRow {
   readonly match_digest: Uint8Array | null
   readonly match_bytes: number | null
   readonly nul: number | null
+  readonly fingerprint: Uint8Array | null
+  readonly fidelity: Fidelity | null
+  readonly merged_key: string | null
   readonly message_id: string | null
   readonly reason_code: string | null
   readonly reason_text: string | null
@@ -75,6 +78,7 @@ export function toMessage(row: MessageRow): MessageRecord {
     messageId: row.message_id,
     destinationKey: row.destination_key,
     destinationValidity: row.destination_validity,
+    mergedKey: row.merged_key,
     appliedFlags: decodeFlags(row.applied_flags),
     position: toPosition(row),
     attempts: row.attempts,
@@ -82,6 +86,7 @@ export function toMessage(row: MessageRow): MessageRecord {
     doubted: row.doubted === 1,
     gone: row.gone === 1,
     verifiedAt: row.verified_at,
+    fidelity: row.fidelity,
   }
 }
 
@@ -156,6 +161,7 @@ function toDigests(row: MessageRow): Digests | null {
     bytes: row.bytes,
     matchBytes: row.match_bytes ?? row.bytes,
     nul: row.nul === 1,
+    fingerprint: row.fingerprint,
   }
 }
 

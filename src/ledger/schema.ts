@@ -230,4 +230,33 @@ CREATE TABLE backup_mailbox (
 CREATE INDEX candidate_digest ON candidate (destination_id, match_digest) WHERE match_digest IS NOT NULL;
 CREATE INDEX candidate_nameless ON candidate (destination_id) WHERE message_id IS NULL AND match_digest IS NULL;
 `,
+  // Fingerprints of content, what verification made of them, and messages that a destination made one of.
+  `
+ALTER TABLE message ADD COLUMN fingerprint BLOB;
+ALTER TABLE message ADD COLUMN fidelity TEXT;
+ALTER TABLE message ADD COLUMN merged_key TEXT;
+CREATE INDEX message_copy ON message (destination_key) WHERE destination_key IS NOT NULL AND fingerprint IS NOT NULL;
+ALTER TABLE counter ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counter ADD COLUMN identical INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counter ADD COLUMN equivalent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counter ADD COLUMN altered INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counter ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER counter_content_delete AFTER DELETE ON message
+WHEN OLD.merged_key IS NOT NULL OR OLD.fidelity IS NOT NULL
+BEGIN
+  UPDATE counter SET merged = merged - (OLD.merged_key IS NOT NULL), identical = identical - (OLD.fidelity IS 'identical'),
+    equivalent = equivalent - (OLD.fidelity IS 'equivalent'), altered = altered - (OLD.fidelity IS 'altered'), missing = missing - (OLD.fidelity IS 'missing')
+    WHERE mailbox_id = OLD.mailbox_id AND state = OLD.state;
+END;
+CREATE TRIGGER counter_content_update AFTER UPDATE OF mailbox_id, state, merged_key, fidelity ON message
+WHEN (OLD.merged_key IS NOT NULL OR OLD.fidelity IS NOT NULL OR NEW.merged_key IS NOT NULL OR NEW.fidelity IS NOT NULL)
+BEGIN
+  UPDATE counter SET merged = merged - (OLD.merged_key IS NOT NULL), identical = identical - (OLD.fidelity IS 'identical'),
+    equivalent = equivalent - (OLD.fidelity IS 'equivalent'), altered = altered - (OLD.fidelity IS 'altered'), missing = missing - (OLD.fidelity IS 'missing')
+    WHERE mailbox_id = OLD.mailbox_id AND state = OLD.state;
+  UPDATE counter SET merged = merged + (NEW.merged_key IS NOT NULL), identical = identical + (NEW.fidelity IS 'identical'),
+    equivalent = equivalent + (NEW.fidelity IS 'equivalent'), altered = altered + (NEW.fidelity IS 'altered'), missing = missing + (NEW.fidelity IS 'missing')
+    WHERE mailbox_id = NEW.mailbox_id AND state = NEW.state;
+END;
+`,
 ]

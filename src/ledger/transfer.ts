@@ -19,7 +19,7 @@ export function transferMethods(store: Store): Methods {
   const writeClaim = claimWriter(store)
   const intend = store.prepare(
     `UPDATE message SET state = 'appending', attempts = attempts + 1, bytes = ?, digest = ?, match_digest = ?,
-       match_bytes = ?, nul = ?, message_id = ?, applied_flags = ?, position_validity = ?, position_next = ?
+       match_bytes = ?, nul = ?, fingerprint = ?, message_id = ?, applied_flags = ?, position_validity = ?, position_next = ?
      WHERE id = ? AND state = 'discovered' AND waiting = 0`,
   )
   const revert = store.prepare(
@@ -45,7 +45,7 @@ export function transferMethods(store: Store): Methods {
   )
 
   const intendOne = ({ id, digests, messageId, appliedFlags }: Intent, position: Position): void => {
-    const { digest, matchDigest, bytes, matchBytes, nul } = digests
+    const { digest, matchDigest, bytes, matchBytes, nul, fingerprint } = digests
     const flags = encodeFlags(appliedFlags)
     const { changes } = intend.run(
       bytes,
@@ -53,6 +53,7 @@ export function transferMethods(store: Store): Methods {
       matchDigest,
       matchBytes,
       nul ? 1 : 0,
+      fingerprint,
       messageId,
       flags,
       position.validity,

@@ -5,7 +5,15 @@ import type { Store } from './store.ts'
 
 type Methods = Pick<
   Ledger,
-  'pending' | 'message' | 'inDoubt' | 'doubted' | 'flagWork' | 'setAppliedFlags' | 'delivered' | 'setVerified'
+  | 'pending'
+  | 'message'
+  | 'inDoubt'
+  | 'doubted'
+  | 'flagWork'
+  | 'setAppliedFlags'
+  | 'delivered'
+  | 'setVerified'
+  | 'setFidelity'
 >
 
 /** What there is to do: to send, to reconcile, to merge flags, to verify. */
@@ -36,6 +44,9 @@ export function workMethods(store: Store): Methods {
   )
   const setVerified = store.prepare(
     `UPDATE message SET verified_at = ? WHERE id = ? AND state IN ('landed', 'existing')`,
+  )
+  const setFidelity = store.prepare(
+    `UPDATE message SET fidelity = ? WHERE id = ? AND state IN ('landed', 'existing')`,
   )
 
   return {
@@ -76,6 +87,13 @@ export function workMethods(store: Store): Methods {
       if (!Number.isSafeInteger(at)) throw new SealpostError('bug', 'ledger: setVerified: not a time')
       for (const id of ids) {
         if (setVerified.run(at, id).changes !== 1) throw wrongState('setVerified', readRow('setVerified', id))
+      }
+    }),
+
+    setFidelity: store.write('setFidelity', (ids, fidelity) => {
+      for (const id of ids) {
+        if (setFidelity.run(fidelity, id).changes !== 1)
+          throw wrongState('setFidelity', readRow('setFidelity', id))
       }
     }),
   }

@@ -1,12 +1,19 @@
 import type { Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
-import { digestStream, digestWhole } from '../core/digest.ts'
+import type { Digests } from '../core/digest.ts'
 import type { MailboxRecord, MessageRecord } from '../core/ledger.ts'
 import { formatPath, samePath } from '../core/mailbox-path.ts'
-import { hex } from '../core/match-digests.ts'
-import type { Deviation } from './check-message.ts'
+import { copyKey, digestFetched, isCopy } from '../core/match-digests.ts'
+import type { Fidelity } from '../core/states.ts'
+import { checkContent, type Deviation } from './check-message.ts'
 import type { VerifyContext } from './verify-project.ts'
 import type { VerifyLevel } from './verify-mailbox.ts'
+
+/** What became of a row's message. */
+export interface RowFidelity {
+  readonly row: MessageRecord
+  readonly fidelity: Fidelity
+}
 
 /** A deviation and the row it belongs to. */
 export interface RowDeviation {
@@ -29,13 +36,14 @@ export async function accountForMissing(
   presentKeys: readonly string[],
   level: VerifyLevel,
   signal: AbortSignal,
-): Promise<{ readonly findings: readonly RowDeviation[]; readonly verifiedIds: readonly number[] }> {
+): Promise<{ readonly findings: readonly RowDeviation[]; readonly fidelities: readonly RowFidelity[] }> {
+  const { capabilities } = session
   const findings: RowDeviation[] = []
-  const verifiedIds: number[] = []
+  const fidelities: RowFidelity[] = []
   const wanted = new Map<string, MessageRecord[]>()
   for (const row of missing) {
     if (row.digests === null) continue
-    const key = hex(row.digests.matchDigest)
+    const key = copyKey(row.digests, capabilities.keepsBytes)
     wanted.set(key, [...(wanted.get(key) ?? []), row])
   }
   if (level === 'full' && wanted.size > 0) await search()
@@ -49,13 +57,14 @@ export async function accountForMissing(
       rule: null,
     }
     findings.push({ row, deviation })
+    fidelities.push({ row, fidelity: 'missing' })
   }
-  return { findings, verifiedIds }
+  return { findings, fidelities }
 
   async function search(): Promise<void> {
     const own = mailboxes.find((mailbox) => samePath(mailbox.path, record.destination.path))
     if (own !== undefined) {
-      await searchIn(own, unclaimed(record, presentKeys), (row) => verifiedIds.push(row.id))
+      await searchIn(own, unclaimed(record, presentKeys), found)
     }
     for (const mailbox of mailboxes) {
       if (wanted.size === 0) return
@@ -67,8 +76,8 @@ export async function accountForMissing(
       const holder = context.ledger
         .mailboxes(record.pairId)
         .find((entry) => samePath(entry.destination.path, mailbox.path))
-      await searchIn(mailbox, holder === undefined ? keys : unclaimed(holder, keys), (row) => {
-        verifiedIds.push(row.id)
+      await searchIn(mailbox, holder === undefined ? keys : unclaimed(holder, keys), (row, digests) => {
+        found(row, digests)
         const deviation: Deviation = {
           class: 'explained',
           check: 'missing',
@@ -81,22 +90,29 @@ export async function accountForMissing(
     }
   }
 
+  function found(row: MessageRecord, digests: Digests): void {
+    if (row.digests !== null)
+      fidelities.push({ row, fidelity: checkContent(row.digests, digests, capabilities).fidelity })
+  }
+
   async function searchIn(
     mailbox: Mailbox,
     keys: readonly string[],
-    onFound: (row: MessageRecord) => void,
+    onFound: (row: MessageRecord, digests: Digests) => void,
   ): Promise<void> {
     for (let start = 0; start < keys.length && wanted.size > 0; start += READ_MESSAGES) {
       for await (const fetched of session.fetch(mailbox, keys.slice(start, start + READ_MESSAGES), signal)) {
         if (fetched.kind === 'gone') continue
-        const digests =
-          fetched.kind === 'whole' ? digestWhole(fetched.body) : await digestStream(fetched.body.open())
-        const key = hex(digests.matchDigest)
-        const rows = wanted.get(key)
-        const row = rows?.shift()
-        if (row === undefined) continue
-        if (rows?.length === 0) wanted.delete(key)
-        onFound(row)
+        const digests = await digestFetched(fetched, capabilities)
+        for (const key of new Set([copyKey(digests, true), copyKey(digests, capabilities.keepsBytes)])) {
+          const rows = wanted.get(key) ?? []
+          const at = rows.findIndex((row) => row.digests !== null && isCopy(row.digests, digests, capabilities))
+          const [row] = at === -1 ? [] : rows.splice(at, 1)
+          if (row === undefined) continue
+          if (rows.length === 0) wanted.delete(key)
+          onFound(row, digests)
+          break
+        }
       }
     }
   }

@@ -3,7 +3,9 @@ import type { Digests } from '../core/digest.ts'
 import type { Finding, FindingClass, MessageRecord } from '../core/ledger.ts'
 import type { Capabilities } from '../core/connector.ts'
 import { formatInstant } from '../core/clock.ts'
+import { changedParts } from '../core/fingerprint.ts'
 import { hex } from '../core/match-digests.ts'
+import type { Fidelity } from '../core/states.ts'
 
 /** What one comparison found; the rest of a finding is the message's place. */
 export type Deviation = Pick<Finding, 'class' | 'check' | 'expected' | 'actual' | 'rule'>
@@ -27,15 +29,37 @@ export function checkListed(
   return [...checkDate(row, listed, capabilities, now), ...checkFlags(row, listed, capabilities, refused)]
 }
 
-/** Compares bytes read again with what was fetched from the source. */
-export function checkDigests(row: MessageRecord, actual: Digests): Deviation[] {
-  if (row.digests === null) return []
-  const { digest, matchDigest, nul } = row.digests
-  if (hex(digest) === hex(actual.digest)) return []
-  const expected = `sha256 ${hex(digest)}`
-  const found = `sha256 ${hex(actual.digest)}`
-  if (hex(matchDigest) !== hex(actual.matchDigest)) return [deviation('open', 'digest', expected, found, null)]
-  return [deviation('explained', 'digest', expected, found, nul ? 'nul-as-0x80' : 'line-ends')]
+/** What a message read again turned out to be, and how it differs where it does. */
+export interface ContentCheck {
+  readonly fidelity: Exclude<Fidelity, 'missing'>
+  readonly deviations: readonly Deviation[]
+}
+
+/** Compares a message read again with what was fetched from the source: by its bytes, then by what it says. */
+export function checkContent(
+  original: Digests,
+  actual: Digests,
+  capabilities: Pick<Capabilities, 'keepsBytes'>,
+): ContentCheck {
+  const { digest, matchDigest, nul } = original
+  if (hex(digest) === hex(actual.digest)) return { fidelity: 'identical', deviations: [] }
+  const differs = (kind: FindingClass, rule: string | null): Deviation =>
+    deviation(kind, 'digest', `sha256 ${hex(digest)}`, `sha256 ${hex(actual.digest)}`, rule)
+  if (hex(matchDigest) === hex(actual.matchDigest)) {
+    return { fidelity: 'equivalent', deviations: [differs('explained', nul ? 'nul-as-0x80' : 'line-ends')] }
+  }
+  if (original.fingerprint === null || actual.fingerprint === null) {
+    return { fidelity: 'altered', deviations: [differs('open', null)] }
+  }
+  const changed = changedParts(original.fingerprint, actual.fingerprint)
+  if (changed.length === 0) {
+    // An end that renders every message anew would have a finding for each: the fidelity says it.
+    const isFinding = capabilities.keepsBytes
+    return { fidelity: 'equivalent', deviations: isFinding ? [differs('explained', 'merged')] : [] }
+  }
+  const expected = 'the content that was fetched'
+  const altered = deviation('open', 'content', expected, `other ${changed.join(', ')}`, null)
+  return { fidelity: 'altered', deviations: [altered] }
 }
 
 function checkDate(row: MessageRecord, listed: Listed, capabilities: Capabilities, now: number): Deviation[] {

@@ -1,8 +1,7 @@
 import type { Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
-import { digestStream, digestWhole } from '../core/digest.ts'
 import type { MailboxRecord, MessageRecord } from '../core/ledger.ts'
-import { hex } from '../core/match-digests.ts'
+import { copyKey, digestFetched, isCopy } from '../core/match-digests.ts'
 import type { RowDeviation } from './account-for-missing.ts'
 import type { VerifyContext } from './verify-project.ts'
 
@@ -21,9 +20,12 @@ export async function findExtraCopies(
   signal: AbortSignal,
 ): Promise<readonly RowDeviation[]> {
   const { ledger } = context
-  const doubted = new Map<string, MessageRecord>()
+  const { keepsBytes } = session.capabilities
+  const doubted = new Map<string, MessageRecord[]>()
   for (const row of ledger.doubted(record.id)) {
-    if (row.digests !== null) doubted.set(hex(row.digests.matchDigest), row)
+    if (row.digests === null) continue
+    const key = copyKey(row.digests, keepsBytes)
+    doubted.set(key, [...(doubted.get(key) ?? []), row])
   }
   const { id, validity } = ledger.mailbox(record.id).destination
   if (doubted.size === 0 || validity === null) return []
@@ -33,9 +35,9 @@ export async function findExtraCopies(
   for (let start = 0; start < keys.length; start += READ_MESSAGES) {
     for await (const fetched of session.fetch(mailbox, keys.slice(start, start + READ_MESSAGES), signal)) {
       if (fetched.kind === 'gone') continue
-      const digests =
-        fetched.kind === 'whole' ? digestWhole(fetched.body) : await digestStream(fetched.body.open())
-      const row = doubted.get(hex(digests.matchDigest))
+      const digests = await digestFetched(fetched, session.capabilities)
+      const rows = [true, keepsBytes].flatMap((byBytes) => doubted.get(copyKey(digests, byBytes)) ?? [])
+      const row = rows.find((each) => each.digests !== null && isCopy(each.digests, digests, { keepsBytes }))
       if (row === undefined) continue
       const actual = `a further copy under ${fetched.key}`
       extra.push({

@@ -1,11 +1,12 @@
 import type { Listed, Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
-import { digestStream, digestWhole } from '../core/digest.ts'
 import { SealpostError, throwIfAborted } from '../core/errors.ts'
 import type { Finding, MailboxRecord, MessageRecord } from '../core/ledger.ts'
 import { formatPath, samePath } from '../core/mailbox-path.ts'
-import { checkDigests, checkListed, refusedFlag, type Deviation } from './check-message.ts'
-import { accountForMissing } from './account-for-missing.ts'
+import { digestFetched } from '../core/match-digests.ts'
+import type { Fidelity } from '../core/states.ts'
+import { checkContent, checkListed, refusedFlag, type Deviation } from './check-message.ts'
+import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
 import { findExtraCopies } from './find-extra-copies.ts'
 import type { VerifyContext } from './verify-project.ts'
 
@@ -80,7 +81,7 @@ export async function verifyMailbox(
         for (const found of checkListed(row, listed, session.capabilities, refused, now))
           findings.push(place(row, found))
       }
-      if (level === 'full') ledger.setVerified(await checkBodies(at, there, missing), now)
+      if (level === 'full') settle(await checkBodies(at, there, missing), now)
     }
     const accounted = await accountForMissing(
       context,
@@ -93,7 +94,7 @@ export async function verifyMailbox(
       signal,
     )
     for (const { row, deviation } of accounted.findings) findings.push(place(row, deviation))
-    ledger.setVerified(accounted.verifiedIds, now)
+    if (level === 'full') settle(accounted.fidelities, now)
     for (const { row, deviation } of await findExtraCopies(
       context,
       session,
@@ -106,32 +107,50 @@ export async function verifyMailbox(
     }
   }
 
-  /** Reads the bodies again; returns the rows whose bytes are proved. What vanished meanwhile joins `missing`. */
+  /** Writes down what rows turned out to be; those that say what they said count as verified. */
+  function settle(fidelities: readonly RowFidelity[], now: number): void {
+    const of = (wanted: Fidelity): number[] =>
+      fidelities.flatMap(({ row, fidelity }) => (fidelity === wanted ? [row.id] : []))
+    for (const fidelity of ['identical', 'equivalent', 'altered', 'missing'] as const) {
+      const ids = of(fidelity)
+      if (ids.length > 0) ledger.setFidelity(ids, fidelity)
+    }
+    ledger.setVerified([...of('identical'), ...of('equivalent')], now)
+  }
+
+  /** Reads the bodies again; says of each row what it found. What vanished meanwhile joins `missing`. */
   async function checkBodies(
     at: Mailbox,
     rows: readonly MessageRecord[],
     missing: MessageRecord[],
-  ): Promise<number[]> {
-    const proved: number[] = []
-    const awaited = new Map(rows.map((row) => [row.destinationKey ?? '', row]))
+  ): Promise<RowFidelity[]> {
+    const checked: RowFidelity[] = []
+    // Several rows may share one copy where the destination made one message of theirs.
+    const awaited = new Map<string, MessageRecord[]>()
+    for (const row of rows) {
+      const key = row.destinationKey ?? row.mergedKey ?? ''
+      awaited.set(key, [...(awaited.get(key) ?? []), row])
+    }
     for await (const fetched of session.fetch(at, [...awaited.keys()], signal)) {
-      const row = awaited.get(fetched.key)
-      if (row === undefined) continue
+      const sharers = awaited.get(fetched.key)
+      if (sharers === undefined) continue
       awaited.delete(fetched.key)
       if (fetched.kind === 'gone') {
-        missing.push(row)
+        missing.push(...sharers)
         continue
       }
-      const digests =
-        fetched.kind === 'whole' ? digestWhole(fetched.body) : await digestStream(fetched.body.open())
-      const deviations = checkDigests(row, digests)
-      for (const found of deviations) findings.push(place(row, found))
-      if (deviations.every((found) => found.class !== 'open')) proved.push(row.id)
+      const digests = await digestFetched(fetched, session.capabilities)
+      for (const row of sharers) {
+        if (row.digests === null) continue
+        const { fidelity, deviations } = checkContent(row.digests, digests, session.capabilities)
+        for (const found of deviations) findings.push(place(row, found))
+        checked.push({ row, fidelity })
+      }
     }
     if (awaited.size > 0) {
       throw new SealpostError('transient', `the destination gave no answer for ${awaited.size} messages`)
     }
-    return proved
+    return checked
   }
 
   function* pages(): Generator<readonly MessageRecord[]> {
@@ -156,10 +175,10 @@ export async function verifyMailbox(
   }
 
   function listedOf(row: MessageRecord): Listed | undefined {
-    const { destinationKey, destinationValidity } = row
-    if (destinationKey === null || destinationValidity !== ledger.mailbox(record.id).destination.validity)
-      return undefined
-    return present.get(destinationKey)
+    const { destinationValidity } = row
+    const key = row.destinationKey ?? row.mergedKey
+    if (key === null || destinationValidity !== ledger.mailbox(record.id).destination.validity) return undefined
+    return present.get(key)
   }
 
   function place(row: MessageRecord | null, found: Deviation): Finding {

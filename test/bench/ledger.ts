@@ -99,7 +99,7 @@ function listed(i: number): Listed {
 
 function digests(bytes: number): Digests {
   const digest = randomBytes(32)
-  return { digest, matchDigest: digest, bytes, matchBytes: bytes, nul: false }
+  return { digest, matchDigest: digest, bytes, matchBytes: bytes, nul: false, fingerprint: null }
 }
 
 function measure(action: () => unknown): number {

@@ -40,6 +40,7 @@ const TOTALS = {
   skipped: 0,
   quarantined: 2,
   expunged: 0,
+  merged: 0,
   sourceBytes: 900,
   landedBytes: 700,
 }

@@ -57,6 +57,7 @@ describe('what did not go', () => {
     expect(lastEvent(stdout).messages).toEqual({
       source: 3,
       landed: 2,
+      merged: 0,
       existing: 0,
       skipped: 0,
       quarantined: 1,

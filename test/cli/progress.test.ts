@@ -13,6 +13,7 @@ const NOTHING: Totals = {
   skipped: 0,
   quarantined: 0,
   expunged: 0,
+  merged: 0,
   sourceBytes: 0,
   landedBytes: 0,
 }

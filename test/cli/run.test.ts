@@ -159,7 +159,7 @@ describe('moving', () => {
     )
     expect(told.at(-1)).toMatchObject({
       event: 'run-finished',
-      messages: { source: 19, landed: 19, existing: 0, skipped: 0, quarantined: 0, expunged: 0 },
+      messages: { source: 19, landed: 19, merged: 0, existing: 0, skipped: 0, quarantined: 0, expunged: 0 },
       thisRun: { source: 12, landed: 12 },
       interrupted: false,
       failures: [],
@@ -182,6 +182,7 @@ describe('moving', () => {
     expect(JSON.parse(good.stdout)).toEqual({
       level: 'full',
       checked: 19,
+      fidelity: { identical: 19, equivalent: 0, altered: 0, missing: 0, unchecked: 0 },
       findings: [],
       notMoved: { accounts: 0, messages: 0 },
       failures: [],

@@ -24,6 +24,28 @@ describe('claims', () => {
     expect(ledger.unclaimed(destinationId, 'B', ['7'])).toEqual(['7'])
   })
 
+  it('say who holds a copy anywhere in the account, and what was there before us', () => {
+    const { ledger, inbox, pairId } = createFixture()
+    const work = ledger.openMailbox(pairId, ['Work'], null, ['Work'])
+    const elsewhere = ledger.openMailbox(ledger.openPair('b', 'b@new.example').id, ['INBOX'], 'inbox', ['INBOX'])
+    const [id = 0, later = 0] = list(ledger, inbox.id, ['1', '2'])
+    const digests = { ...digestsOf('mail'), fingerprint: new Uint8Array(128) }
+    ledger.intend([{ id, digests, messageId: null, appliedFlags: [] }], POSITION)
+    ledger.land([claim(id, 'k')])
+    expect(ledger.copyHolder(work.destination.id, 'k')).toMatchObject({ id, mergedKey: null })
+    expect(ledger.copyHolder(elsewhere.destination.id, 'k')).toBeNull()
+    ledger.intend([{ id: later, digests, messageId: null, appliedFlags: [] }], POSITION)
+    ledger.land([{ ...claim(later, null), mergedKey: 'k' }])
+    expect(ledger.message(later)).toMatchObject({ state: 'landed', destinationKey: null, mergedKey: 'k' })
+    expect(ledger.totals({ pairId })).toMatchObject({ landed: 2, merged: 1 })
+    ledger.addCandidates(work.destination.id, [candidate('old', null)])
+    expect([inbox, elsewhere].map(({ destination }) => ledger.wasThere(destination.id, 'old'))).toEqual([
+      true,
+      false,
+    ])
+    expect(ledger.wasThere(inbox.destination.id, 'k')).toBe(false)
+  })
+
   it('go stale when the destination’s validity changes, and are made again', () => {
     const { ledger, inbox } = createFixture()
     const { id: destinationId } = inbox.destination

@@ -5,7 +5,7 @@ import { isBalanced } from '../../src/core/states.ts'
 import { MIGRATIONS } from '../../src/ledger/schema.ts'
 import { openLedger, openLedgerReader } from '../../src/ledger/open-ledger.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
-import { createFixture, deliver, digestsOf, intent, list, POSITION, REASON, thrownBy } from './fixture.ts'
+import { claim, createFixture, deliver, digestsOf, intent, list, POSITION, REASON, thrownBy } from './fixture.ts'
 
 function finding(mailboxId: number, pairId: number, more: Partial<Finding> = {}): Finding {
   return {
@@ -48,6 +48,7 @@ describe('totals', () => {
       skipped: 1,
       quarantined: 1,
       expunged: 0,
+      merged: 0,
       sourceBytes: 7 + 9 + 200,
       landedBytes: 7,
     })
@@ -65,21 +66,34 @@ describe('totals', () => {
       inbox.id,
       Array.from({ length: 50 }, (_, i) => String(i + 1)),
     )
-    for (const [i, id] of ids.entries()) if (i % 3 === 0) deliver(ledger, id, String(i), `body ${i}`)
+    for (const [i, id] of ids.entries()) {
+      if (i % 3 !== 0) continue
+      ledger.intend([intent(id, `body ${i}`)], POSITION)
+      ledger.land([{ ...claim(id, String(i)), ...(i % 9 === 0 ? { mergedKey: String(i) } : {}) }])
+    }
     ledger.setVerified(
       ids.filter((_, i) => i % 6 === 0),
       9,
     )
+    for (const [i, fidelity] of (['identical', 'equivalent', 'altered', 'missing'] as const).entries())
+      ledger.setFidelity(
+        ids.filter((_, at) => at % 3 === 0 && at % 4 === i),
+        fidelity,
+      )
     ledger.markGone(inbox.id, ['1', '2', '5'])
     ledger.beginEpoch(inbox.id)
     const fresh = list(ledger, inbox.id, ['1', '2', '3'])
     ledger.inherit(fresh[0] ?? 0, digestsOf('body 6'))
     ledger.close()
+    const fidelities = ['identical', 'equivalent', 'altered', 'missing']
+      .map((name) => `count(iif(fidelity = '${name}', 1, NULL)) AS ${name}`)
+      .join(', ')
     const db = openDatabase(path, key, { migrations: MIGRATIONS })
     try {
       const counted = db
         .prepare(
-          `SELECT mailbox_id, state, count(*) AS messages, sum(bytes) AS bytes, count(verified_at) AS verified
+          `SELECT mailbox_id, state, count(*) AS messages, sum(bytes) AS bytes, count(verified_at) AS verified,
+             count(merged_key) AS merged, ${fidelities}
            FROM message GROUP BY mailbox_id, state ORDER BY state`,
         )
         .all()

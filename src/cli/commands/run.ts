@@ -169,6 +169,7 @@ export function totalLines(totals: Totals): readonly string[] {
   const rows: readonly (readonly [string, number])[] = [
     ['at the source', totals.source],
     ['landed', totals.landed],
+    ['  of these merged', totals.merged],
     ['there before', totals.existing],
     ['skipped', totals.skipped],
     ['quarantined', totals.quarantined],

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Ledger, Pair } from '../../core/ledger.ts'
+import type { FidelityCounts } from '../../core/states.ts'
 import type { VerifyLevel } from '../../verify/verify-mailbox.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -78,9 +79,12 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
         `${formatCount(checked)} messages checked (${level}): ${formatCount(open)} open, ${formatCount(findings.length - open)} explained or later findings`,
       ),
     )
+    const fidelity = fidelityOf(pairs, ledger)
+    if (level === 'full') output.line(fidelityLine(fidelity))
     output.document({
       level,
       checked,
+      fidelity,
       findings: findings.map((finding) => findingDocument(finding, ledger)),
       notMoved: left,
       failures: failures.map(({ pair, error }) => ({
@@ -98,6 +102,23 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
   } finally {
     await project.close()
   }
+}
+
+/** What the last full verification found of each delivered message of these pairs. */
+function fidelityOf(pairs: readonly Pair[], ledger: Ledger): FidelityCounts {
+  const counts = { identical: 0, equivalent: 0, altered: 0, missing: 0, unchecked: 0 }
+  for (const pair of pairs) {
+    for (const [fidelity, messages] of Object.entries(ledger.fidelity(pair.id)))
+      counts[fidelity as keyof FidelityCounts] += messages
+  }
+  return counts
+}
+
+function fidelityLine(fidelity: FidelityCounts): string {
+  return Object.entries(fidelity)
+    .filter(([name, messages]) => messages > 0 || name === 'identical')
+    .map(([name, messages]) => `${formatCount(messages)} ${name}`)
+    .join(', ')
 }
 
 /** What verification cannot speak for: a clean look at half of the mail must not read as a clean bill. */

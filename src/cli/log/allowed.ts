@@ -55,6 +55,7 @@ const TOTALS = [
   'skipped',
   'quarantined',
   'expunged',
+  'merged',
   'sourceBytes',
   'landedBytes',
 ]
