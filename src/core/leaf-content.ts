@@ -177,9 +177,10 @@ class TextHash {
     while (end > 0 && ' \t'.includes(text.charAt(end - 1))) end--
     if (this.#blanks.length + text.length - end > MAX_BLANKS) end = text.length
     if (end > 0) {
-      for (let size = 0; this.#lineEnds > 0; this.#lineEnds -= size) {
-        size = Math.min(this.#lineEnds, GROUP_CHARACTERS)
+      while (this.#lineEnds > 0) {
+        const size = Math.min(this.#lineEnds, GROUP_CHARACTERS)
         this.#hash.update('\n'.repeat(size))
+        this.#lineEnds -= size
       }
       this.#hash.update(this.#blanks + text.slice(0, end), 'utf8')
       this.#blanks = ''

@@ -79,7 +79,7 @@ function encodedWords(text: string, words: 'b' | 'q'): string {
     const q = [...bytes].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
     return `=?utf-8?${words}?${words === 'b' ? bytes.toString('base64') : q}?=`
   }
-  return [...text].map(one).join(' ')
+  return Array.from(text, one).join(' ')
 }
 
 function encode(bytes: Buffer, encoding: Form['text'], form: Form): string {
@@ -89,7 +89,7 @@ function encode(bytes: Buffer, encoding: Form['text'], form: Form): string {
   const lines = bytes.toString('latin1').split('\r\n')
   return lines
     .map((each) => {
-      const atoms = [...each].map((character, index) => {
+      const atoms = Array.from(each, (character, index) => {
         const isLast = index === each.length - 1
         const isPlain = /[!-<>-~]/.test(character) || (character === ' ' && !isLast)
         return isPlain ? character : `=${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
@@ -194,7 +194,7 @@ describe('a fingerprint', () => {
             fingerprintOf(bytesOf(content, one)),
             fingerprintOf(bytesOf({ ...content, ...changed }, other)),
           )
-        const letters = [...content.text]
+        const letters = Array.from(content.text)
         const index = at % letters.length
         // A blank may stand at the end of a line, and a line end is no byte.
         if (/[!-~]/.test(letters[index] ?? '')) {

@@ -68,6 +68,7 @@ describe.skipIf(reason !== null)('real mail, from Dovecot to Dovecot over TLS', 
       messages: {
         source: CORPUS_MESSAGES,
         landed: CORPUS_MESSAGES,
+        merged: 0,
         existing: 0,
         skipped: 0,
         quarantined: 0,
