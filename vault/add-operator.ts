@@ -25,6 +25,8 @@ export interface NewOperator {
   readonly name: string
   readonly role: OperatorRole
   readonly passphrase: Secret
+  /** The bytes of a key file, as a second factor. */
+  readonly keyFile?: Buffer
   readonly kdf: KdfProfile
 }
 
@@ -61,7 +63,7 @@ export async function addOperator(
       const entry: OperatorEntry = { name, role, boxKey: boxKeys.publicKey, signKey: publicKeyOf(seed) }
       const operators = [...current.operators, entry]
       const keys = { name, boxKeys, seed, firstLead: lead.firstLead }
-      const text = await sealOperatorKeys(keys, person.passphrase, null, person.kdf)
+      const text = await sealOperatorKeys(keys, person.passphrase, person.keyFile ?? null, person.kdf)
       await writePrivateFile(operatorKeyPath(keystore, name), Buffer.from(text, 'utf8'))
       const records = (await openRecordsKeys(root, lead)).privateKey
       await shareKey(keystore, 'records', operators, records)

@@ -24,6 +24,8 @@ export async function connectAgent(socketPath: string): Promise<UnlockedOperator
     name: who.name,
     role: who.role,
     through: 'agent',
+    withKeyFile: who.withKeyFile,
+    wrongBefore: 0,
     publicKey: Buffer.from(who.publicKey, 'base64'),
     firstLead: Buffer.from(who.firstLead, 'base64'),
     sign: (bytes) => bytesOf({ ask: 'sign', bytes: Buffer.from(bytes).toString('base64') }),

@@ -16,6 +16,7 @@ export type AgentReply =
       readonly role: 'lead' | 'engineer' | 'auditor'
       readonly publicKey: string
       readonly firstLead: string
+      readonly withKeyFile: boolean
     }
   | { readonly bytes: string }
   | { readonly done: true }

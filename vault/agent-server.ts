@@ -86,8 +86,8 @@ async function answer(operator: UnlockedOperator, line: string): Promise<AgentRe
     const request = JSON.parse(line) as AgentRequest
     switch (request.ask) {
       case 'who': {
-        const { name, role, publicKey, firstLead } = operator
-        return { name, role, publicKey: toText(publicKey), firstLead: toText(firstLead) }
+        const { name, role, publicKey, firstLead, withKeyFile } = operator
+        return { name, role, publicKey: toText(publicKey), firstLead: toText(firstLead), withKeyFile }
       }
       case 'sign':
         return { bytes: toText(await operator.sign(Buffer.from(request.bytes, 'base64'))) }

@@ -36,8 +36,20 @@ interface Header {
 
 const FORMAT = 'sealpost-operator-key'
 const PURPOSE = 'sealpost/v1/operator-key-file'
+const MEMBERS = ['format', 'version', 'header', 'sealed']
 const HEADER_MEMBERS = ['name', 'kdf', 'salt', 'check', 'keyFile', 'boxKey', 'signKey']
 const KEY_BYTES = 32
+
+/** The code of the error for a wrong passphrase, or a wrong key file: which of both is not told, and not known. */
+export const WRONG_FACTORS = 'WRONG_FACTORS'
+
+/** Whether `name`'s key file, the text of which this is, needs a key file on removable media besides. Throws `corrupt`. */
+export function needsKeyFile(name: string, text: string): boolean {
+  const what = `the key file of operator ${name}`
+  const fields = parseFields(text, what, MEMBERS)
+  requireFormat(fields, FORMAT, 1)
+  return parseHeader(readText(fields, 'header'), what).keyFile
+}
 
 /**
  * The text of a key file: a header in the clear, and the private part sealed under the passphrase (and the key file) with
@@ -81,7 +93,7 @@ export async function openOperatorKeys(
   keyFile: Buffer | null,
 ): Promise<OperatorKeys> {
   const what = `the key file of operator ${name}`
-  const fields = parseFields(text, what, ['format', 'version', 'header', 'sealed'])
+  const fields = parseFields(text, what, MEMBERS)
   requireFormat(fields, FORMAT, 1)
   const headerText = readText(fields, 'header')
   const header = parseHeader(headerText, what)
@@ -92,7 +104,7 @@ export async function openOperatorKeys(
   try {
     if (!timingSafeEqual(derived.check, header.check)) {
       const factors = keyFile === null ? 'passphrase' : 'passphrase or key file'
-      throw new SealpostError('locked', `wrong ${factors} for operator ${name}`)
+      throw new SealpostError('locked', `wrong ${factors} for operator ${name}`, { code: WRONG_FACTORS })
     }
     secret = openBytes(derived.key, [PURPOSE, headerText], readBytes(fields, 'sealed', null), what)
     if (secret.length !== 3 * KEY_BYTES) throw new SealpostError('corrupt', `${what} has an unknown layout`)
@@ -122,7 +134,10 @@ function parseHeader(text: string, what: string): Header {
 
 function assertKeyFileFits(header: Header, keyFile: Buffer | null): void {
   if (header.keyFile && keyFile === null) {
-    throw new SealpostError('locked', `operator ${header.name} needs the key file besides the passphrase`)
+    throw new SealpostError('locked', `operator ${header.name} needs the key file besides the passphrase`, {
+      hint: 'insert the medium and name the file with --key-file',
+      code: 'KEY_FILE_NEEDED',
+    })
   }
   if (!header.keyFile && keyFile !== null) {
     throw new SealpostError('config', `operator ${header.name} has no key file enrolled`, {

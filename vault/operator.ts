@@ -1,9 +1,10 @@
 import { SealpostError } from '../src/core/errors.ts'
+import { makeGuess, SILENT_WATCH, type GuessWatch } from './attempts.ts'
 import { boxPublicKeyOf, openSealedBox } from './box.ts'
 import { publicKeyOf, signerOf, signWith, type Signer } from './ed25519.ts'
 import { readPrivateFile } from './files.ts'
 import { assertKeystore } from './keystore.ts'
-import { openOperatorKeys, type OperatorKeys } from './operator-key.ts'
+import { needsKeyFile, openOperatorKeys, WRONG_FACTORS, type OperatorKeys } from './operator-key.ts'
 import {
   findOperator,
   readOperatorChain,
@@ -22,6 +23,10 @@ export interface UnlockedOperator extends Signer {
   readonly role: OperatorRole
   /** What opened it: a passphrase just now, or an agent that was given one before. */
   readonly through: 'passphrase' | 'agent'
+  /** Whether it took a key file besides the passphrase. */
+  readonly withKeyFile: boolean
+  /** Wrong guesses since the last right one; none through an agent, which was told of them when it was unlocked. */
+  readonly wrongBefore: number
   /** The fingerprint that the list of operators must begin with. */
   readonly firstLead: Buffer
   /** Opens a key sealed to this operator under the same labels; the caller wipes it. Throws `corrupt`, or `locked` once wiped. */
@@ -37,27 +42,42 @@ export interface UnlockRequest {
   readonly systemUser: string
   readonly passphrase: Secret
   readonly keyFile?: Buffer
+  /** Default: the machine's clock, and nobody is told. */
+  readonly watch?: GuessWatch
+}
+
+/** The operator whom an unlock would be of, and whether he needs a key file. Opens nothing. Throws as `unlockOperator`. */
+export async function findUnlock(
+  root: string,
+  who: Pick<UnlockRequest, 'operator' | 'systemUser'>,
+): Promise<{ readonly name: string; readonly keyFile: boolean }> {
+  const { name, text } = await findKeyText(root, who)
+  return { name, keyFile: needsKeyFile(name, text) }
 }
 
 /**
- * Opens an operator's key file and checks the list of operators against the fingerprint inside it. Throws `locked` for a
- * wrong passphrase, `config` for an unknown operator, `policy` when the list no longer has him, `corrupt` for any change.
+ * Opens an operator's key file and checks the list of operators against the fingerprint inside it. A wrong passphrase is
+ * counted, and slows the next one (`makeGuess`). Throws `locked` for a wrong passphrase or key file, `config` for an unknown
+ * operator, `policy` when the list no longer has him, `corrupt` for any change.
  */
 export async function unlockOperator(root: string, request: UnlockRequest): Promise<UnlockedOperator> {
-  await assertKeystore(root)
+  const { name, text } = await findKeyText(root, request)
   const keystore = keystoreFolder(root)
-  const shown = await readOperatorChain(keystore, null)
-  const name = chooseOperator(shown.current, request)
-  const text = await readPrivateFile(operatorKeyPath(keystore, name))
-  if (text === null) throw new SealpostError('corrupt', `the key file of operator ${name} is missing`)
-  const keys = await openOperatorKeys(name, text.toString('utf8'), request.passphrase, request.keyFile ?? null)
+  const { result: keys, wrongBefore } = await makeGuess(
+    keystore,
+    name,
+    'passphrase',
+    request.watch ?? SILENT_WATCH,
+    () => openOperatorKeys(name, text, request.passphrase, request.keyFile ?? null),
+    (error) => error instanceof SealpostError && error.code === WRONG_FACTORS,
+  )
   try {
     const { current } = await readOperatorChain(keystore, keys.firstLead)
     const entry = findOperator(current, name)
     if (entry === undefined)
       throw new SealpostError('policy', `${name} is no longer an operator of this workspace`)
     await assertListed(keys, entry)
-    return holdKeys(keys, entry)
+    return { ...holdKeys(keys, entry), withKeyFile: request.keyFile !== undefined, wrongBefore }
   } catch (error) {
     wipe(keys.boxKeys.privateKey, keys.seed)
     throw error
@@ -110,7 +130,20 @@ export async function openCertificateSeed(root: string, operator: UnlockedOperat
   throw new SealpostError('corrupt', 'the certificate key is not the one on the list of operators')
 }
 
-function chooseOperator(list: OperatorList, request: UnlockRequest): string {
+async function findKeyText(
+  root: string,
+  who: Pick<UnlockRequest, 'operator' | 'systemUser'>,
+): Promise<{ readonly name: string; readonly text: string }> {
+  await assertKeystore(root)
+  const keystore = keystoreFolder(root)
+  const shown = await readOperatorChain(keystore, null)
+  const name = chooseOperator(shown.current, who)
+  const text = await readPrivateFile(operatorKeyPath(keystore, name))
+  if (text === null) throw new SealpostError('corrupt', `the key file of operator ${name} is missing`)
+  return { name, text: text.toString('utf8') }
+}
+
+function chooseOperator(list: OperatorList, request: Pick<UnlockRequest, 'operator' | 'systemUser'>): string {
   const names = list.operators.map((operator) => operator.name)
   const only = names.length === 1 ? names[0] : undefined
   const name = request.operator ?? only ?? request.systemUser.toLowerCase()
@@ -128,7 +161,10 @@ async function assertListed(keys: OperatorKeys, entry: OperatorEntry): Promise<v
   throw new SealpostError('corrupt', `the keys of operator ${keys.name} are not the ones on the list of operators`)
 }
 
-function holdKeys(keys: OperatorKeys, entry: OperatorEntry): UnlockedOperator {
+function holdKeys(
+  keys: OperatorKeys,
+  entry: OperatorEntry,
+): Omit<UnlockedOperator, 'withKeyFile' | 'wrongBefore'> {
   let open = true
   const requireOpen = (): void => {
     if (!open) throw new SealpostError('locked', `operator ${keys.name} is locked again`)

@@ -54,3 +54,8 @@ export function projectLockPath(keystore: string, projectId: string): string {
 export function slotFolder(keystore: string): string {
   return join(keystore, 'slots')
 }
+
+/** Counts of wrong guesses, by operator. */
+export function attemptFolder(keystore: string): string {
+  return join(keystore, 'attempts')
+}

@@ -9,6 +9,8 @@ export interface GlobalOptions {
   readonly project: string
   readonly passphraseFd: number | null
   readonly passphraseFile: string | null
+  /** The key file of an operator who has one. */
+  readonly keyFile: string | null
   readonly operator: string | null
 }
 

@@ -30,6 +30,7 @@ interface RawOptions {
   readonly project?: string
   readonly passphraseFd?: number
   readonly passphraseFile?: string
+  readonly keyFile?: string
   readonly operator?: string
 }
 
@@ -46,6 +47,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
     .addOption(
       new Option('--passphrase-file <file>', 'read the passphrase from the first line of a file (mode 0600)'),
     )
+    .addOption(new Option('--key-file <file>', 'the key file, of an operator who has one besides the passphrase'))
     .addOption(new Option('--operator <name>', 'who opens the keys (default: the only one there is, else you)'))
     .showSuggestionAfterError(true)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -89,12 +91,13 @@ export function buildProgram(version: string, output: Output, start: Start): Com
 
 /** The options that stand for every command. */
 export function globalOptions(program: Command): GlobalOptions {
-  const { command, project, passphraseFd, passphraseFile, operator } = program.opts<RawOptions>()
+  const { command, project, passphraseFd, passphraseFile, keyFile, operator } = program.opts<RawOptions>()
   return {
     command: command ?? '',
     project: project ?? '.',
     passphraseFd: passphraseFd ?? null,
     passphraseFile: passphraseFile ?? null,
+    keyFile: keyFile ?? null,
     operator: operator ?? null,
   }
 }

@@ -80,11 +80,11 @@ function agentSocketOf(place: Place): string {
   return join(place.folder, 'agent', 'socket')
 }
 
-/** Runs one command line within this process and in the project, at a time of the test's choice. */
+/** Runs one command line within this process and in the project, at a time of the test's choice, or by its clock. */
 export async function runAt(
   place: Place,
   words: readonly string[],
-  options: { readonly at?: string } = {},
+  options: { readonly at?: string; readonly clock?: Clock; readonly passphraseFile?: string } = {},
 ): Promise<Ended> {
   let stdout = ''
   let stderr = ''
@@ -97,7 +97,7 @@ export async function runAt(
     exitCode = await work({
       options: globalOptions(program),
       output,
-      clock: options.at === undefined ? systemClock : clockAt(options.at),
+      clock: options.clock ?? (options.at === undefined ? systemClock : clockAt(options.at)),
       home: place.home,
       systemUser: userInfo().username,
       agentSocket: agentSocketOf(place),
@@ -107,7 +107,8 @@ export async function runAt(
     })
   })
   try {
-    const passphrase = existsSync(agentSocketOf(place)) ? [] : ['--passphrase-file', place.passphraseFile]
+    const { passphraseFile = place.passphraseFile } = options
+    const passphrase = existsSync(agentSocketOf(place)) ? [] : ['--passphrase-file', passphraseFile]
     await program.parseAsync([...words, '--project', place.project, ...passphrase], { from: 'user' })
   } catch (error) {
     const failure = error instanceof CommanderError ? usageError(error) : toSealpostError(error, 'sealpost')

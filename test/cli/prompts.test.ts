@@ -98,6 +98,29 @@ describe.skipIf(!existsSync(SCRIPT))('on a terminal', () => {
     expect((await place.run(['plan'])).exitCode).toBe(0)
   })
 
+  it('asks for a key file where one is needed, and shows its name', async () => {
+    const file = join(place.folder, 'ada.key')
+    const words = ['operator', 'add', 'ada', '--role', 'auditor', '--kdf', 'interactive', '--new-key-file', file]
+    const added = await onTerminal(
+      [...words, '--passphrase-file', place.passphraseFile],
+      [
+        ['New passphrase: ', `${PASSPHRASE}\r`],
+        ['The same again: ', `${PASSPHRASE}\r`],
+      ],
+    )
+    expect(added.exitCode, added.screen).toBe(0)
+    const listed = await onTerminal(
+      ['operator', 'list', '--operator', 'ada'],
+      [
+        ['Key file of ada: ', `${file}\r`],
+        ['Passphrase: ', `${PASSPHRASE}\r`],
+      ],
+    )
+    expect(listed.exitCode, listed.screen).toBe(0)
+    expect(listed.screen).toContain(`Key file of ada: ${file}`)
+    expect(listed.screen).not.toContain(PASSPHRASE)
+  })
+
   it('ends with 130 on Ctrl-C, having made nothing', async () => {
     const { exitCode, screen } = await onTerminal(
       ['init', join(place.folder, 'never'), '--client', 'x'],

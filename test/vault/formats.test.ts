@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 import sodium from 'libsodium-wrappers-sumo'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { mergeKey } from '../../vault/af-split.ts'
+import { makeGuess } from '../../vault/attempts.ts'
 import { openCredentialStore } from '../../vault/credentials.ts'
 import { openOperatorKeys } from '../../vault/operator-key.ts'
 import { verifyChain } from '../../vault/operator-list.ts'
@@ -143,6 +144,48 @@ describe('the keys of docs/formats.md, by its words alone', () => {
     const signKey = publicKeyOf(key('signSeed'))
     expect(signKey.toString('base64')).toBe(header['signKey'])
     expect(sha256(labels('sealpost/v1/first-lead'), signKey).equals(key('firstLead'))).toBe(true)
+  })
+
+  it('the count of wrong guesses slows the next one', async () => {
+    const keystore = mkdtempSync(join(tmpdir(), 'sealpost-formats-'))
+    onTestFinished(() => rmSync(keystore, { recursive: true, force: true }))
+    mkdirSync(join(keystore, 'attempts'), { mode: 0o700 })
+    const file = join(keystore, 'attempts', 'ada.passphrase')
+    writeFileSync(file, example('vault-attempts'), { mode: 0o600 })
+    let now = 1_795_680_004_000 - 3000
+    const slept: number[] = []
+    const clock = {
+      ...systemClock,
+      now: () => now,
+      sleep: async (ms: number) => {
+        slept.push(ms)
+        now += ms
+      },
+    }
+    const fault = new Error('wrong')
+    const watch = {
+      clock,
+      signal: new AbortController().signal,
+      waiting: () => undefined,
+      wrong: async () => undefined,
+    }
+    const guess = makeGuess(
+      keystore,
+      'ada',
+      'passphrase',
+      watch,
+      () => Promise.reject(fault),
+      () => true,
+    )
+    await expect(guess).rejects.toBe(fault)
+    expect(slept).toEqual([3000])
+    // The eighth that began: 1 s doubled three times.
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
+      ...(JSON.parse(example('vault-attempts')) as object),
+      begun: 8,
+      wrong: 7,
+      notBefore: now + 8000,
+    })
   })
 
   it('the list, the shared key and the project are signed and sealed', async () => {

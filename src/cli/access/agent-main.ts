@@ -1,6 +1,6 @@
 /**
- * The process of the agent (`sealpost unlock`). Standard input: an `AgentOrder` on one line, then the passphrase. Standard
- * output: one `AgentAnswer`, and then it is closed. It takes no signal for the inspector and leaves no core behind.
+ * The process of the agent (`sealpost unlock`). Standard input: an `AgentOrder` on one line, then passphrase and key file.
+ * Standard output: one `AgentAnswer` a line, and then it is closed. It takes no signal for the inspector and leaves no core behind.
  */
 import { closeSync, writeSync } from 'node:fs'
 import { systemClock } from '../../core/clock.ts'
@@ -10,6 +10,8 @@ import { serveAgent } from '../../../vault/agent-server.ts'
 import { unlockOperator } from '../../../vault/operator.ts'
 import { Secret } from '../../../vault/secret.ts'
 import type { AgentAnswer, AgentOrder } from './agent-process.ts'
+import { wrongBeforeText } from './unlock.ts'
+import { watchGuesses } from './watch-guesses.ts'
 
 process.umask(0o077)
 process.on('SIGUSR1', () => undefined)
@@ -22,17 +24,34 @@ try {
   assertNoDebugger()
   const lineEnd = input.indexOf(0x0a)
   const order = JSON.parse(input.toString('utf8', 0, lineEnd)) as AgentOrder
-  const passphrase = Secret.fromBytes(input.subarray(lineEnd + 1))
-  const { home, operator: name, systemUser, socketPath, idleMs } = order
-  const operator = await unlockOperator(home, { operator: name, systemUser, passphrase }).finally(() =>
-    passphrase.wipe(),
-  )
+  const { home, operator: name, systemUser, socketPath, idleMs, withKeyFile } = order
+  const passphraseEnd = lineEnd + 1 + order.passphraseBytes
+  const passphrase = Secret.fromBytes(input.subarray(lineEnd + 1, passphraseEnd))
+  const warn = (warning: string): void => say({ warning })
+  const operator = await unlockOperator(home, {
+    operator: name,
+    systemUser,
+    passphrase,
+    ...(withKeyFile ? { keyFile: input.subarray(passphraseEnd) } : {}),
+    watch: watchGuesses({
+      home,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      agent: true,
+      waiting: (waiting) => say({ waiting }),
+      warn,
+    }),
+  }).finally(() => {
+    passphrase.wipe()
+    input.fill(0)
+  })
+  if (operator.wrongBefore > 0) warn(wrongBeforeText(operator))
   await serveAgent({ root: home, socketPath, operator, idleMs, clock: systemClock }, () =>
-    answer({ ready: operator.name }),
+    end({ ready: operator.name }),
   )
 } catch (error) {
   const { kind, message, hint } = toSealpostError(error, 'the agent')
-  answer({ error: { kind, message, ...(hint === undefined ? {} : { hint }) } })
+  end({ error: { kind, message, ...(hint === undefined ? {} : { hint }) } })
 } finally {
   input.fill(0)
 }
@@ -45,9 +64,13 @@ async function readInput(): Promise<Buffer> {
   return whole
 }
 
-function answer(said: AgentAnswer): void {
+function say(answer: AgentAnswer): void {
+  if (!answered) writeSync(1, `${JSON.stringify(answer)}\n`)
+}
+
+function end(answer: AgentAnswer): void {
   if (answered) return
+  say(answer)
   answered = true
-  writeSync(1, `${JSON.stringify(said)}\n`)
   closeSync(1)
 }

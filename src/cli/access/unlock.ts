@@ -1,11 +1,13 @@
 import { SealpostError } from '../../core/errors.ts'
 import { connectAgent } from '../../../vault/agent-client.ts'
 import { unlockOperator, type UnlockedOperator } from '../../../vault/operator.ts'
-import type { Secret } from '../../../vault/secret.ts'
+import { wipe, type Secret } from '../../../vault/secret.ts'
 import type { CommandContext } from '../context.ts'
 import { forbidCoreFiles } from '../core-limit.ts'
 import { assertNoDebugger } from '../guards.ts'
+import { readKeyFileOf } from './key-file.ts'
 import { readSecretFile, readSecretLine } from './secret-input.ts'
+import { watchGuesses } from './watch-guesses.ts'
 import { canPrompt, promptSecret } from '../terminal/prompt.ts'
 
 const ADVISED_CHARACTERS = 12
@@ -20,24 +22,80 @@ export async function unlock(context: CommandContext): Promise<UnlockedOperator>
   await guardMemory()
   const held = await heldByAgent(context)
   if (held !== null) return held
-  const passphrase = await readPassphrase(context)
+  const factors = await readFactors(context)
   try {
-    return await unlockOperator(context.home, {
-      operator: context.options.operator,
-      systemUser: context.systemUser,
-      passphrase,
-    })
+    return await openOperator(context, context.options.operator, factors)
   } finally {
-    passphrase.wipe()
+    wipeFactors(factors)
   }
 }
 
-/** The passphrase of an operator who exists: from a descriptor, a file or the terminal. The caller wipes it. */
-export async function readPassphrase(context: CommandContext): Promise<Secret> {
+/** What opens an operator's keys. */
+export interface Factors {
+  readonly passphrase: Secret
+  readonly keyFile: Buffer | null
+}
+
+/** Forgets both. Twice is safe. */
+export function wipeFactors({ passphrase, keyFile }: Factors): void {
+  passphrase.wipe()
+  wipe(keyFile)
+}
+
+/** What opens the keys of an operator who exists: from a descriptor, a file or the terminal. The caller wipes it. */
+export async function readFactors(context: CommandContext): Promise<Factors> {
   await guardMemory()
-  const unattended = await readUnattended(context)
-  if (unattended !== null) return unattended
-  return promptSecret('Passphrase', (text) => context.output.prompt(text), context.stop)
+  const { options, output, systemUser, stop } = context
+  const who = { operator: options.operator, systemUser }
+  const keyFile = await readKeyFileOf(context, who, options.keyFile, '--key-file')
+  try {
+    const unattended = await readUnattended(context)
+    const passphrase = unattended ?? (await promptSecret('Passphrase', (text) => output.prompt(text), stop))
+    return { passphrase, keyFile }
+  } catch (error) {
+    wipe(keyFile)
+    throw error
+  }
+}
+
+/**
+ * Opens an operator's keys. Wrong passphrases are slowed and logged, and whoever gives the right one is told of them.
+ * Throws what `unlockOperator` throws.
+ */
+export async function openOperator(
+  context: CommandContext,
+  name: string | null,
+  { passphrase, keyFile }: Factors,
+): Promise<UnlockedOperator> {
+  const { home, clock, stop, systemUser, output } = context
+  const warn = (text: string): void => output.warn(text)
+  const operator = await unlockOperator(home, {
+    operator: name,
+    systemUser,
+    passphrase,
+    ...(keyFile === null ? {} : { keyFile }),
+    watch: watchGuesses({
+      home,
+      clock,
+      signal: stop,
+      agent: false,
+      waiting: (ms) => warn(waitingText(ms)),
+      warn,
+    }),
+  })
+  if (operator.wrongBefore > 0) warn(wrongBeforeText(operator))
+  return operator
+}
+
+/** What is told while a guess has to wait. */
+export function waitingText(ms: number): string {
+  return `waiting ${Math.ceil(ms / 1000)} s: there were several wrong passphrases`
+}
+
+/** What an operator is told of the guesses before. */
+export function wrongBeforeText({ name, wrongBefore }: { name: string; wrongBefore: number }): string {
+  const guesses = wrongBefore === 1 ? 'was one wrong passphrase' : `were ${wrongBefore} wrong passphrases`
+  return `there ${guesses} for ${name} since the last right one; when: sealpost audit show`
 }
 
 /** The passphrase of the first operator, from where a passphrase comes. The caller wipes it. Throws `config` when two differ. */

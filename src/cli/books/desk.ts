@@ -46,12 +46,13 @@ export async function openDesk(context: CommandContext, resource: Resource): Pro
 /** Writes down that keys were opened with a passphrase, and signs a checkpoint; an agent's were written down before. */
 export async function noteUnlock(
   books: WorkspaceBooks,
-  { through }: UnlockedOperator,
+  { through, wrongBefore }: UnlockedOperator,
   facts: AuditEvent['facts'],
   signal: AbortSignal,
 ): Promise<void> {
   if (through === 'agent') return
-  await books.log.append(makeEvent(books, 'unlock', { facts }), signal)
+  const told = wrongBefore === 0 ? facts : { ...facts, wrongBefore }
+  await books.log.append(makeEvent(books, 'unlock', { facts: told }), signal)
   await books.log.checkpoint(books.signer, signal)
 }
 

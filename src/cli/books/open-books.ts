@@ -85,7 +85,7 @@ export async function openBooks(home: string, operator: UnlockedOperator, clock:
   return {
     log,
     logOptions: options,
-    actor: { name: operator.name, role: entry.role, factor: 'none' },
+    actor: { name: operator.name, role: entry.role, factor: operator.withKeyFile ? 'key-file' : 'none' },
     signer: {
       name: nameOf(operator.name),
       publicKey: operator.publicKey,

@@ -7,6 +7,7 @@ import { SealpostError } from '../../core/errors.ts'
 import { codeOf, ensurePrivateFolder, fileError } from '../../../vault/files.ts'
 import type { KdfProfile } from '../../../vault/kdf-profile.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
+import { wipe } from '../../../vault/secret.ts'
 import { MAILBOXES_HEADER } from '../config/mailboxes-csv.ts'
 import { projectTemplate } from '../config/project-template.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -17,6 +18,7 @@ import { readRecord, STATE_FOLDER, writeProjectRecord } from '../project/folder.
 interface InitOptions {
   readonly client: string
   readonly kdf: KdfProfile
+  readonly newKeyFile?: string
 }
 
 /** `init DIR`: makes a project, and the workspace on first use. */
@@ -26,6 +28,12 @@ export function addInit(program: Command, start: Start): void {
     .description('make a project folder, and the workspace with its keys on first use')
     .argument('<dir>', 'folder of the project; made when it is not there')
     .requiredOption('--client <name>', 'the client whose mail is moved')
+    .addOption(
+      new Option(
+        '--new-key-file <file>',
+        'make a key file, needed besides the passphrase, when the workspace is made',
+      ),
+    )
     .addOption(
       new Option('--kdf <profile>', 'cost of the passphrase, when the workspace is made')
         .choices(['moderate', 'interactive'])
@@ -41,7 +49,7 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
     throw new SealpostError('config', 'the client needs a name that can be printed', { hint: '--client NAME' })
   }
   await assertFree(resolve(dir), home)
-  const { operator, workspaceMade } = await openOrMakeWorkspace(options.kdf, context)
+  const { operator, workspaceMade } = await openOrMakeWorkspace(options, context)
   try {
     const { makeEvent, noteUnlock } = await import('../books/desk.ts')
     const { openBooks } = await import('../books/open-books.ts')
@@ -153,24 +161,43 @@ async function makeFolder(path: string): Promise<string> {
 }
 
 async function openOrMakeWorkspace(
-  kdf: KdfProfile,
+  { kdf, newKeyFile }: InitOptions,
   context: CommandContext,
 ): Promise<{ readonly operator: UnlockedOperator; readonly workspaceMade: boolean }> {
   const { createWorkspace, workspaceExists } = await import('../../../vault/keystore.ts')
-  const { unlockOperator } = await import('../../../vault/operator.ts')
-  const { readNewPassphrase, unlock } = await import('../access/unlock.ts')
+  const { openOperator, readNewPassphrase, unlock } = await import('../access/unlock.ts')
+  const { createKeyFile, dropKeyFile } = await import('../access/key-file.ts')
   const { home, clock, systemUser } = context
-  if (await workspaceExists(home)) return { operator: await unlock(context), workspaceMade: false }
+  if (await workspaceExists(home)) {
+    if (newKeyFile === undefined) return { operator: await unlock(context), workspaceMade: false }
+    throw new SealpostError(
+      'config',
+      `there is a workspace in ${home} already, and its operators have their keys`,
+      {
+        hint: 'a key file is made with a person: sealpost operator add',
+      },
+    )
+  }
   const name = context.options.operator ?? systemUser.toLowerCase()
   const { assertOperatorName } = await import('../../../vault/names.ts')
   assertOperatorName(name)
   const passphrase = await readNewPassphrase(context)
+  const keyFile = newKeyFile === undefined ? null : await createKeyFile(newKeyFile, context)
   try {
-    await createWorkspace(home, { operator: name, passphrase, kdf, clock })
-    const operator = await unlockOperator(home, { operator: name, systemUser, passphrase })
-    return { operator, workspaceMade: true }
+    await createWorkspace(home, {
+      operator: name,
+      passphrase,
+      ...(keyFile === null ? {} : { keyFile }),
+      kdf,
+      clock,
+    }).catch(async (error: unknown) => {
+      if (newKeyFile !== undefined) await dropKeyFile(newKeyFile)
+      throw error
+    })
+    return { operator: await openOperator(context, name, { passphrase, keyFile }), workspaceMade: true }
   } finally {
     passphrase.wipe()
+    wipe(keyFile)
   }
 }
 

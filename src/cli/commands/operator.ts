@@ -10,6 +10,7 @@ import { table } from '../terminal/table.ts'
 interface AddOptions {
   readonly role: OperatorRole
   readonly newPassphraseFd?: number
+  readonly newKeyFile?: string
   readonly kdf: KdfProfile
 }
 
@@ -29,6 +30,12 @@ export function addOperatorCommands(program: Command, start: Start): void {
       descriptorOption(
         '--new-passphrase-fd <n>',
         "read the person's passphrase from the first line of a descriptor",
+      ),
+    )
+    .addOption(
+      new Option(
+        '--new-key-file <file>',
+        'make a key file for the person, on removable media: needed besides the passphrase',
       ),
     )
     .addOption(
@@ -57,21 +64,38 @@ async function add(name: string, options: AddOptions, context: CommandContext): 
   const { atDesk, makeEvent } = await import('../books/desk.ts')
   const { addOperator } = await import('../../../vault/add-operator.ts')
   const { readOthersPassphrase } = await import('../access/unlock.ts')
+  const { createKeyFile, dropKeyFile } = await import('../access/key-file.ts')
+  const { wipe } = await import('../../../vault/secret.ts')
   const { assertOperatorName } = await import('../../../vault/names.ts')
   assertOperatorName(name)
   return atDesk(context, { project: null, object: name }, async (books, lead) => {
     const { home, clock, output, stop } = context
+    const { role, kdf, newKeyFile } = options
     const passphrase = await readOthersPassphrase(context, name, options.newPassphraseFd ?? null)
+    let keyFile: Buffer | null = null
     try {
-      await addOperator(home, lead, { name, role: options.role, passphrase, kdf: options.kdf }, clock)
+      keyFile = newKeyFile === undefined ? null : await createKeyFile(newKeyFile, context)
+      await addOperator(
+        home,
+        lead,
+        { name, role, passphrase, kdf, ...(keyFile === null ? {} : { keyFile }) },
+        clock,
+      )
+    } catch (error) {
+      // Only one that was made here: who fails to make one finds another's in its place.
+      if (keyFile !== null && newKeyFile !== undefined) await dropKeyFile(newKeyFile)
+      throw error
     } finally {
       passphrase.wipe()
+      wipe(keyFile)
     }
-    await books.log.append(
-      makeEvent(books, 'operator-added', { object: name, facts: { role: options.role } }),
-      stop,
-    )
+    const facts = { role, keyFile: newKeyFile !== undefined }
+    await books.log.append(makeEvent(books, 'operator-added', { object: name, facts }), stop)
     output.line(`${name} is an operator now: ${options.role}`)
+    if (newKeyFile !== undefined)
+      output.line(
+        `Key file: ${newKeyFile}. Give it to ${name}, with a copy for a safe: without it the keys are lost`,
+      )
     if (options.role !== 'auditor') output.line(`Next, in each project: sealpost grant ${name}`)
     output.document({ operator: { name, role: options.role } })
     return EXIT.complete

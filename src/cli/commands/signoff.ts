@@ -156,6 +156,7 @@ async function withSession<T>(
   const people = await gatherPeople(context, {
     second: raw.second ?? null,
     secondPassphraseFd: raw.secondPassphraseFd ?? null,
+    secondKeyFile: raw.secondKeyFile ?? null,
   })
   try {
     const books = await openBooks(context.home, people.operator, context.clock)

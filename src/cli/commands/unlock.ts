@@ -5,7 +5,7 @@ import { startAgent } from '../access/agent-process.ts'
 import { formatDuration, parseDuration } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { readPassphrase } from '../access/unlock.ts'
+import { readFactors, wipeFactors } from '../access/unlock.ts'
 
 const DEFAULT_IDLE_MS = 30 * 60_000
 const LONGEST_IDLE_MS = 12 * 3_600_000
@@ -41,10 +41,10 @@ export function addLock(program: Command, start: Start): void {
 
 async function unlockWorkspace(context: CommandContext, idleMs: number): Promise<ExitCode> {
   const { output } = context
-  const passphrase = await readPassphrase(context)
+  const factors = await readFactors(context)
   try {
     await stopAgent(context.agentSocket)
-    const name = await startAgent(context, passphrase, idleMs)
+    const name = await startAgent(context, factors, idleMs)
     await noteAgent('unlock', { agent: true, idleSeconds: idleMs / 1000 }, context).catch(
       async (error: unknown) => {
         await stopAgent(context.agentSocket)
@@ -57,7 +57,7 @@ async function unlockWorkspace(context: CommandContext, idleMs: number): Promise
     output.document({ unlocked: true, operator: name, idleSeconds: idleMs / 1000 })
     return EXIT.complete
   } finally {
-    passphrase.wipe()
+    wipeFactors(factors)
   }
 }
 

@@ -13,6 +13,7 @@ export interface RawSignoff {
   readonly abandon?: boolean
   readonly second?: string
   readonly secondPassphraseFd?: number
+  readonly secondKeyFile?: string
   readonly alone?: string
   readonly language: CertificateLanguage
 }
@@ -83,6 +84,7 @@ export function signoffOptions(reasons: Reasons): readonly Option[] {
     new Option('--abandon', 'purge without verification; the certificate says that delivery is not certified'),
     new Option('--second <operator>', 'the second person under dual control'),
     descriptorOption('--second-passphrase-fd <n>', 'read the passphrase of the second person from a descriptor'),
+    new Option('--second-key-file <file>', 'the key file of the second person, who has one'),
     new Option('--alone <reason>', 'why no second person signs although there is one'),
     new Option('--location <place>', 'where it is signed off, for the certificate'),
     new Option('--contact <text>', 'how to reach the operator, for the certificate'),

@@ -1,21 +1,18 @@
 import { SealpostError } from '../../core/errors.ts'
 import type { Signer } from '../../../vault/ed25519.ts'
-import {
-  openCertificateSigner,
-  readTrustedList,
-  unlockOperator,
-  type UnlockedOperator,
-} from '../../../vault/operator.ts'
-import type { Secret } from '../../../vault/secret.ts'
+import { openCertificateSigner, readTrustedList, type UnlockedOperator } from '../../../vault/operator.ts'
+import { wipe, type Secret } from '../../../vault/secret.ts'
 import type { CommandContext } from '../context.ts'
+import { readKeyFileOf } from '../access/key-file.ts'
 import { readSecretLine } from '../access/secret-input.ts'
 import { canPrompt, promptSecret } from '../terminal/prompt.ts'
-import { unlock } from '../access/unlock.ts'
+import { openOperator, unlock } from '../access/unlock.ts'
 
 /** Who signs, asked for on the command line. */
 export interface PeopleOptions {
   readonly second: string | null
   readonly secondPassphraseFd: number | null
+  readonly secondKeyFile: string | null
 }
 
 /** The persons of a sign-off, with their keys open. */
@@ -77,11 +74,17 @@ async function unlockSecond(
       },
     )
   }
-  const passphrase = await readSecondPassphrase(context, name, options.secondPassphraseFd)
+  const who = { operator: name, systemUser: context.systemUser }
+  const keyFile = await readKeyFileOf(context, who, options.secondKeyFile, '--second-key-file')
   try {
-    return await unlockOperator(context.home, { operator: name, systemUser: context.systemUser, passphrase })
+    const passphrase = await readSecondPassphrase(context, name, options.secondPassphraseFd)
+    try {
+      return await openOperator(context, name, { passphrase, keyFile })
+    } finally {
+      passphrase.wipe()
+    }
   } finally {
-    passphrase.wipe()
+    wipe(keyFile)
   }
 }
 
