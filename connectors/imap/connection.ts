@@ -46,6 +46,7 @@ export class Connection {
   readonly #socket: Flow['socket']
   #running: CommandOptions | null = null
   #tag = ''
+  #commands = 0
   readonly #manners: ImapManners
   #refusals = 0
   #lastReply: Reply | null = null
@@ -90,6 +91,11 @@ export class Connection {
     return this.#lost === null && !this.#flow.isClosed
   }
 
+  /** How many commands have been begun: where it stands still, nothing newer has been heard. */
+  get commands(): number {
+    return this.#commands
+  }
+
   /** For facts about TLS; reading from it or writing to it is this class's business. */
   get socket(): Flow['socket'] {
     return this.#socket
@@ -123,6 +129,7 @@ export class Connection {
     if (!this.alive) throw this.#lost ?? this.#lostError()
     if (this.#running !== null) throw new SealpostError('bug', 'imap: two commands at once')
     this.#running = options
+    this.#commands++
     this.#framer.literalLimit = options.literalLimit ?? MAX_LITERAL_BYTES
     this.#lastReply = null
     const onAbort = (): void => this.destroy(new SealpostError('cancelled', 'interrupted'))
@@ -171,11 +178,17 @@ export class Connection {
     this.#flow.close()
   }
 
-  /** Says LOGOUT (which expunges nothing, unlike CLOSE) where nothing is running, and closes. Never throws. */
+  /**
+   * Says LOGOUT (which expunges nothing, unlike CLOSE) where nothing is running, and closes. The answer could change
+   * nothing, so that only the sending is waited for. Never throws.
+   */
   async close(): Promise<void> {
     if (this.alive && this.#running === null) {
-      const stop = this.#clock.after(2000, () => this.destroy(new SealpostError('transient', 'imap: closed')))
-      await this.run(['LOGOUT'], {}, new AbortController().signal).catch(() => undefined)
+      this.#socket.resume()
+      const sent = new Promise<void>((resolve) => this.#socket.end('F0 LOGOUT\r\n', resolve))
+      const stop = this.#clock.after(2000, () => this.#socket.destroy())
+      const gone = new Promise<void>((resolve) => this.#socket.once('close', resolve))
+      await Promise.race([sent, gone])
       stop()
     }
     this.destroy(new SealpostError('transient', 'imap: the session is closed', { code: 'CLOSED' }))

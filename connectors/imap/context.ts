@@ -15,6 +15,7 @@ export interface Context {
   readonly limits: Limits
   readonly manners: ImapManners
   readonly guide: ContextGuide | null
+  /** Shared by the account's sessions. */
   readonly namespace: Namespace
   readonly features: Features
   readonly turns: Turns
@@ -26,6 +27,8 @@ export interface Context {
   readonly sizes: Map<string, SizeBook>
   /** Mailboxes that this session has seen selectable, by wire name; null before it looked. */
   known: Map<string, Mailbox> | null
+  /** The mailbox that `position` has just opened to see it as it is; good for one look while no command comes between. */
+  justSeen: { readonly name: string; readonly commands: number } | null
   /** Where the session's own last append to a mailbox left UIDNEXT; used once by `position`. */
   readonly positions: Map<string, Position>
   /** What mailboxes keep of flags, by wire name; shared by the account's sessions. */

@@ -26,7 +26,10 @@ export async function* find(
   const low = since === null ? 1 : Number(since.next)
   if (!Number.isSafeInteger(low) || low < 1) throw new SealpostError('bug', 'imap: a position that is none')
   const uids = await context.turns.take(async () => {
-    const now = await select(context, mailbox, { write: false, fresh: true, anyValidity: true }, signal)
+    const { justSeen, connection } = context
+    const fresh = justSeen?.name !== mailbox.name || justSeen.commands !== connection.commands
+    context.justSeen = null
+    const now = await select(context, mailbox, { write: false, fresh, anyValidity: true }, signal)
     context.validities.set(mailbox.name, now.validity)
     if (since !== null && since.validity !== now.validity) {
       throw new SealpostError('stale', 'imap: the mailbox has a new UIDVALIDITY', { code: 'UIDVALIDITY' })
@@ -102,7 +105,10 @@ async function askPosition(context: Context, mailbox: Mailbox, signal: AbortSign
         throw error
       },
     )
-    if (now !== null) context.flagsKept.set(mailbox.name, now)
+    if (now !== null) {
+      context.flagsKept.set(mailbox.name, now)
+      context.justSeen = { name: mailbox.name, commands: context.connection.commands }
+    }
     if (now !== null && now.next !== null) return { validity: now.validity, next: String(now.next) }
   }
   if (context.selected?.name === mailbox.name) {

@@ -8,7 +8,7 @@ import { openConnection } from './login.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
 /** What the sessions of one account tell each other. */
-type Shared = Pick<Context, 'validities' | 'sizes' | 'flagsKept'> & { readonly told: Guided }
+type Shared = Pick<Context, 'namespace' | 'validities' | 'sizes' | 'flagsKept'> & { readonly told: Guided }
 
 /**
  * Sessions over IMAP4rev1 (RFC 3501) with the extensions that a server offers. Throws `config` at once for a host that
@@ -25,8 +25,9 @@ export function createImapConnector(config: ImapEndConfig): Connector {
       const connection = await openConnection(config, limits, account, signal)
       try {
         const { features, utf8 } = await enableFeatures(connection, signal)
-        const namespace = await readNamespace(connection, utf8, signal)
+        const namespace = accounts.get(account)?.namespace ?? (await readNamespace(connection, utf8, signal))
         const shared: Shared = accounts.get(account) ?? {
+          namespace,
           validities: new Map(),
           sizes: new Map(),
           flagsKept: new Map(),
@@ -46,18 +47,18 @@ export function createImapConnector(config: ImapEndConfig): Connector {
                   quota: (asking) => guide.quota(account, asking),
                   told: shared.told,
                 },
-          namespace,
           features,
           turns: new Turns(),
           ...shared,
           selected: null,
           known: null,
+          justSeen: null,
           positions: new Map(),
         }
         return {
           context,
           capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits, end),
-          naming: namingOf(namespace, connection.greeting, manners),
+          naming: namingOf(shared.namespace, connection.greeting, manners),
         }
       } catch (error) {
         await connection.close()

@@ -25,7 +25,9 @@ const SPECIAL_USE: Readonly<Record<string, SpecialUse>> = {
  * Other users' and shared namespaces are left out. Patterns are `*` or a name that holds no wildcard, never a raw name.
  */
 export async function listMailboxes(context: Context, signal: AbortSignal): Promise<readonly Mailbox[]> {
-  return guided(context, await list(context, ['"*"'], signal), signal)
+  const found = await guided(context, await list(context, ['"*"'], signal), signal)
+  context.known = new Map(found.map((mailbox) => [mailbox.name, mailbox]))
+  return found
 }
 
 async function list(
@@ -133,9 +135,9 @@ export async function ensureMailbox(
   checkName(meant, naming)
   const name = wireNameOf(meant, context.namespace)
   // All are looked at once: most of what an account needs is there, or is asked for again and again.
-  context.known ??= new Map((await listMailboxes(context, signal)).map((mailbox) => [mailbox.name, mailbox]))
+  if (context.known === null) await listMailboxes(context, signal)
   checkHoldsMail(context, name)
-  const before = context.known.get(name)
+  const before = context.known?.get(name)
   if (before?.selectable === true) return before
   let refusal = await create(context, name, specialUse, signal)
   if (refusal !== null && meant.length > 1) {
@@ -147,7 +149,7 @@ export async function ensureMailbox(
   }
   const after = await findByName(context, name, signal)
   if (after?.selectable === true) {
-    context.known.set(name, after)
+    context.known?.set(name, after)
     return after
   }
   throw (

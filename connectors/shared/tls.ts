@@ -65,10 +65,16 @@ export function tlsOptions(policy: TlsPolicy, host: string): ConnectionOptions {
 }
 
 let publicRoots: SecureContext | null = null
+/** By policy: a context takes milliseconds to make, and every lane of an end has the same. */
+const ownRoots = new WeakMap<TlsPolicy, SecureContext>()
 
 function contextOf(policy: TlsPolicy, host: string): SecureContext {
   try {
-    if (policy.ca !== undefined) return createSecureContext({ minVersion: 'TLSv1.2', ca: policy.ca })
+    if (policy.ca !== undefined) {
+      const made = ownRoots.get(policy) ?? createSecureContext({ minVersion: 'TLSv1.2', ca: policy.ca })
+      ownRoots.set(policy, made)
+      return made
+    }
     publicRoots ??= createSecureContext({ minVersion: 'TLSv1.2', ca: [...rootCertificates] })
     return publicRoots
   } catch (cause) {

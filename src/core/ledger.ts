@@ -197,6 +197,8 @@ export interface Ledger {
 
   /** `discovered` rows after `afterId`, in order, at most so many messages and (but for the first) bytes. */
   pending(mailboxId: number, afterId: number, messages: number, bytes: number): readonly MessageRecord[]
+  /** How many `discovered` rows there are after `afterId`, counted up to `limit`. */
+  pendingAhead(mailboxId: number, afterId: number, limit: number): number
   message(id: number): MessageRecord
   /** Rows `appending`, of a mailbox, but for those that are held. */
   inDoubt(mailboxId: number): readonly MessageRecord[]

@@ -9,8 +9,12 @@ export type Task =
   | { readonly kind: 'suspects'; readonly work: MailboxWork }
   | { readonly kind: 'finish'; readonly work: MailboxWork }
 
+/** Below it a round trip costs more than a lane that has nothing to do. */
+const SMALLEST_SHARE = 25
+
 /** How the board deals. */
 export interface BoardRules {
+  readonly lanes: number
   /** The most that a slice holds; but one message always fits. */
   readonly slice: { readonly messages: number; readonly bytes: number }
   /** Where mail may have been moved between mailboxes, all are listed before anything is appended (design section 5). */
@@ -87,15 +91,30 @@ export class Board {
     for (const wake of waiting) wake()
   }
 
+  /**
+   * The rows of a mailbox are dealt evenly where lanes have no mailbox of their own: a lane that takes more than the
+   * others is the one that all wait for in the end.
+   */
+  #shareOf(work: MailboxWork): number {
+    const { lanes, slice } = this.#rules
+    const open = this.#works.filter((each) => each.phase !== 'done' && !each.exhausted).length
+    const helping = Math.floor(lanes / open)
+    if (helping < 2) return slice.messages
+    if (work.share.rows === slice.messages) return slice.messages
+    const most = helping * slice.messages
+    const ahead = this.#ledger.pendingAhead(work.record.id, work.afterId, 2 * most)
+    // Dealt once: counted again halfway, the same rows would be dealt in other pieces. A listing may show more of them.
+    if (ahead > work.share.ahead) {
+      const even = ahead >= 2 * most ? slice.messages : Math.ceil(ahead / (helping * Math.ceil(ahead / most)))
+      work.share = { ahead, rows: Math.max(even, Math.min(SMALLEST_SHARE, slice.messages)) }
+    }
+    return Math.max(work.share.rows, 1)
+  }
+
   #taskOf(work: MailboxWork): Task | null {
     if (work.phase !== 'moving') return null
     if (!work.exhausted && !(this.#rules.exclusive && work.active > 0)) {
-      const rows = this.#ledger.pending(
-        work.record.id,
-        work.afterId,
-        this.#rules.slice.messages,
-        this.#rules.slice.bytes,
-      )
+      const rows = this.#ledger.pending(work.record.id, work.afterId, this.#shareOf(work), this.#rules.slice.bytes)
       const last = rows[rows.length - 1]
       if (last !== undefined) {
         work.afterId = last.id

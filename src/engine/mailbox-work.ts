@@ -19,6 +19,8 @@ export interface MailboxWork {
   listing: boolean
   /** Rows up to here have been handed out. */
   afterId: number
+  /** How many rows a slice of it is given, and of how many that was reckoned. */
+  share: { readonly ahead: number; readonly rows: number }
   /** Nothing was pending when last asked, and no listing goes on. */
   exhausted: boolean
   /** Slices handed out and not yet settled. */
@@ -49,6 +51,7 @@ export function newWork(record: MailboxRecord, source: Mailbox, gate: MailboxGat
     phase: 'new',
     listing: false,
     afterId: 0,
+    share: { ahead: 0, rows: 0 },
     exhausted: false,
     active: 0,
     suspects: [],

@@ -65,7 +65,7 @@ export async function runPair(
     for (let pass = 0; pass < MAX_PASSES; pass++) {
       const before = context.ledger.totals({ pairId: pair.id })
       const listAllFirst = (sights === null ? before.landed + before.existing : before.source) > 0
-      const board = new Board(context.ledger, works, { slice, listAllFirst, exclusive, sights })
+      const board = new Board(context.ledger, works, { lanes, slice, listAllFirst, exclusive, sights })
       await runLanes(board, lanes, !listAllFirst, content)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)

@@ -111,7 +111,7 @@ export function adoptionMethods(store: Store): Methods {
   }
 
   return {
-    addCandidates: store.write('addCandidates', (destinationId, candidates) => {
+    addCandidates: store.note('addCandidates', (destinationId, candidates) => {
       for (const { key, bytes, internalDate, flags, messageId } of candidates) {
         const { changes } = add.run(key, bytes, internalDate, encodeFlags(flags), messageId, destinationId)
         known('addCandidates', changes, destinationId)

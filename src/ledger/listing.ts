@@ -74,24 +74,24 @@ export function listingMethods(store: Store): Methods {
   }
 
   return {
-    beginListing: store.write('beginListing', (mailboxId) => {
+    beginListing: store.note('beginListing', (mailboxId) => {
       readMailbox('beginListing', mailboxId)
       return nextListing.get(mailboxId) ?? 0
     }),
 
-    addListed: store.write('addListed', (mailboxId, listing, rows) => {
+    addListed: store.note('addListed', (mailboxId, listing, rows) => {
       const mailbox = checkListing('addListed', mailboxId, listing)
       let added = 0
       for (const row of rows) added += addOne(mailbox, listing, row)
       return added
     }),
 
-    setSourceFlags: store.write('setSourceFlags', (mailboxId, states) => {
+    setSourceFlags: store.note('setSourceFlags', (mailboxId, states) => {
       const { epoch } = readMailbox('setSourceFlags', mailboxId)
       for (const { key, flags } of states) setFlags.run(encodeFlags(flags), mailboxId, epoch, key)
     }),
 
-    markPresent: store.write('markPresent', (mailboxId, listing, keys) => {
+    markPresent: store.note('markPresent', (mailboxId, listing, keys) => {
       const { epoch } = checkListing('markPresent', mailboxId, listing)
       for (const key of keys) {
         const known = select.get(mailboxId, epoch, key)

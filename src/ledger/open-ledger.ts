@@ -20,7 +20,8 @@ import { workMethods } from './work.ts'
 /**
  * Opens or creates a ledger under its key of 32 bytes, which the caller wipes; the caller holds the project's lock, since
  * the file itself lets others read meanwhile. Every method is synchronous and one
- * transaction, on the disk when it returns. Throws what `openDatabase` throws; methods of a damaged file throw
+ * transaction; it is on the disk when it returns, or, where the servers can be asked again, with the next one that is.
+ * Throws what `openDatabase` throws; methods of a damaged file throw
  * `corrupt` with SQLite's code, after which nothing more can be written down and a run must end.
  */
 export function openLedger(path: string, key: Buffer): Ledger {

@@ -29,7 +29,7 @@ export function runMethods(store: Store): Methods {
   const clearWaits = store.prepare('DELETE FROM wait')
   // Asked after every append: only a new record is worth a commit.
   let slowest = selectFact.get(SLOWEST_APPEND) ?? 0
-  const raise = store.write('noteAppend', (milliseconds: number) => {
+  const raise = store.note('noteAppend', (milliseconds: number) => {
     raiseFact.run(SLOWEST_APPEND, milliseconds)
   })
 
@@ -59,7 +59,7 @@ export function runMethods(store: Store): Methods {
       throw new SealpostError('bug', `ledger: endRun: there is no run ${run}`)
     }),
 
-    noteWait: store.write('noteWait', (pairId, reason, until) => {
+    noteWait: store.note('noteWait', (pairId, reason, until) => {
       setWait.run(pairId, reason, Math.ceil(until))
     }),
 

@@ -10,6 +10,14 @@ export interface Store {
     what: string,
     action: (...parameters: Parameters) => Result,
   ): (...parameters: Parameters) => Result
+  /**
+   * As `write`, but after a power cut the last of them may be undone: on the disk at the latest with the next `write`,
+   * in the order in which they were made. For what the servers can be asked again.
+   */
+  note<Parameters extends readonly unknown[], Result>(
+    what: string,
+    action: (...parameters: Parameters) => Result,
+  ): (...parameters: Parameters) => Result
   /** Makes a method that only reads. */
   read<Parameters extends readonly unknown[], Result>(
     what: string,
@@ -28,19 +36,33 @@ export function createStore(db: EncryptedDatabase): Store {
         throw toDatabaseError(error, `ledger: ${what}`)
       }
     }
-  return {
-    prepare: <Row>(sql: string) => db.prepare<unknown[], Row>(sql),
-    read: guard,
-    write: (what, action) => {
+  /** Where the transaction ends, `synchronous` decides whether the disk is waited for (SQLite, WAL). */
+  const transact =
+    (isWaitedFor: boolean): Store['write'] =>
+    (what, action) => {
       // One wrapper for each method: making it costs more than running it.
       const transaction = db.transaction((run: () => unknown) => run())
       return guard(what, (...parameters) => {
         let result: ReturnType<typeof action> | undefined
-        transaction.immediate(() => {
+        const run = (): void => {
           result = action(...parameters)
-        })
+        }
+        if (isWaitedFor) transaction.immediate(run)
+        else {
+          db.pragma('synchronous = NORMAL')
+          try {
+            transaction.immediate(run)
+          } finally {
+            db.pragma('synchronous = FULL')
+          }
+        }
         return result as ReturnType<typeof action>
       })
-    },
+    }
+  return {
+    prepare: <Row>(sql: string) => db.prepare<unknown[], Row>(sql),
+    read: guard,
+    write: transact(true),
+    note: transact(false),
   }
 }

@@ -126,7 +126,7 @@ export function transferMethods(store: Store): Methods {
       for (const id of ids) doubtOne(id)
     }),
 
-    land: store.write('land', (claims) => {
+    land: store.note('land', (claims) => {
       for (const claim of claims) landOne(claim)
     }),
 

@@ -6,6 +6,7 @@ import type { Store } from './store.ts'
 type Methods = Pick<
   Ledger,
   | 'pending'
+  | 'pendingAhead'
   | 'message'
   | 'inDoubt'
   | 'doubted'
@@ -23,6 +24,12 @@ export function workMethods(store: Store): Methods {
     `SELECT * FROM message INDEXED BY message_pending
      WHERE mailbox_id = ? AND state = 'discovered' AND waiting = 0 AND id > ? ORDER BY id LIMIT ?`,
   )
+  const countAhead = store
+    .prepare<number>(
+      `SELECT count(*) FROM (SELECT 1 FROM message INDEXED BY message_pending
+       WHERE mailbox_id = ? AND state = 'discovered' AND waiting = 0 AND id > ? LIMIT ?)`,
+    )
+    .pluck()
   const selectInDoubt = store.prepare<MessageRow>(
     `SELECT * FROM message INDEXED BY message_appending WHERE mailbox_id = ? AND state = 'appending'
        AND destination_key IS NULL ORDER BY id`,
@@ -60,6 +67,11 @@ export function workMethods(store: Store): Methods {
       }
       return taken
     }),
+
+    pendingAhead: store.read(
+      'pendingAhead',
+      (mailboxId, afterId, limit) => countAhead.get(mailboxId, afterId, limit) ?? 0,
+    ),
 
     message: store.read('message', (id) => toMessage(readRow('message', id))),
 

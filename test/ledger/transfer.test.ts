@@ -27,6 +27,16 @@ describe('pending', () => {
     expect(some(ids[2] ?? 0, 9, 1e9)).toEqual(ids.slice(3))
     expect(some(ids[4] ?? 0, 9, 1e9)).toEqual([])
   })
+
+  it('is counted ahead of an id, and no further than asked', () => {
+    const { ledger, inbox } = createFixture()
+    const ids = list(ledger, inbox.id, ['1', '2', '3', '4', '5'])
+    ledger.skip(ids[1] ?? 0, REASON)
+    expect(ledger.pendingAhead(inbox.id, 0, 100)).toBe(4)
+    expect(ledger.pendingAhead(inbox.id, 0, 3)).toBe(3)
+    expect(ledger.pendingAhead(inbox.id, ids[2] ?? 0, 100)).toBe(2)
+    expect(ledger.pendingAhead(inbox.id, ids[4] ?? 0, 100)).toBe(0)
+  })
 })
 
 describe('a message on its way', () => {
