@@ -13,6 +13,8 @@ export interface HandoverSheet {
   readonly date: string
   readonly language: Language
   readonly files: readonly HandoverFile[]
+  /** What a receipt is signed for (`ssh-keygen -n`). */
+  readonly receiptNamespace: string
   readonly certificateFingerprint: string
   readonly checkpoint: string | null
 }
@@ -80,6 +82,9 @@ ${files.join('\n')}
 macOS:   shasum -a 256 ${escapeHtml(quoted(name))}
 Linux:   sha256sum ${escapeHtml(quoted(name))}</pre>
 <p>${text('confirm')}</p>
+<p>${text('receipt')}</p>
+<pre>sha256sum ${escapeHtml(all)} &gt; receipt.txt
+ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n ${escapeHtml(sheet.receiptNamespace)} receipt.txt</pre>
 <h2>${text('open')}</h2>
 <p>${text('openLead')}</p>
 <p>${text('windows')}</p>
@@ -90,7 +95,7 @@ tar -xf backup.tar</pre>
 <p>${text('inside')}</p>
 <p>${text('chain')}</p>
 <p>${text('verify')}</p>
-<pre>sealpost backup verify ${escapeHtml(all)} --identity key.txt</pre>
+<pre>sealpost backup verify --identity key.txt ${escapeHtml(all)}</pre>
 <p><strong>${text('noKey')}</strong></p>
 <p><small>${text('certificate')}: <code>${escapeHtml(sheet.certificateFingerprint)}</code><br>
 <code>${escapeHtml(sheet.projectId)}</code></small></p>

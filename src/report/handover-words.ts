@@ -15,6 +15,7 @@ export interface HandoverWords {
   readonly check: string
   readonly checkLead: string
   readonly confirm: string
+  readonly receipt: string
   readonly open: string
   readonly openLead: string
   readonly windows: string
@@ -44,6 +45,8 @@ export const HANDOVER_WORDS: Readonly<Record<Language, HandoverWords>> = {
     checkLead: 'Compute the SHA-256 of each file and compare it with the one above:',
     confirm:
       'Then tell us the value that you computed, by telephone or by a signed receipt. Do not copy it from this sheet: it shows that the file arrived.',
+    receipt:
+      'A receipt, if you prefer one: sign what you computed with your SSH key, and send us receipt.txt, receipt.txt.sig and your public key.',
     open: 'Open them',
     openLead:
       'You need the free program age (age-encryption.org) and the file with your identity, here key.txt. You need no Sealpost.',
@@ -72,6 +75,8 @@ export const HANDOVER_WORDS: Readonly<Record<Language, HandoverWords>> = {
     checkLead: 'احسب قيمة SHA-256 لكل ملف وقارنها بالقيمة أعلاه:',
     confirm:
       'ثم أخبرنا بالقيمة التي حسبتها، عبر الهاتف أو بإيصال موقّع. لا تنسخها من هذه الورقة: فهي تُثبت أن الملف وصل.',
+    receipt:
+      'وإن فضّلت إيصالًا: وقّع ما حسبته بمفتاح SSH الخاص بك، وأرسل إلينا receipt.txt وreceipt.txt.sig ومفتاحك العام.',
     open: 'افتحها',
     openLead:
       'تحتاج إلى برنامج age المجاني (age-encryption.org) وإلى الملف الذي يحوي هويتك، وهو هنا key.txt. لا تحتاج إلى Sealpost.',

@@ -1,27 +1,22 @@
-import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pageDigest } from '../../vault/intake.ts'
+import { noBrowser, showFile, startBrowser } from '../browser.ts'
 import { Place } from './program.ts'
-
-const CHROMIUM = '/usr/bin/chromium'
-/** The browser is Debian's and has no sandbox for root; none of these flags concerns the page. */
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update']
 
 let place: Place
 let browser: Browser
 
-// Without the reason a missing browser would look like a passed test.
-describe.skipIf(!existsSync(CHROMIUM))(
-  'the intake page, in Chromium from file:// (skipped without /usr/bin/chromium)',
+describe.skipIf(noBrowser !== null)(
+  `the intake page, in Chromium from file://${noBrowser === null ? '' : ` (${noBrowser})`}`,
   () => {
     beforeAll(async () => {
       place = await Place.open()
       await place.init()
-      browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+      browser = await startBrowser()
     })
     afterAll(async () => {
       await browser.close()
@@ -36,14 +31,7 @@ describe.skipIf(!existsSync(CHROMIUM))(
       return JSON.parse(stdout) as { file: string; sha256: string }
     }
 
-    async function show(file: string): Promise<{ readonly page: Page; readonly requests: string[] }> {
-      const page = await browser.newPage()
-      const requests: string[] = []
-      page.on('request', (request) => requests.push(request.url()))
-      page.on('pageerror', (error) => requests.push(`error: ${error.message}`))
-      await page.goto(pathToFileURL(file).href)
-      return { page, requests }
-    }
+    const show = (file: string): ReturnType<typeof showFile> => showFile(browser, file)
 
     async function seal(page: Page, account: string, secret: string): Promise<string> {
       await page.fill('[name=account]', account)

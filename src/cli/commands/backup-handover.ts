@@ -89,6 +89,7 @@ async function handOver(
   { output, clock, home, stop }: CommandContext,
 ): Promise<ExitCode> {
   const { checkFile } = await import('../backup/check-file.ts')
+  const { RECEIPT_NAMESPACE } = await import('../backup/confirm.ts')
   for (const { volume } of found) {
     const error = await checkFile(volume.path, volume, stop)
     if (error !== null) {
@@ -123,6 +124,7 @@ async function handOver(
       sha256: volume.sha256,
       recipients: volume.set.recipients,
     })),
+    receiptNamespace: RECEIPT_NAMESPACE,
     certificateFingerprint: await certificateFingerprint(home, operator),
     checkpoint: await audit.checkpoint(),
   })
