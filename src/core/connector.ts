@@ -32,7 +32,10 @@ export interface Capabilities {
   readonly keyOnAppend: boolean
   /** How a later listing learns of changes. `scan`: by listing everything again. */
   readonly delta: 'modseq' | 'history' | 'token' | 'scan'
-  /** A server that folds equal Message-IDs into one message. */
+  /**
+   * A server that folds equal Message-IDs into one message: `append` answers with the key of the one it had, which with
+   * `labels` lies in the mailbox from then on.
+   */
   readonly merges: 'none' | 'message-id'
   readonly move: boolean
   /** Flags that `append` cannot make stick and `setFlags` can; they are left to it. None where it is absent. */

@@ -1,6 +1,7 @@
 import type { Mailbox } from '../core/mail.ts'
 import type { MailboxRecord } from '../core/ledger.ts'
 import { MailboxGate } from './mailbox-gate.ts'
+import { Turns } from './turns.ts'
 
 /** Where the work on one mailbox stands. */
 export type WorkPhase = 'new' | 'preparing' | 'moving' | 'finishing' | 'done'
@@ -12,6 +13,8 @@ export interface MailboxWork {
   readonly destinationPath: readonly string[]
   /** Shared by all works that go to the same destination mailbox. */
   readonly gate: MailboxGate
+  /** Shared by all works of an account: messages that the destination may merge are sent one after the other. */
+  readonly turns: Turns
   /** The destination mailbox, once it is known to exist. */
   destination: Mailbox | null
   phase: WorkPhase
@@ -41,12 +44,18 @@ export interface Suspect {
 }
 
 /** The work of one mailbox, not begun. */
-export function newWork(record: MailboxRecord, source: Mailbox, gate: MailboxGate): MailboxWork {
+export function newWork(
+  record: MailboxRecord,
+  source: Mailbox,
+  gate: MailboxGate,
+  turns = new Turns(),
+): MailboxWork {
   return {
     record,
     source,
     destinationPath: record.destination.path,
     gate,
+    turns,
     destination: null,
     phase: 'new',
     listing: false,

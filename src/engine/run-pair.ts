@@ -13,6 +13,7 @@ import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
+import { Turns } from './turns.ts'
 import { isWorkedOff } from './worked-off.ts'
 import { needsContent } from '../core/match-digests.ts'
 
@@ -132,8 +133,9 @@ function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): Mailbo
     record: context.ledger.openMailbox(pair.id, entry.source.path, entry.specialUse, entry.destinationPath),
   }))
   const gates = gatesByDestination(opened.map(({ record }) => record))
+  const turns = new Turns()
   return opened.map(({ entry, record }) =>
-    newWork(record, entry.source, gates.get(record.destination.id) ?? new MailboxGate()),
+    newWork(record, entry.source, gates.get(record.destination.id) ?? new MailboxGate(), turns),
   )
 }
 

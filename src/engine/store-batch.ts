@@ -2,7 +2,6 @@ import type { Mailbox, NewMessage } from '../core/mail.ts'
 import { SYSTEM_FLAGS } from '../core/mail.ts'
 import type { Capabilities, DestinationSession, Outcome } from '../core/connector.ts'
 import { isKind, SealpostError } from '../core/errors.ts'
-import type { Claim, Reason } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import { discard, type Prepared } from './fetch-batch.ts'
@@ -10,7 +9,7 @@ import { adoptKnown } from './adopt.ts'
 import { followMoves } from './follow-moves.ts'
 import { tooLarge } from './list-mailbox.ts'
 import { assignKeys } from './reconcile.ts'
-import { hex } from '../core/match-digests.ts'
+import { claimCopies } from './claim-copies.ts'
 
 /** A message that the destination would not take, with its error. */
 export interface Refused {
@@ -77,7 +76,10 @@ export async function storeBatch(
     }
     for (const batch of batches(rest, capabilities)) {
       const outcome = await work.gate.shared(() =>
-        appendBatch(context, session, work, destination, batch, options, signal),
+        // Of two that the destination would make one of, the first has landed before the second is sent.
+        work.turns.take(mergingIds(batch, capabilities), () =>
+          appendBatch(context, session, work, destination, batch, options, signal),
+        ),
       )
       result.landed += outcome.landed
       result.landedBytes += outcome.landedBytes
@@ -132,7 +134,7 @@ async function appendBatch(
     const outcome = outcomes[i]
     return outcome?.kind === 'landed' ? [{ message, key: outcome.key, validity: outcome.validity }] : []
   })
-  claimLanded(context, work, landed)
+  await claimCopies(context, session, work, destination, landed, signal)
   const held = batch.flatMap((message, i) => {
     const outcome = outcomes[i]
     return outcome?.kind === 'held' ? [{ message, key: outcome.key, validity: outcome.validity }] : []
@@ -167,34 +169,6 @@ async function appendBatch(
   }
 }
 
-/** Lands what the destination confirmed; a key that another row holds is a server that merges (design section 5). */
-function claimLanded(
-  context: EngineContext,
-  work: MailboxWork,
-  landed: readonly { readonly message: Prepared; readonly key: string | null; readonly validity: string | null }[],
-): void {
-  const { ledger } = context
-  const claims: Claim[] = []
-  const held = new Map<string, string>()
-  for (const { message, key, validity } of landed) {
-    const digest = hex(message.digests.matchDigest)
-    if (key === null || validity === null) {
-      claims.push({ id: message.row.id, key: null, validity })
-      continue
-    }
-    const holder = ledger.claimant(work.record.destination.id, validity, key)
-    const holderDigest = held.get(key) ?? (holder?.digests ? hex(holder.digests.matchDigest) : undefined)
-    if (holderDigest === undefined || holder?.id === message.row.id) {
-      claims.push({ id: message.row.id, key, validity })
-      held.set(key, digest)
-    } else if (holderDigest === digest) claims.push({ id: message.row.id, key: null, validity })
-    else ledger.quarantine(message.row.id, MERGED)
-  }
-  ledger.land(claims)
-}
-
-const MERGED: Reason = { code: 'merged', text: 'destination kept another message', serverText: null }
-
 /** An atom (RFC 9051 section 9, flag-keyword) as every server takes it: Dovecot stops at 50 characters, Courier at `]`, `;` and their like. */
 const COMMON_KEYWORD = /^[$A-Za-z0-9_.+-]{1,50}$/
 
@@ -212,6 +186,12 @@ function asNewMessage(message: Prepared, capabilities: Capabilities, options: St
   )
   const suspect = options.suspect ?? false
   return { body, internalDate: row.internalDate, flags, nul: digests.nul, sourceKey: row.key, suspect }
+}
+
+/** The Message-IDs by which the destination may merge these with others. */
+function mergingIds(batch: readonly Prepared[], { merges }: Capabilities): readonly string[] {
+  if (merges === 'none') return []
+  return [...new Set(batch.flatMap(({ messageId }) => messageId ?? []))]
 }
 
 function skipTooLarge(
