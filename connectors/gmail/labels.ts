@@ -56,6 +56,14 @@ export class Labels {
     return this.#known
   }
 
+  /** The names of the user's labels by their ids, as last read. */
+  get userNames(): ReadonlyMap<string, string> {
+    const known = this.#known ?? []
+    return new Map(
+      known.flatMap(({ id, mailbox }) => (id !== null && mailbox.specialUse === null ? [[id, mailbox.name]] : [])),
+    )
+  }
+
   /** The label behind a mailbox; read anew when it is not known. Throws `not-found`. */
   async of(mailbox: Mailbox, signal: AbortSignal, fresh = false): Promise<Label> {
     const seek = (labels: readonly Label[]): Label | undefined =>

@@ -21,7 +21,7 @@ export async function* listMessages(
   if (since === null) {
     const { states, cursor } = await context.index.all(signal)
     const found = [...states].filter((state) => liesIn(state.labels, label))
-    yield* pagesOf(found)
+    yield* pagesOf(found, context.labels.userNames)
     yield { kind: 'end', cursor: formatCursor(label, cursor), complete: true }
     return
   }
@@ -31,7 +31,10 @@ export async function* listMessages(
     yield { kind: 'stale' }
     return
   }
-  yield* pagesOf(changes.changed.filter((state) => liesIn(state.labels, label)))
+  yield* pagesOf(
+    changes.changed.filter((state) => liesIn(state.labels, label)),
+    context.labels.userNames,
+  )
   const left = changes.changed.filter((state) => !liesIn(state.labels, label)).map(({ id }) => id)
   const expunged = [...left, ...changes.gone]
   for (let start = 0; start < expunged.length; start += PAGE_MESSAGES) {
@@ -40,14 +43,18 @@ export async function* listMessages(
   yield { kind: 'end', cursor: formatCursor(label, changes.cursor), complete: false }
 }
 
-function* pagesOf(states: readonly MessageState[]): Generator<Page> {
+function* pagesOf(states: readonly MessageState[], names: ReadonlyMap<string, string>): Generator<Page> {
   for (let start = 0; start < states.length; start += PAGE_MESSAGES) {
-    yield { kind: 'messages', messages: states.slice(start, start + PAGE_MESSAGES).map(listedOf) }
+    yield {
+      kind: 'messages',
+      messages: states.slice(start, start + PAGE_MESSAGES).map((state) => listedOf(state, names)),
+    }
   }
 }
 
-function listedOf({ id, bytes, internalDate, labels }: MessageState): Listed {
-  return { key: id, bytes, internalDate, flags: flagsOf(labels), identity: id }
+function listedOf({ id, bytes, internalDate, labels }: MessageState, names: ReadonlyMap<string, string>): Listed {
+  const named = labels.flatMap((label) => names.get(label) ?? []).sort()
+  return { key: id, bytes, internalDate, flags: flagsOf(labels), identity: id, labels: named }
 }
 
 /** A label that was deleted and made again has another id: its mailbox is another one. */

@@ -52,7 +52,7 @@ function pagesSince(context: SessionContext, mailbox: MemoryMailbox, mark: Mark 
       bytes: bytes.length,
       internalDate,
       flags,
-      ...(context.capabilities.labels ? { identity: String(uid) } : {}),
+      ...(context.capabilities.labels ? { identity: String(uid), labels: labelsOf(context, uid) } : {}),
     })),
   }))
   if (mark === null) return pages
@@ -102,4 +102,11 @@ function chunk<Item>(items: readonly Item[], size: number): readonly (readonly I
   const chunks: (readonly Item[])[] = []
   for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size))
   return chunks
+}
+
+/** With labels a message has one UID in all mailboxes; those without a use are the user's labels. */
+function labelsOf(context: SessionContext, uid: number): readonly string[] {
+  return context.account.mailboxes.flatMap(({ path, specialUse, messages }) =>
+    specialUse === null && path[0] !== 'INBOX' && messages.has(uid) ? [path.join('/')] : [],
+  )
 }

@@ -45,12 +45,16 @@ export interface Listed {
   readonly flags: readonly string[]
   /** One in all mailboxes that show the message (capability `labels`); absent where each mailbox has its own. */
   readonly identity?: string
+  /** Names of the labels that the user gave it, levels parted by `/` (capability `labels`). */
+  readonly labels?: readonly string[]
 }
 
 /** The flags of one message. */
 export interface FlagState {
   readonly key: string
   readonly flags: readonly string[]
+  /** As `Listed` has them. */
+  readonly labels?: readonly string[]
 }
 
 /** A body of known size that can be read more than once. */

@@ -3,6 +3,7 @@ import type { SourceSession } from '../core/connector.ts'
 import { SealpostError, throwIfAborted } from '../core/errors.ts'
 import type { NewRow } from '../core/ledger.ts'
 import type { EngineContext, Filters } from './settings.ts'
+import { withLabelKeywords } from './label-keywords.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import type { Sights } from './sights.ts'
 
@@ -25,6 +26,7 @@ export async function listMailbox(
   const { ledger } = context
   const { maxMessageBytes, sights, onRows } = options
   const mailboxId = work.record.id
+  const asKeywords = sights?.mode === 'keywords'
   let cursor = ledger.mailbox(mailboxId).cursor
   for (let round = 0; round < 2; round++) {
     const ended = await listOnce(cursor)
@@ -42,11 +44,13 @@ export async function listMailbox(
       throwIfAborted(signal)
       if (page.kind === 'stale') return false
       if (page.kind === 'messages') {
-        const rows = page.messages.filter((m) => passes(m, context.filters)).map((m) => asRow(m, maxMessageBytes))
+        const messages = asKeywords ? page.messages.map(withLabelKeywords) : page.messages
+        const rows = messages.filter((m) => passes(m, context.filters)).map((m) => asRow(m, maxMessageBytes))
         discovered += ledger.addListed(mailboxId, listing, sights?.own(work.source, mailboxId, rows) ?? rows)
         onRows()
-      } else if (page.kind === 'flags') ledger.setSourceFlags(mailboxId, page.states)
-      else if (page.kind === 'present') ledger.markPresent(mailboxId, listing, page.keys)
+      } else if (page.kind === 'flags') {
+        ledger.setSourceFlags(mailboxId, asKeywords ? page.states.map(withLabelKeywords) : page.states)
+      } else if (page.kind === 'present') ledger.markPresent(mailboxId, listing, page.keys)
       else if (page.kind === 'expunged') ledger.markGone(mailboxId, page.keys)
       else {
         const { cursor, complete } = page

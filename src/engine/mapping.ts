@@ -33,8 +33,8 @@ export interface MappedMailbox {
 /** What the mapper knows of the two ends. */
 export interface MappingFacts {
   readonly source: readonly Mailbox[]
-  /** The source shows one message in several mailboxes: what is in its mailbox of all mail alone is archived mail. */
-  readonly labels: boolean
+  /** What becomes of labels, where the source shows one message in several mailboxes; else null. What is in its mailbox of all mail alone is archived mail. */
+  readonly labels: LabelMapping | null
   readonly destination: readonly Mailbox[]
   readonly naming: MailboxNaming
   /** Decisions of earlier runs, which stand. */
@@ -64,9 +64,15 @@ const ROLES: readonly SpecialUse[] = ['sent', 'drafts', 'trash', 'junk', 'archiv
 export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping {
   const isWanted = compileFilter(rules)
   const isIncluded = (mailbox: Mailbox): boolean =>
-    isWanted(mailbox.path) && (!isVirtual(mailbox, facts.labels) || ruleFor(mailbox.path) !== undefined)
+    isWanted(mailbox.path) && (!isVirtual(mailbox, facts.labels !== null) || ruleFor(mailbox.path) !== undefined)
   const sources = facts.source.filter((mailbox) => mailbox.selectable).sort(byDepth)
-  const included = sources.filter(isIncluded)
+  const wantedSources = sources.filter(isIncluded)
+  // Everything under a label is under all mail, too: as keywords they need no mailboxes.
+  const isAllThere = wantedSources.some((mailbox) => mailbox.specialUse === 'all')
+  const included =
+    facts.labels === 'keywords' && isAllThere
+      ? wantedSources.filter((mailbox) => mailbox.specialUse !== null || isInbox(mailbox))
+      : wantedSources
   const roles = rules.specialUse ? assignRoles(included) : new Map<Mailbox, SpecialUse>()
   const places = rules.specialUse ? rolePlaces(facts.destination) : new Map<SpecialUse, readonly string[]>()
   const taken = new Map<string, readonly string[]>()
@@ -89,7 +95,7 @@ export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping 
     })
   }
   decided.sort((a, b) => byDepth(a.source, b.source))
-  const excluded = sources.filter((mailbox) => !isIncluded(mailbox)).map((mailbox) => mailbox.path)
+  const excluded = sources.filter((mailbox) => !included.includes(mailbox)).map((mailbox) => mailbox.path)
   return { mapped: decided, excluded }
 
   /** What is fixed comes before what can still give way. */

@@ -104,10 +104,10 @@ async function assess(
   const mapping = await mapPair(context, pair.id === 0 ? null : pair, source, destination, signal)
   const { maxMessageBytes } = destination.capabilities
   const mailboxes: PlannedMailbox[] = []
-  const isOwn = source.capabilities.labels
-    ? ownership(labelMapping(context.mapping.labels, destination.capabilities))
-    : null
-  const entries = isOwn === null ? mapping.mapped : mapping.mapped.toSorted((a, b) => bySight(a.source, b.source))
+  const mode = source.capabilities.labels ? labelMapping(context.mapping.labels, destination.capabilities) : null
+  const isOwn = mode === null ? null : ownership(mode)
+  const order = mode === null ? null : bySight(mode)
+  const entries = order === null ? mapping.mapped : mapping.mapped.toSorted((a, b) => order(a.source, b.source))
   for (const entry of entries) {
     const counts = await count(context, source, entry.source, isOwn, maxMessageBytes, signal)
     mailboxes.push({

@@ -51,7 +51,10 @@ export async function runPair(
     const sights = source.capabilities.labels
       ? new Sights(context.ledger, pair.id, labelMapping(context.mapping.labels, destination.capabilities))
       : null
-    if (sights !== null) works.sort((a, b) => bySight(a.source, b.source))
+    if (sights !== null) {
+      const order = bySight(sights.mode)
+      works.sort((a, b) => order(a.source, b.source))
+    }
     const lanes = Math.max(
       1,
       Math.min(context.limits.lanes, source.capabilities.sessions, destination.capabilities.sessions),
@@ -118,7 +121,7 @@ export async function mapPair(
   return mapMailboxes(
     {
       source: sources,
-      labels: source.capabilities.labels,
+      labels: source.capabilities.labels ? labelMapping(context.mapping.labels, destination.capabilities) : null,
       destination: destinations,
       naming: destination.naming,
       earlier: earlier.map(({ sourcePath, destination: { path } }) => ({ sourcePath, destinationPath: path })),

@@ -4,10 +4,11 @@ import type { Listed, Mailbox, SpecialUse } from '../core/mail.ts'
 
 /**
  * What becomes of a message that a source with labels shows in several mailboxes (docs/design.md section 5).
- * `single`: one copy, in the mailbox where a person would look. `copies`: one in each. Either way what is only in the
- * mailbox of all mail is moved from there.
+ * `single`: one copy, in the mailbox where a person would look. `copies`: one in each. `keywords`: one copy, in the mailbox
+ * where it would be without its labels, which become keywords. In any case what is only in the mailbox of all mail is
+ * moved from there.
  */
-export type LabelMapping = 'single' | 'copies'
+export type LabelMapping = 'single' | 'copies' | 'keywords'
 
 /** Where the destination can show one message in several mailboxes too, it gets all of them. */
 export function labelMapping(
@@ -37,12 +38,15 @@ const RANKS: Readonly<Record<SpecialUse, number>> = {
 
 /**
  * Before which others a mailbox is looked at: what is in the trash, junk or drafts is nowhere else; then the user's labels,
- * the deepest first, sent mail, the inbox, the archive. Negative: `a` comes first.
+ * the deepest first, sent mail, the inbox, the archive. As keywords the user's labels come last. Negative: `a` comes first.
  */
-export function bySight(a: Mailbox, b: Mailbox): number {
-  const rank = ({ specialUse }: Mailbox): number => (specialUse === null ? 1 : RANKS[specialUse])
-  const byName = a.path.join('\0') < b.path.join('\0') ? -1 : 1
-  return rank(a) - rank(b) || b.path.length - a.path.length || byName
+export function bySight(mode: LabelMapping): (a: Mailbox, b: Mailbox) => number {
+  const ofLabel = mode === 'keywords' ? 6 : 1
+  const rank = ({ specialUse }: Mailbox): number => (specialUse === null ? ofLabel : RANKS[specialUse])
+  return (a, b) => {
+    const byName = a.path.join('\0') < b.path.join('\0') ? -1 : 1
+    return rank(a) - rank(b) || b.path.length - a.path.length || byName
+  }
 }
 
 /** True when the mailbox moves all that it shows, whoever else shows it too. */
@@ -80,6 +84,11 @@ export class Sights {
     this.#ledger = ledger
     this.#pairId = pairId
     this.#mode = mode
+  }
+
+  /** What is to become of labels. */
+  get mode(): LabelMapping {
+    return this.#mode
   }
 
   /** Of what a mailbox shows, what it moves itself. */

@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { MemoryAccount } from '../../connectors/memory/store.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
+import { labelKeyword } from '../../src/engine/label-keywords.ts'
 import { DEFAULT_MAPPING } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
@@ -62,6 +64,31 @@ describe('a source with labels', () => {
     const { totals } = await fixture.run()
     expect(counts(fixture.moved)).toEqual({ INBOX: 3, Work: 2, 'Work/Projects': 2, Sent: 2, Archive: 1 })
     expect(nonZero(totals)).toEqual({ source: 10, landed: 10 })
+  })
+
+  it('or one with its labels as keywords, where it would be without them', async () => {
+    const fixture = labelled()
+    fixture.settings = { mapping: { ...DEFAULT_MAPPING, labels: 'keywords' } }
+    const { totals } = await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ INBOX: 2, Sent: 2, Archive: 2 })
+    expect(nonZero(totals)).toEqual({ source: 6, landed: 6 })
+    expect(fixture.moved.mailboxes.map(({ path }) => path.join('/'))).not.toContain('Work')
+    const flags = (path: readonly string[]): unknown =>
+      fixture.moved.messages(path).map((each) => each.flags.join(' '))
+    const projects = labelKeyword('Work/Projects')
+    expect(flags(['INBOX'])).toEqual(['', 'Work'])
+    expect(flags(['Sent'])).toEqual([projects, ''])
+    expect(flags(['Archive'])).toEqual([`Work ${projects}`, ''])
+    expect(openFindings(await fixture.verify())).toEqual([])
+    // Labels that come and go later are followed; a keyword that a user has set stays.
+    fixture.moved.setFlags(['INBOX'], '1', ['mine'])
+    label(fixture.alice, '1', ['Work'])
+    label(fixture.alice, '1', ['INBOX'])
+    fixture.alice.expunge(['Work'], '2')
+    label(fixture.alice, '2', ['INBOX'])
+    await fixture.run()
+    expect(flags(['INBOX'])).toEqual(['Work mine', ''])
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 6, landed: 6 })
   })
 
   it('leaves a message where it was moved to when it gets a further label', async () => {
@@ -149,5 +176,21 @@ describe('labels at both ends', () => {
     label(fixture.alice, '6', ['Work'])
     await fixture.run()
     expect(fixture.moved.messages(['Work'])).toHaveLength(3)
+  })
+})
+
+describe('the keyword of a label', () => {
+  it('is its name where that is one, and else close to it and its own', () => {
+    expect(['Work', 'Tax+2019', 'Work/Projects', 'Büro', 'to do', 'to_do', 'عمل'].map(labelKeyword)).toEqual([
+      ...['Work', 'Tax+2019', expect.stringMatching(/^Work\.Projects-/), expect.stringMatching(/^Buro-/)],
+      ...[expect.stringMatching(/^to_do-/), 'to_do', expect.stringMatching(/^___-/)],
+    ])
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1 }), fc.string({ minLength: 1 }), (one, other) => {
+        for (const name of [one, other, one.repeat(20)])
+          expect(labelKeyword(name)).toMatch(/^[A-Za-z0-9_.+-]{1,50}$/)
+        expect(labelKeyword(one) === labelKeyword(other)).toBe(one === other)
+      }),
+    )
   })
 })

@@ -26,7 +26,7 @@ function map(
   naming: MailboxNaming,
   rules: Partial<MappingRules> = {},
 ): Record<string, string> {
-  const facts = { source, destination, naming, labels: false, earlier: [] }
+  const facts = { source, destination, naming, labels: null, earlier: [] }
   const { mapped } = mapMailboxes(facts, { ...DEFAULT_MAPPING, ...rules })
   return Object.fromEntries(
     mapped.map((entry) => [formatPath(entry.source.path), formatPath(entry.destinationPath)]),
@@ -107,7 +107,7 @@ describe('mapping', () => {
       source: [box('INBOX'), box('A'), box('A/B')],
       destination: [],
       naming: SLASH,
-      labels: false,
+      labels: null,
       earlier: [],
     }
     const { mapped, excluded } = mapMailboxes(facts, { ...DEFAULT_MAPPING, include: ['**'], exclude: ['A/**'] })
@@ -121,7 +121,7 @@ describe('mapping', () => {
       source: [box('A'), box('A/B'), box('Z')],
       destination: [],
       naming: SLASH,
-      labels: false,
+      labels: null,
       earlier,
     }
     const { mapped } = mapMailboxes(facts, DEFAULT_MAPPING)
@@ -144,7 +144,7 @@ describe('mapping', () => {
       fc.property(paths, namings, (sources, naming) => {
         const source = [box('INBOX'), ...sources.map((path) => box(path))]
         const { mapped } = mapMailboxes(
-          { source, destination: [], naming, labels: false, earlier: [] },
+          { source, destination: [], naming, labels: null, earlier: [] },
           DEFAULT_MAPPING,
         )
         expect(mapped).toHaveLength(source.length)

@@ -46,7 +46,7 @@ mailboxes: mailboxes.csv
 
 mapping:
   special_use: true           # Sent goes to Sent, whatever either side calls it
-  # labels: single            # from Gmail: one copy of a message with several labels; or copies, one for each
+  # labels: single            # from Gmail: one copy of a message with several labels; copies, one for each; keywords
   # rules:                    # a mailbox and all below it; / between levels, \\/ for a slash in a name
   #   - { from: "Old/Projects", to: "Projects" }
   # include: ["INBOX", "Projects/**"]   # when there are any, only these; * within a level, ** across levels

@@ -213,7 +213,7 @@ export const END_KINDS: readonly string[] = Object.keys(END_SHAPES)
 const ruleShape = { from: mailboxPath, to: mailboxPath }
 const mappingShape = {
   special_use: z.boolean().optional(),
-  labels: z.enum(['single', 'copies']).optional(),
+  labels: z.enum(['single', 'copies', 'keywords']).optional(),
   rules: optionalPart(z.array(z.strictObject(ruleShape))),
   include: optionalPart(z.array(glob)),
   exclude: optionalPart(z.array(glob)),
