@@ -49,18 +49,21 @@ describe('a destination that makes one of equal Message-IDs', () => {
   it.each([
     ['with labels', GMAIL],
     ['without', { ...GMAIL, labels: false } as unknown as typeof GMAIL],
-  ])('shares one copy between equal messages of one mailbox, and verifies it for both: %s', async (_name, facts) => {
-    const fixture = fixtureTo(facts)
-    for (const hop of ['x', 'x', 'y']) fixture.alice.add(['INBOX'], copy('a', hop))
-    const { totals } = await fixture.run()
-    expect(nonZero(totals)).toEqual({ source: 3, landed: 3, merged: 2 })
-    expect(fixture.moved.messages(['INBOX'])).toHaveLength(1)
-    expect(openFindings(await fixture.verify())).toEqual([])
-    expect(fixture.ledger.fidelity(null)).toMatchObject({ identical: 2, equivalent: 1 })
-    fixture.moved.expunge(['INBOX'], '1')
-    await fixture.verify()
-    expect(fixture.ledger.fidelity(null)).toMatchObject({ missing: 3 })
-  })
+  ])(
+    'shares one copy between equal messages of one mailbox, and verifies it for both: %s',
+    async (_name, facts) => {
+      const fixture = fixtureTo(facts)
+      for (const hop of ['x', 'x', 'y']) fixture.alice.add(['INBOX'], copy('a', hop))
+      const { totals } = await fixture.run()
+      expect(nonZero(totals)).toEqual({ source: 3, landed: 3, merged: 2 })
+      expect(fixture.moved.messages(['INBOX'])).toHaveLength(1)
+      expect(openFindings(await fixture.verify())).toEqual([])
+      expect(fixture.ledger.fidelity(null)).toMatchObject({ identical: 2, equivalent: 1 })
+      fixture.moved.expunge(['INBOX'], '1')
+      await fixture.verify()
+      expect(fixture.ledger.fidelity(null)).toMatchObject({ missing: 3 })
+    },
+  )
 
   it('quarantines the one whose content it did not keep, in another mailbox too', async () => {
     for (const path of [['INBOX'], ['Work']]) {
