@@ -4,7 +4,7 @@ export class Turns {
 
   /** Passes on what `operation` returns or throws. */
   async take<T>(names: readonly string[], operation: () => Promise<T>): Promise<T> {
-    const before = names.map((name) => this.#last.get(name))
+    const before = names.flatMap((name) => this.#last.get(name) ?? [])
     let end: () => void = () => undefined
     const mine = new Promise<void>((resolve) => (end = resolve))
     for (const name of names) this.#last.set(name, mine)

@@ -181,9 +181,12 @@ describe('labels at both ends', () => {
 
 describe('the keyword of a label', () => {
   it('is its name where that is one, and else close to it and its own', () => {
-    expect(['Work', 'Tax+2019', 'Work/Projects', 'Büro', 'to do', 'to_do', 'عمل'].map(labelKeyword)).toEqual([
-      ...['Work', 'Tax+2019', expect.stringMatching(/^Work\.Projects-/), expect.stringMatching(/^Buro-/)],
-      ...[expect.stringMatching(/^to_do-/), 'to_do', expect.stringMatching(/^___-/)],
+    expect(['Work', 'Tax+2019', 'to_do'].map(labelKeyword)).toEqual(['Work', 'Tax+2019', 'to_do'])
+    expect(['Work/Projects', 'Büro', 'to do', 'عمل'].map((name) => labelKeyword(name).slice(0, -6))).toEqual([
+      'Work.Projects-',
+      'Buro-',
+      'to_do-',
+      '___-',
     ])
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), fc.string({ minLength: 1 }), (one, other) => {
