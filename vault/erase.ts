@@ -8,7 +8,7 @@ import { readPrivateFile } from './files.ts'
 import { assertProjectId } from './names.ts'
 import { openRecordsKeys, type UnlockedOperator } from './operator.ts'
 import { readOperatorChain } from './operator-list.ts'
-import { keystoreFolder, projectFolder, projectPath, slotFolder } from './paths.ts'
+import { keystoreFolder, nextProjectPath, projectFolder, projectPath, slotFolder } from './paths.ts'
 import { COMMITTED_KINDS, readProjectFile, WRAPPED_KINDS, type ProjectDocument } from './project-document.ts'
 import { openProject } from './projects.ts'
 import { wipe } from './secret.ts'
@@ -158,7 +158,7 @@ function slotPaths(root: string, projectId: string, document: ProjectDocument | 
   return folders.flatMap((folder) => (folder === null ? [] : [join(folder, projectId)]))
 }
 
-/** The document and drafts of it that a killed process left. */
+/** The document, the next one of a revoke that was interrupted, and drafts that a killed process left. */
 async function documentPaths(root: string, projectId: string): Promise<readonly string[]> {
   const folder = projectFolder(keystoreFolder(root))
   const drafts: string[] = []
@@ -167,7 +167,8 @@ async function documentPaths(root: string, projectId: string): Promise<readonly 
     const draft = await readPrivateFile(join(folder, name))
     if (draft?.includes(projectId) === true) drafts.push(join(folder, name))
   }
-  return [projectPath(keystoreFolder(root), projectId), ...drafts]
+  const keystore = keystoreFolder(root)
+  return [projectPath(keystore, projectId), nextProjectPath(keystore, projectId), ...drafts]
 }
 
 async function exists(path: string): Promise<boolean> {

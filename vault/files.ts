@@ -136,6 +136,14 @@ export async function writePrivateFile(path: string, bytes: Uint8Array): Promise
   await syncFolder(dirname(path))
 }
 
+/** Puts a file in another's place as one step; on the disk when it returns. Throws `config`. */
+export async function replaceFile(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: unknown) => {
+    throw fileError(error, 'write', to)
+  })
+  await syncFolder(dirname(to))
+}
+
 /** Brings the names in a folder to the disk. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder; its file system journals names by itself.

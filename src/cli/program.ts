@@ -14,6 +14,7 @@ import { addMailboxes } from './commands/mailboxes.ts'
 import { addOperatorCommands } from './commands/operator.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRecords } from './commands/records.ts'
+import { addRevoke } from './commands/revoke.ts'
 import { addRetry, addRun } from './commands/run.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSignoff } from './commands/signoff.ts'
@@ -62,6 +63,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
     .exitOverride()
   addInit(program, start)
   addOperatorCommands(program, start)
+  addRevoke(program, start)
   addUnlock(program, start)
   addLock(program, start)
   addCredentials(program, start)

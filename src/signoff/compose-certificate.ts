@@ -234,7 +234,7 @@ function keysOf(state: PurgeState, erasure: StepEvidence['destroy-keys']): Delet
     wrappedKeysDestroyed: keys.wrappedKeys,
     documentsDestroyed: Math.max(erasure.documents, keys.known ? 1 : 0),
     commitments: keys.commitments,
-    commitmentsMadeAt: state.project.createdAt,
+    commitmentsMadeAt: state.facts.keysRenewedAt ?? state.project.createdAt,
   }
 }
 

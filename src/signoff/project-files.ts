@@ -109,7 +109,7 @@ async function assertGone(path: string, except: ReadonlySet<string>): Promise<vo
 /** Which class of objects a file of the state folder belongs to. */
 function classOf(name: string): ObjectClass {
   const [first = ''] = name.split(sep)
-  if (/^ledger\.db(?:-wal|-shm|-journal)?$/.test(first)) return 'ledger'
+  if (/^ledger\.db(?:\.rekeyed)?(?:-wal|-shm|-journal)?$/.test(first)) return 'ledger'
   if (first === 'backups' || first === 'restores') return 'ledger'
   if (first === 'credentials') return 'credentials'
   if (first === 'spool') return 'spool'

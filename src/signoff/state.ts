@@ -118,6 +118,8 @@ export interface ProjectFacts {
   readonly accepted: readonly AcceptedItem[]
   readonly credentials: readonly CredentialFacts[]
   readonly keys: KeyFacts
+  /** When they were made anew, but for the shred key; null: never. Journals of earlier versions do not say. */
+  readonly keysRenewedAt?: string | null
   readonly handedOver: readonly HandedOver[]
   /** Where their records did not open: how many volumes the audit log knows. Null: all are listed, or there were none. */
   readonly unlistedBackups: UnlistedBackups | null

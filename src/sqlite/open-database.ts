@@ -121,6 +121,24 @@ export function readDatabase(
   }
 }
 
+/**
+ * Opens an existing database of any version as it is, for work on the file itself: no migration, and no waiting. Throws
+ * `locked` when the key does not open it, `busy` while another connection writes.
+ */
+export function connectAlone(path: string, key: Buffer): EncryptedDatabase {
+  let db: EncryptedDatabase | undefined
+  try {
+    db = new Database(path, { fileMustExist: true, timeout: 0 })
+    setKey(db, path, key)
+    set(db, path, READ_SETTINGS)
+    db.pragma('user_version')
+    return db
+  } catch (error) {
+    db?.close()
+    throw toOpenError(error, path)
+  }
+}
+
 function set(db: EncryptedDatabase, path: string, settings: readonly Setting[]): void {
   for (const { name, value, expected } of settings) {
     db.pragma(`${name} = ${value}`)
@@ -155,7 +173,7 @@ function prepareFile(path: string): boolean {
 }
 
 /** A new file's name must outlive a power cut as well. Folders cannot be opened on Windows, which needs no such call. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   if (process.platform === 'win32') return
   const folder = openSync(dirname(path), constants.O_RDONLY)
   try {
@@ -172,19 +190,25 @@ function syncFolder(path: string): void {
 function setKey(db: EncryptedDatabase, path: string, key: Buffer): void {
   db.pragma(`cipher = 'sqlcipher'`)
   db.pragma('legacy = 4')
-  const raw = Buffer.allocUnsafeSlow(2 * KEY_BYTES + 3)
+  const raw = keyText(key)
   try {
-    raw.write(`x'`, 0, 'latin1')
-    for (const [i, byte] of key.entries()) {
-      raw[2 + 2 * i] = hexDigit(byte >> 4)
-      raw[3 + 2 * i] = hexDigit(byte & 15)
-    }
-    raw.write(`'`, raw.length - 1, 'latin1')
     if (db.key(raw) !== 0) throw new SealpostError('bug', `${path}: the key could not be set`)
   } finally {
     raw.fill(0)
   }
   for (const { name, expected } of CIPHER_FACTS) expectPragma(db, path, name, expected)
+}
+
+/** The key as the cipher takes it; the caller wipes it. */
+export function keyText(key: Buffer): Buffer {
+  const raw = Buffer.allocUnsafeSlow(2 * KEY_BYTES + 3)
+  raw.write(`x'`, 0, 'latin1')
+  for (const [i, byte] of key.entries()) {
+    raw[2 + 2 * i] = hexDigit(byte >> 4)
+    raw[3 + 2 * i] = hexDigit(byte & 15)
+  }
+  raw.write(`'`, raw.length - 1, 'latin1')
+  return raw
 }
 
 function hexDigit(nibble: number): number {

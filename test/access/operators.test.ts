@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findProject } from '../../src/cli/project/folder.ts'
 import { MAILDIR_YAML, Place, type Ended } from '../cli/program.ts'
@@ -78,6 +78,8 @@ describe('several operators', () => {
     [['operator', 'add', 'eve', '--role', 'boss'], 2, /role/],
     [['operator', 'add', 'eve'], 2, /role/],
     [['operator', 'remove', 'nobody'], 2, /no operator named "nobody"/],
+    [['revoke', 'nobody'], 2, /no operator named "nobody"/],
+    [['revoke', 'root'], 4, /nobody revokes what he was granted himself/],
     [['grant', 'nobody'], 2, /no operator named "nobody"/],
     [['grant', 'root'], 2, /has this project already/],
   ])('wrong input: %j', async (words, code, text) => {
@@ -85,6 +87,30 @@ describe('several operators', () => {
     const { exitCode, stderr } = await lead([...words, ...more], `${OF_BEN}\n`)
     expect(exitCode).toBe(code)
     expect(stderr).toMatch(text)
+  })
+
+  it('lose the project by a revoke, after which a run goes on where it was', async () => {
+    const given = { third: 'a secret of the client\n' }
+    expect(
+      (await place.run(['credentials', 'set', 'admin', '--secret-fd', '3', '--operator', 'root'], given)).exitCode,
+    ).toBe(0)
+    const revoked = await lead(['revoke', 'ben', '--json'])
+    expect(revoked.exitCode, revoked.stderr).toBe(0)
+    const { record } = await findProject(place.project)
+    expect(JSON.parse(revoked.stdout)).toMatchObject({
+      revoked: { project: record.id, operators: ['ben'] },
+      change: [{ name: 'admin', kind: 'password' }],
+    })
+    expect((await asBen(['status'])).stderr).toContain('was not granted this project')
+    const again = await lead(['revoke', 'ben'])
+    expect(again).toMatchObject({ exitCode: 0 })
+    expect(again.stdout).toMatch(/ben has no grant of this project[^]*should change:[^]*admin/)
+    const ran = await lead(['run', '--json'])
+    expect(ran.exitCode, ran.stderr).toBe(0)
+    expect(ran.stdout).toContain('"landed":0')
+    expect(await readdir(join(place.project, 'new', 'anna', 'cur'))).toHaveLength(3)
+    expect((await lead(['verify'])).exitCode).toBe(0)
+    expect((await lead(['grant', 'ben'])).exitCode).toBe(0)
   })
 
   it('are shut out when they are removed, and their grants are named', async () => {
@@ -106,6 +132,7 @@ describe('several operators', () => {
     const told = entries.map(({ action, object, outcome }) => `${action} ${object} ${outcome}`)
     expect(told).toContain('operator-added ben done')
     expect(told).toContain('grant ben done')
+    expect(told).toContain('revoke ben done')
     expect(told).toContain('operator-removed ben done')
     expect(entries.some(({ action, outcome }) => action === 'access-decided' && outcome === 'refused')).toBe(true)
   })

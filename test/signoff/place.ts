@@ -17,6 +17,8 @@ export function unlockAda(home: string): Promise<UnlockedOperator> {
 
 /** One project for a file of tests, copied for each. */
 export interface Template {
+  /** The project itself: what is made in it before the first test, every copy has. */
+  original(): Subject
   /** A copy to sign off; removed when the test ends. */
   copy(): Subject
   /** Opens every copy. */
@@ -36,13 +38,18 @@ export function useSubject(): Template {
     made = await makeSubject(root, ada)
   })
   afterAll(() => rmSync(root, { recursive: true, force: true }))
+  const original = (): Subject => {
+    if (made === null) throw new Error('not made yet')
+    return made
+  }
   return {
+    original,
     copy: () => {
-      if (made === null) throw new Error('not made yet')
+      const { projectId } = original()
       const copy = mkdtempSync(join(tmpdir(), 'sealpost-signoff-'))
       onTestFinished(() => rmSync(copy, { recursive: true, force: true }))
       cpSync(root, copy, { recursive: true })
-      return subjectAt(copy, made.projectId)
+      return subjectAt(copy, projectId)
     },
     operator: () => {
       if (ada === null) throw new Error('not made yet')

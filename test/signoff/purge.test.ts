@@ -86,6 +86,7 @@ describe('a purge', () => {
     expect(certificate.residualRisks.map(({ code }) => code)).toContain('secrets-not-searchable')
     expect(certificate.keys.commitments).toEqual(commitments)
     expect(certificate.keys.commitments).toHaveLength(7)
+    expect(certificate.keys.commitmentsMadeAt).toBe('2026-02-01T09:00:00Z')
     expect(certificate.keys.shredKey).toMatchObject({ existedBefore: true, readBackDiffers: 'yes', removed: true })
     expect(certificate.clientMustRotate.map(({ credential }) => credential)).toEqual(['admin', 'pin'])
     const sha256 = createHash('sha256').update('<p>done</p>\n').digest('hex')

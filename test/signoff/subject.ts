@@ -208,6 +208,7 @@ export async function factsFor(subject: Subject, operator: UnlockedOperator): Pr
       { name: 'pin', kind: 'password' },
     ],
     keys: await keyFactsOf(home, operator, projectId),
+    keysRenewedAt: '2026-02-01T09:00:00Z',
     handedOver: [],
     unlistedBackups: null,
     mailStores: [],

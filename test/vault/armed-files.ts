@@ -18,13 +18,17 @@ export function disarm(): void {
 }
 
 /** One change on the disk: counted, or refused as by a kill just before it. */
-export function change<T>(work: () => Promise<T>): Promise<T> {
-  if (disk.left === null) return work()
+export async function change<T>(work: () => Promise<T>): Promise<T> {
+  return changeNow(work)
+}
+
+/** The same for one that is done when it returns. */
+export function changeNow<T>(work: () => T): T {
   if (disk.left === 0) {
     disk.killed = true
-    return Promise.reject(new Killed('killed'))
+    throw new Killed('killed')
   }
-  disk.left--
+  if (disk.left !== null) disk.left--
   return work()
 }
 

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
-import { SealpostError } from '../../core/errors.ts'
+import { isKind, SealpostError } from '../../core/errors.ts'
 import { plantLedgerCanary, readLedgerCanary } from '../../ledger/canary.ts'
 import type { CanaryAttempt, CanaryObject, CanaryOpening } from '../../signoff/state.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
@@ -53,14 +53,21 @@ export async function plantCanaries(place: CanaryPlace, keys: CanaryKeys, clock:
     expiresAt: clock.now() + CENTURY_MS,
   })
   await ensurePrivateFolder(join(state, 'spool'))
-  const sealed: Uint8Array[] = []
-  const pieces = createSealer(keys.spoolKey, projectId).seal(
-    SPOOL_OBJECT,
-    oneOf(Buffer.from(newCanary(), 'latin1')),
-  )
-  for await (const piece of pieces) sealed.push(piece)
-  await writePrivateFile(spoolPath(state), Buffer.concat(sealed))
+  await writeSpoolCanary(place, keys.spoolKey, newCanary())
   plantLedgerCanary(ledgerPath(state), keys.ledgerKey, newCanary())
+}
+
+/** Seals the canary of the spool under another key, as one step. Twice is safe. Throws `corrupt` when neither key opens it. */
+export async function resealSpoolCanary(place: CanaryPlace, before: Buffer, after: Buffer): Promise<void> {
+  try {
+    const canary = await readSpoolCanary(place, before)
+    if (canary !== null) await writeSpoolCanary(place, after, canary)
+  } catch (error) {
+    if (!isKind(error, 'corrupt')) throw error
+    await readSpoolCanary(place, after).catch(() => {
+      throw error
+    })
+  }
 }
 
 /** Opens every canary with the project's keys. Says why one does not open; never throws. */
@@ -121,6 +128,13 @@ async function readCredentialCanary(place: CanaryPlace, key: Buffer): Promise<st
   const canary = secrets.find(({ name }) => name === CANARY_CREDENTIAL)?.bytes.toString('latin1') ?? null
   for (const { bytes } of secrets) bytes.fill(0)
   return canary
+}
+
+async function writeSpoolCanary({ state, projectId }: CanaryPlace, key: Buffer, canary: string): Promise<void> {
+  const sealed: Uint8Array[] = []
+  const pieces = createSealer(key, projectId).seal(SPOOL_OBJECT, oneOf(Buffer.from(canary, 'latin1')))
+  for await (const piece of pieces) sealed.push(piece)
+  await writePrivateFile(spoolPath(state), Buffer.concat(sealed))
 }
 
 async function readSpoolCanary(place: CanaryPlace, key: Buffer): Promise<string | null> {

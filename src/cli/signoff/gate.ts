@@ -80,6 +80,7 @@ export async function passGate(
       accepted: looked.accepted,
       credentials: looked.credentials,
       keys: await keyFactsOf(context.home, people.operator, folder.record.id),
+      keysRenewedAt: await books.keysRenewedAt(),
       handedOver: backups.handedOver,
       unlistedBackups: backups.unlistedBackups,
       mailStores,

@@ -1,3 +1,4 @@
+import type { AuditLog } from '../../core/audit.ts'
 import { formatInstant } from '../../core/clock.ts'
 import type { HoldBook } from '../../records/holds.ts'
 import type { IncidentBook } from '../../records/incidents.ts'
@@ -13,6 +14,8 @@ export interface SignoffBooks {
   readonly audit: PurgeAudit
   /** What the audit log knows of the project's backups. */
   readonly loggedBackups: () => Promise<UnlistedBackups>
+  /** When the project's keys were last made anew, as the audit log has it; null: never. */
+  readonly keysRenewedAt: () => Promise<string | null>
 }
 
 /** `fingerprint` is that of the key which certificates are signed with. */
@@ -61,7 +64,21 @@ export function signoffBooksOf(
       checkpoint: () => log.checkpoint(signer, signal),
     },
     loggedBackups: () => countLoggedBackups(log, projectId, signal),
+    keysRenewedAt: () => lastRevoke(log, projectId, signal),
   }
+}
+
+/** When a grant of the project was last revoked (RFC 3339), or null. */
+export async function lastRevoke(
+  log: Pick<AuditLog, 'entries'>,
+  project: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  let at: string | null = null
+  for await (const { entry } of log.entries(signal)) {
+    if (entry?.project === project && entry.action === 'revoke' && entry.outcome === 'done') at = entry.at
+  }
+  return at
 }
 
 function holdOn(records: HoldBook & IncidentBook, projectId: string): ActiveHold | null {
