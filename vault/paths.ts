@@ -59,3 +59,8 @@ export function slotFolder(keystore: string): string {
 export function attemptFolder(keystore: string): string {
   return join(keystore, 'attempts')
 }
+
+/** Second factors that operators have enrolled. */
+export function factorFolder(keystore: string): string {
+  return join(keystore, 'factors')
+}

@@ -11,6 +11,8 @@ export interface GlobalOptions {
   readonly passphraseFile: string | null
   /** The key file of an operator who has one. */
   readonly keyFile: string | null
+  /** Where the code of an operator who has enrolled TOTP comes from. */
+  readonly totpFd: number | null
   readonly operator: string | null
 }
 

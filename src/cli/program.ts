@@ -32,6 +32,7 @@ interface RawOptions {
   readonly passphraseFd?: number
   readonly passphraseFile?: string
   readonly keyFile?: string
+  readonly totpFd?: number
   readonly operator?: string
 }
 
@@ -49,6 +50,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
       new Option('--passphrase-file <file>', 'read the passphrase from the first line of a file (mode 0600)'),
     )
     .addOption(new Option('--key-file <file>', 'the key file, of an operator who has one besides the passphrase'))
+    .addOption(descriptorOption('--totp-fd <n>', 'read the code, where one is asked for, from an open descriptor'))
     .addOption(new Option('--operator <name>', 'who opens the keys (default: the only one there is, else you)'))
     .showSuggestionAfterError(true)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -93,13 +95,14 @@ export function buildProgram(version: string, output: Output, start: Start): Com
 
 /** The options that stand for every command. */
 export function globalOptions(program: Command): GlobalOptions {
-  const { command, project, passphraseFd, passphraseFile, keyFile, operator } = program.opts<RawOptions>()
+  const { command, project, passphraseFd, passphraseFile, keyFile, totpFd, operator } = program.opts<RawOptions>()
   return {
     command: command ?? '',
     project: project ?? '.',
     passphraseFd: passphraseFd ?? null,
     passphraseFile: passphraseFile ?? null,
     keyFile: keyFile ?? null,
+    totpFd: totpFd ?? null,
     operator: operator ?? null,
   }
 }

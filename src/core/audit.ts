@@ -19,6 +19,8 @@ export type AuditAction =
   | 'grant'
   | 'revoke'
   | 'access-decided'
+  | 'second-factor-enrolled'
+  | 'second-factor-removed'
   | 'second-factor-failed'
   | 'recovery-set'
   | 'intake-page'

@@ -37,8 +37,8 @@ describe('several operators', () => {
     const { stdout } = await lead(['operator', 'list', '--json'])
     expect(JSON.parse(stdout)).toEqual({
       operators: [
-        { name: 'root', role: 'lead' },
-        { name: 'ben', role: 'engineer' },
+        { name: 'root', role: 'lead', factors: [] },
+        { name: 'ben', role: 'engineer', factors: [] },
       ],
     })
   })

@@ -30,6 +30,7 @@ export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
   ['better-sqlite3', 'src/sqlite'],
   ['libsodium-wrappers-sumo', 'vault'],
   ['age-encryption', 'vault'],
+  ['otpauth', 'vault'],
   ['p-queue', 'src/engine'],
   ['yaml', 'src/cli'],
   ['zod', 'src/cli'],

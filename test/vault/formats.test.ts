@@ -16,13 +16,18 @@ import { fileURLToPath } from 'node:url'
 import sodium from 'libsodium-wrappers-sumo'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { mergeKey } from '../../vault/af-split.ts'
-import { makeGuess } from '../../vault/attempts.ts'
+import { makeGuess, SILENT_WATCH } from '../../vault/attempts.ts'
+import { boxPublicKeyOf, openSealedBox } from '../../vault/box.ts'
 import { openCredentialStore } from '../../vault/credentials.ts'
+import { signerOf } from '../../vault/ed25519.ts'
+import type { UnlockedOperator } from '../../vault/operator.ts'
 import { openOperatorKeys } from '../../vault/operator-key.ts'
 import { verifyChain } from '../../vault/operator-list.ts'
 import { readProjectFile } from '../../vault/project-document.ts'
 import { Secret } from '../../vault/secret.ts'
+import { acceptTotp } from '../../vault/totp.ts'
 import { createSealer } from '../../vault/stream.ts'
+import { codeAt } from '../access/one-time-code.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 
@@ -202,6 +207,15 @@ describe('the keys of docs/formats.md, by its words alone', () => {
     expect(publicKeyOf(await openBox(sealed, 'certificate key')).toString('base64')).toBe(certificateKey)
   })
 
+  it('the second factor is signed, and its secret sealed', async () => {
+    const signed = JSON.parse(example('vault-second-factor')) as Signed
+    expect(isSigned(signed, 'sealpost/v1/second-factor', publicKeyOf(key('signSeed')))).toBe(true)
+    const { sealed, used } = JSON.parse(signed.text) as { readonly sealed: string; readonly used: number }
+    const secret = await openBox(bytesOf(sealed), 'second factor', 'ada')
+    // The secret of RFC 6238, appendix B, and the step of its second row.
+    expect([secret.toString(), codeAt(secret, used * 30_000)]).toEqual(['12345678901234567890', '081804'])
+  })
+
   it('grant and shred key make the project key, which opens the others', async () => {
     const grant = await openBox(bytesOf(project.grants[0]?.sealed ?? ''), 'grant key', project.project, '1')
     expect(grant.equals(key('grant'))).toBe(true)
@@ -326,6 +340,21 @@ describe('the keys of docs/formats.md, by its words alone', () => {
 })
 
 describe('the program reads the same examples', () => {
+  it('the second factor, whose last code is used up', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'sealpost-formats-'))
+    onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+    mkdirSync(join(root, 'keystore', 'factors'), { recursive: true, mode: 0o700 })
+    writeFileSync(join(root, 'keystore', 'factors', 'ada.totp'), example('vault-second-factor'), { mode: 0o600 })
+    const privateKey = key('boxPrivateKey')
+    const boxKeys = { privateKey, publicKey: await boxPublicKeyOf(privateKey) }
+    const openSealed: UnlockedOperator['openSealed'] = (names, sealed) => openSealedBox(boxKeys, names, sealed)
+    const operator = { name: 'ada', ...signerOf(key('signSeed')), openSealed } as UnlockedOperator
+    const watch = { ...SILENT_WATCH, clock: { ...systemClock, now: () => 1_111_111_111_000 } }
+    const give = (code: string): Promise<void> => acceptTotp(root, operator, () => Promise.resolve(code), watch)
+    await expect(give('081804')).rejects.toMatchObject({ code: 'USED_CODE' })
+    await give('050471')
+  })
+
   it('from the key file to the credential', async () => {
     const passphrase = Secret.fromBytes(Buffer.from(KEYS['passphrase'] ?? ''))
     const operator = await openOperatorKeys('ada', example('vault-operator-key'), passphrase, null)

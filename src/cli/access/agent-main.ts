@@ -11,7 +11,7 @@ import { unlockOperator } from '../../../vault/operator.ts'
 import { Secret } from '../../../vault/secret.ts'
 import type { AgentAnswer, AgentOrder } from './agent-process.ts'
 import { wrongBeforeText } from './unlock.ts'
-import { watchGuesses } from './watch-guesses.ts'
+import { watchPassphrases } from './watch-guesses.ts'
 
 process.umask(0o077)
 process.on('SIGUSR1', () => undefined)
@@ -33,11 +33,9 @@ try {
     systemUser,
     passphrase,
     ...(withKeyFile ? { keyFile: input.subarray(passphraseEnd) } : {}),
-    watch: watchGuesses({
-      home,
+    watch: watchPassphrases(home, true, {
       clock: systemClock,
       signal: new AbortController().signal,
-      agent: true,
       waiting: (waiting) => say({ waiting }),
       warn,
     }),

@@ -69,7 +69,7 @@ export async function startAgent(
     let end: Extract<AgentAnswer, { readonly ready: string } | { readonly error: object }> | null = null
     const hear = lineReader((text) => {
       const answer = JSON.parse(text) as AgentAnswer
-      if ('waiting' in answer) context.output.warn(waitingText(answer.waiting))
+      if ('waiting' in answer) context.output.warn(waitingText(answer.waiting, 'passphrases'))
       else if ('warning' in answer) context.output.warn(answer.warning)
       else end = answer
     })

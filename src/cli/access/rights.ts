@@ -79,6 +79,7 @@ const TABLE: readonly (readonly [readonly OperatorRole[], readonly string[]])[] 
       'operator add',
       'operator remove',
       'operator recovery',
+      'operator totp reset',
       'grant',
       'revoke',
       'audit restart',
@@ -108,6 +109,7 @@ const WITH_FACTOR: ReadonlySet<string> = new Set([
   'backup handover',
   'operator recovery',
   'operator totp remove',
+  'operator totp reset',
 ])
 
 /** Every action with who may do it. */

@@ -7,7 +7,7 @@ import { forbidCoreFiles } from '../core-limit.ts'
 import { assertNoDebugger } from '../guards.ts'
 import { readKeyFileOf } from './key-file.ts'
 import { readSecretFile, readSecretLine } from './secret-input.ts'
-import { watchGuesses } from './watch-guesses.ts'
+import { watchPassphrases } from './watch-guesses.ts'
 import { canPrompt, promptSecret } from '../terminal/prompt.ts'
 
 const ADVISED_CHARACTERS = 12
@@ -74,12 +74,10 @@ export async function openOperator(
     systemUser,
     passphrase,
     ...(keyFile === null ? {} : { keyFile }),
-    watch: watchGuesses({
-      home,
+    watch: watchPassphrases(home, false, {
       clock,
       signal: stop,
-      agent: false,
-      waiting: (ms) => warn(waitingText(ms)),
+      waiting: (ms) => warn(waitingText(ms, 'passphrases')),
       warn,
     }),
   })
@@ -88,8 +86,8 @@ export async function openOperator(
 }
 
 /** What is told while a guess has to wait. */
-export function waitingText(ms: number): string {
-  return `waiting ${Math.ceil(ms / 1000)} s: there were several wrong passphrases`
+export function waitingText(ms: number, what: 'passphrases' | 'codes'): string {
+  return `waiting ${Math.ceil(ms / 1000)} s: there were several wrong ${what}`
 }
 
 /** What an operator is told of the guesses before. */

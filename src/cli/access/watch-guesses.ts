@@ -6,46 +6,50 @@ import { readOperatorChain } from '../../../vault/operator-list.ts'
 import { keystoreFolder } from '../../../vault/paths.ts'
 import { auditLogOptions } from '../books/open-books.ts'
 
-/** Where guesses are made, and who hears of them. */
+/** Who hears of guesses. */
 export interface GuessScene {
-  readonly home: string
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Whether an agent was to be given the keys. */
-  readonly agent: boolean
   waiting(ms: number): void
   warn(text: string): void
 }
 
-/**
- * Puts wrong passphrases into the audit log, which takes no key: the name of the operator is sealed, since nobody has
- * shown to be that person. A log that cannot be written is warned of, and hides nothing else.
- */
-export function watchGuesses(scene: GuessScene): GuessWatch {
-  const { home, clock, signal, agent } = scene
+/** Writes wrong guesses down by `note`; a log that cannot be written is warned of, and hides nothing else. */
+export function guessWatch(scene: GuessScene, note: GuessWatch['wrong']): GuessWatch {
+  const { clock, signal } = scene
   return {
     clock,
     signal,
     waiting: (ms) => scene.waiting(ms),
-    wrong: async (operator, wrong) => {
+    wrong: async (operator, count) => {
       try {
-        const { current } = await readOperatorChain(keystoreFolder(home), null)
-        const log = openAuditLog(auditLogOptions(home, current.recordsKey, clock))
-        await log.append(
-          {
-            by: { name: null, role: null, factor: null },
-            action: 'unlock-failed',
-            outcome: 'failed',
-            project: null,
-            object: null,
-            facts: { wrong, agent },
-            personal: { operator },
-          },
-          signal,
-        )
+        await note(operator, count)
       } catch (error) {
         scene.warn(`the audit log could not be written: ${toSealpostError(error, 'audit log').message}`)
       }
     },
   }
+}
+
+/**
+ * Puts wrong passphrases into the audit log, which takes no key: the name of the operator is sealed, since nobody has
+ * shown to be that person. `agent`: whether an agent was to be given the keys.
+ */
+export function watchPassphrases(home: string, agent: boolean, scene: GuessScene): GuessWatch {
+  return guessWatch(scene, async (operator, wrong) => {
+    const { current } = await readOperatorChain(keystoreFolder(home), null)
+    const log = openAuditLog(auditLogOptions(home, current.recordsKey, scene.clock))
+    await log.append(
+      {
+        by: { name: null, role: null, factor: null },
+        action: 'unlock-failed',
+        outcome: 'failed',
+        project: null,
+        object: null,
+        facts: { wrong, agent },
+        personal: { operator },
+      },
+      scene.signal,
+    )
+  })
 }

@@ -2,6 +2,7 @@ import type { AuditAction, AuditEvent } from '../../core/audit.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { authorize, OF_THE_LOG, type Resource } from '../access/authorize.ts'
+import { proveFactor } from '../access/second-factor.ts'
 import { unlock } from '../access/unlock.ts'
 import type { CommandContext } from '../context.ts'
 import { openBooks, type WorkspaceBooks } from './open-books.ts'
@@ -27,15 +28,18 @@ export async function atDesk<T>(
 }
 
 /**
- * Opens the operator's keys and the books, writes the unlock down, and asks whether the operator may give this command at
- * all. The caller wipes the operator. Throws `policy` for one who may not.
+ * Opens the operator's keys and the books, writes the unlock down, asks for a code where the command takes one, and asks
+ * whether the operator may give it at all. The caller wipes the operator. Throws `policy` for one who may not, `locked` for a wrong code.
  */
 export async function openDesk(context: CommandContext, resource: Resource): Promise<Desk> {
   const operator = await unlock(context)
   try {
-    const books = await openBooks(context.home, operator, context.clock)
-    if (!OF_THE_LOG.includes(context.options.command)) await noteUnlock(books, operator, {}, context.stop)
-    await authorize(books, context.options.command, resource, context.stop)
+    const { command, totpFd } = context.options
+    const opened = await openBooks(context.home, operator, context.clock)
+    if (!OF_THE_LOG.includes(command)) await noteUnlock(opened, operator, {}, context.stop)
+    const source = { descriptor: totpFd, option: '--totp-fd' }
+    const books = await proveFactor(context, operator, opened, command, source)
+    await authorize(books, command, resource, context.stop)
     return { operator, books }
   } catch (error) {
     operator.wipe()

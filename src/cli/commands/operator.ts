@@ -5,6 +5,7 @@ import type { OperatorRole } from '../../../vault/operator-list.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { descriptorOption } from '../options.ts'
+import { addOperatorTotp } from './operator-totp.ts'
 import { table } from '../terminal/table.ts'
 
 interface AddOptions {
@@ -53,6 +54,7 @@ export function addOperatorCommands(program: Command, start: Start): void {
     .command('list')
     .description('the persons and their roles')
     .action(() => start(list))
+  addOperatorTotp(group, start)
   program
     .command('grant')
     .description('let a person work on the project')
@@ -128,14 +130,19 @@ async function remove(name: string, context: CommandContext): Promise<ExitCode> 
 
 async function list(context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
-  const { readTrustedList } = await import('../../../vault/operator.ts')
-  const { output, home } = context
+  const { findUnlock, readTrustedList } = await import('../../../vault/operator.ts')
+  const { hasTotp } = await import('../../../vault/totp.ts')
+  const { output, home, systemUser } = context
   return atDesk(context, { project: null }, async (_, operator) => {
-    const { operators } = await readTrustedList(home, operator)
-    const shown = operators.map(({ name, role }) => ({ name, role }))
+    const shown = []
+    for (const { name, role } of (await readTrustedList(home, operator)).operators) {
+      const { keyFile } = await findUnlock(home, { operator: name, systemUser })
+      const factors = [...(keyFile ? ['key-file'] : []), ...((await hasTotp(home, name)) ? ['totp'] : [])]
+      shown.push({ name, role, factors })
+    }
     for (const line of table(
-      ['operator', 'role'],
-      shown.map(({ name, role }) => [name, role]),
+      ['operator', 'role', 'besides the passphrase'],
+      shown.map(({ name, role, factors }) => [name, role, factors.join(', ')]),
     ))
       output.line(line)
     output.document({ operators: shown })

@@ -159,13 +159,19 @@ async function withSession<T>(
     secondKeyFile: raw.secondKeyFile ?? null,
   })
   try {
-    const books = await openBooks(context.home, people.operator, context.clock)
+    const opened = await openBooks(context.home, people.operator, context.clock)
     const second = people.second === null ? {} : { second: people.second.name }
-    await noteUnlock(books, people.operator, second, context.stop)
+    await noteUnlock(opened, people.operator, second, context.stop)
     const { authorize } = await import('../access/authorize.ts')
-    await authorize(books, context.options.command, { project: projectId }, context.stop)
+    const { proveFactor } = await import('../access/second-factor.ts')
+    const { command, totpFd } = context.options
+    const source = { descriptor: totpFd, option: '--totp-fd' }
+    const books = await proveFactor(context, people.operator, opened, command, source)
+    await authorize(books, command, { project: projectId }, context.stop)
     if (people.second !== null) {
-      const theirs = await openBooks(context.home, people.second, context.clock)
+      const beside = await openBooks(context.home, people.second, context.clock)
+      const from = { descriptor: raw.secondTotpFd ?? null, option: '--second-totp-fd' }
+      const theirs = await proveFactor(context, people.second, beside, 'signoff second', from)
       await authorize(theirs, 'signoff second', { project: projectId }, context.stop)
     }
     const fingerprint = sshFingerprint(people.certificate.publicKey)

@@ -14,6 +14,7 @@ export interface RawSignoff {
   readonly second?: string
   readonly secondPassphraseFd?: number
   readonly secondKeyFile?: string
+  readonly secondTotpFd?: number
   readonly alone?: string
   readonly language: CertificateLanguage
 }
@@ -85,6 +86,7 @@ export function signoffOptions(reasons: Reasons): readonly Option[] {
     new Option('--second <operator>', 'the second person under dual control'),
     descriptorOption('--second-passphrase-fd <n>', 'read the passphrase of the second person from a descriptor'),
     new Option('--second-key-file <file>', 'the key file of the second person, who has one'),
+    descriptorOption('--second-totp-fd <n>', 'read the code of the second person, who has enrolled TOTP'),
     new Option('--alone <reason>', 'why no second person signs although there is one'),
     new Option('--location <place>', 'where it is signed off, for the certificate'),
     new Option('--contact <text>', 'how to reach the operator, for the certificate'),
