@@ -6,7 +6,7 @@ import { build, installModules, installPackages, root, SetUpError } from './set-
 
 /** Where the suites with a long form lie. @type {Readonly<Record<string, readonly string[]>>} */
 const LONG_FORMS = {
-  crash: ['test/crash', 'test/engine/doubt.test.ts'],
+  crash: ['test/crash', 'test/disk', 'test/engine/doubt.test.ts'],
   faults: ['test/faults'],
   matrix: ['test/matrix'],
 }

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SealpostError } from '../src/core/errors.ts'
+import { systemFault } from '../src/core/system-faults.ts'
 
 /** Windows has none of these: there the access list of the profile folder does the work. */
 const NOFOLLOW = constants.O_NOFOLLOW as number | undefined
@@ -16,6 +17,10 @@ export function fileError(error: unknown, what: string, path: string): SealpostE
   if (code === 'ELOOP')
     return new SealpostError('policy', `${path} is a symbolic link`, { code, hint: 'put the file itself there' })
   const details = code === undefined ? { cause: error } : { code, cause: error }
+  const fault = systemFault(code)
+  if (fault !== null) {
+    return new SealpostError('config', `cannot ${what} ${path}: ${fault.text}`, { ...details, hint: fault.hint })
+  }
   return new SealpostError('config', `cannot ${what} ${path}: ${code ?? 'unexpected error'}`, details)
 }
 

@@ -1,4 +1,5 @@
 import { SealpostError, toSealpostError, type ErrorKind } from '../../src/core/errors.ts'
+import { systemFault } from '../../src/core/system-faults.ts'
 
 const KINDS: ReadonlyMap<string, ErrorKind> = new Map([
   ['ENOENT', 'not-found'],
@@ -24,7 +25,10 @@ export function systemCode(error: unknown): string | null {
 export function toFileError(error: unknown, what: string): SealpostError {
   const code = systemCode(error)
   if (code === null) return toSealpostError(error, what)
-  return new SealpostError(KINDS.get(code) ?? 'transient', `${what}: ${code}`, { code, cause: error })
+  const fault = systemFault(code)
+  const hint = fault === null ? {} : { hint: fault.hint }
+  const text = `${what}: ${fault?.text ?? code}`
+  return new SealpostError(KINDS.get(code) ?? 'transient', text, { code, cause: error, ...hint })
 }
 
 /** True when a file or folder is simply not there. */

@@ -28,6 +28,7 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
 
   async function regroup(trouble: Trouble, alone: boolean): Promise<void> {
     const { error } = trouble
+    if (error !== null) throwIfEnding(lane, error)
     for (const { id, error: refusal } of trouble.refused) {
       if (error === null && trouble.rows.length === 1) await refuse(lane, work, id, refusal)
     }
@@ -66,6 +67,7 @@ export async function tryAgain(lane: LaneContext, work: MailboxWork): Promise<vo
   for (const { id, landedBefore } of suspects) {
     const trouble = await attempt(lane, work, [lane.context.ledger.message(id)], true)
     if (trouble === null) continue
+    if (trouble.error !== null) throwIfEnding(lane, trouble.error)
     if (trouble.error === null) await recover(lane, work, trouble)
     else if (!isKind(trouble.error, 'transient', 'unknown-outcome', 'not-found')) throw trouble.error
     else {
@@ -136,6 +138,11 @@ async function refuse(lane: LaneContext, work: MailboxWork, id: number, error: S
   }
   if (lane.context.ledger.message(id).state === 'discovered')
     quarantine(lane, work, id, reasonOf('refused', error))
+}
+
+/** What ended the lane stands in the signal, and says nothing about the rows at hand: they are pending, or in doubt. */
+function throwIfEnding(lane: LaneContext, error: SealpostError): void {
+  if (lane.stop.aborted) throw error
 }
 
 /** Sets rows aside that died alone, after they had died in company. */

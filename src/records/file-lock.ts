@@ -2,7 +2,7 @@ import { link, readdir, unlink } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import { SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
+import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
 import { isAlive, newHolder, readHolder, type LockHolder } from './lock-holder.ts'
 import { codeOf, fileError, withFile } from './private-files.ts'
 
@@ -90,8 +90,9 @@ async function tidy(path: string): Promise<void> {
   }
 }
 
+/** A lock that cannot be read just now is ours all the same: nobody takes away that of a living process. */
 async function release(path: string, own: LockHolder): Promise<void> {
-  const holder = await readHolder(path).catch(() => null)
+  const holder = await readHolder(path).catch((error: unknown) => (isKind(error, 'corrupt') ? null : own))
   if (holder?.token === own.token) await unlink(path).catch(() => undefined)
 }
 

@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SealpostError } from '../core/errors.ts'
+import { systemFault } from '../core/system-faults.ts'
 
 /** Absent on Windows, where the profile folder does the work. */
 const NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0
@@ -12,11 +13,9 @@ export function fileError(error: unknown, what: string, path: string): SealpostE
   if (error instanceof SealpostError) return error
   const code = codeOf(error)
   const details = { cause: error, ...(code === undefined ? {} : { code }) }
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SealpostError('config', `cannot ${what} ${path}: the disk is full`, {
-      ...details,
-      hint: 'free some space and try again',
-    })
+  const fault = systemFault(code)
+  if (fault !== null) {
+    return new SealpostError('config', `cannot ${what} ${path}: ${fault.text}`, { ...details, hint: fault.hint })
   }
   if (code === 'ELOOP') return new SealpostError('policy', `${path} is a symbolic link`, details)
   return new SealpostError('config', `cannot ${what} ${path}: ${code ?? 'unexpected error'}`, details)

@@ -1,4 +1,5 @@
 import { SealpostError, toSealpostError } from '../core/errors.ts'
+import { systemFault } from '../core/system-faults.ts'
 
 /** Says what an error of the file system means for the spool. A full disk is `quota`: what is under way must drain first. */
 export function toSpoolError(error: unknown, what: string): SealpostError {
@@ -9,7 +10,12 @@ export function toSpoolError(error: unknown, what: string): SealpostError {
     const hint = 'free some space there and run again'
     return new SealpostError('quota', `spool: ${what}: the disk is full`, { code: 'ENOSPC', hint, cause: error })
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EMFILE') {
+  // Of the place where we work, not of the message that was to be held there.
+  const fault = systemFault(code)
+  if (fault !== null) {
+    return new SealpostError('config', `spool: ${what}: ${fault.text}`, { code, hint: fault.hint, cause: error })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'ENOTDIR') {
     return new SealpostError('config', `spool: ${what}: ${code}`, { code, cause: error })
   }
   return new SealpostError('corrupt', `spool: ${what}: ${code}`, { code, cause: error })

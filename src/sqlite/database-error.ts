@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
 import { SealpostError, toSealpostError, type ErrorKind } from '../core/errors.ts'
+import { systemFault } from '../core/system-faults.ts'
 
 /** True when a row was refused because another one has the same values under a unique index. */
 export function isUniqueViolation(error: unknown): boolean {
@@ -20,10 +21,13 @@ export function toDatabaseError(error: unknown, what: string): SealpostError {
     return make('busy', 'in use by another process', 'wait for it or stop it')
   }
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return make('corrupt', 'the file is damaged')
-  if (code.startsWith('SQLITE_IOERR')) return make('corrupt', 'the disk could not be read or written')
-  if (code === 'SQLITE_FULL') {
-    const details = { code: 'ENOSPC', hint: 'free some space and run again', cause: error }
-    return new SealpostError('config', `${what}: the disk is full`, details)
+  // Of the place where we work, not of a message: nothing may be quarantined for it.
+  const fault = systemFault(
+    code.startsWith('SQLITE_IOERR') ? 'EIO' : code === 'SQLITE_FULL' ? 'ENOSPC' : undefined,
+  )
+  if (fault !== null) {
+    const details = { code: code === 'SQLITE_FULL' ? 'ENOSPC' : code, hint: fault.hint, cause: error }
+    return new SealpostError('config', `${what}: ${fault.text}`, details)
   }
   if (/^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/.test(code)) {
     return make('config', 'the file cannot be opened for writing', 'check its owner and permissions')

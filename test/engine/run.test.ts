@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { EXIT } from '../../src/cli/exit-codes.ts'
+import { ledgerCode } from '../../src/cli/outcome.ts'
 import { SealpostError } from '../../src/core/errors.ts'
+import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 function filled(count = 30): Fixture {
@@ -275,6 +278,85 @@ describe('a source that throttles every so many messages', () => {
     const outcome = await fixture.run()
     expect(outcome.pairs.map(({ error }) => error)).toEqual([null])
     expect(nonZero(outcome.totals)).toEqual({ source: 300, landed: 300 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+})
+
+describe('a fault of the ledger', () => {
+  it('ends the run, and no message is blamed for it', async () => {
+    const fixture = filled(400)
+    // Other lanes wait for their share of it when the fault comes.
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, memoryBytes: 4096 } }
+    let failed = false
+    const { endListing } = fixture.ledger
+    const ledger = {
+      ...fixture.ledger,
+      endListing: (...given: Parameters<typeof endListing>) => {
+        if (!failed && fixture.ledger.totals({}).landed > 0) {
+          failed = true
+          throw new SealpostError('corrupt', 'ledger: endListing: the disk is damaged')
+        }
+        endListing(...given)
+      },
+    }
+    const { pairs, totals } = await fixture.run(undefined, undefined, ledger)
+    expect(failed).toBe(true)
+    expect(pairs[0]?.error?.kind).toBe('corrupt')
+    expect(totals.quarantined).toBe(0)
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 400, landed: 400 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+  })
+})
+
+describe('the sums of a mailbox', () => {
+  /** The code with which the program would end. */
+  const codeOf = (fixture: Fixture, ledger = fixture.ledger): number => ledgerCode(ledger, fixture.pairs())
+
+  it('that do not balance are a finding of that mailbox, and no success', async () => {
+    const fixture = filled()
+    const { mailboxes, totals } = fixture.ledger
+    // A ledger that has counted one message too many in one mailbox.
+    const liar = {
+      ...fixture.ledger,
+      totals: (scope: Parameters<typeof totals>[0]) => {
+        const told = totals(scope)
+        const inbox = mailboxes(1).find(({ sourcePath }) => sourcePath.join('/') === 'INBOX')?.id
+        const isTold = 'mailboxId' in scope ? scope.mailboxId === inbox : inbox !== undefined
+        return isTold ? { ...told, source: told.source + 1 } : told
+      },
+    }
+    await fixture.run(undefined, undefined, liar)
+    const open = fixture.ledger.findings(1).filter((finding) => finding.class === 'open')
+    const inbox = mailboxes(1).find(({ sourcePath }) => sourcePath.join('/') === 'INBOX')
+    expect(open).toMatchObject([
+      { check: 'balance', mailboxId: inbox?.id, expected: expect.stringContaining('16') as string },
+    ])
+    expect(codeOf(fixture, liar)).toBe(EXIT.failed)
+    // The finding stands by itself until a run finds the sums in order.
+    expect(codeOf(fixture)).toBe(EXIT.exceptions)
+    await fixture.run()
+    expect(codeOf(fixture)).toBe(EXIT.complete)
+  })
+
+  it('are looked at in each run: an append whose end was never written down is told', async () => {
+    const fixture = filled()
+    const { land } = fixture.ledger
+    let swallowed = 0
+    const forgetful = {
+      ...fixture.ledger,
+      land: (claims: Parameters<typeof land>[0]) => {
+        const kept = claims.filter(({ id }) => id !== 7)
+        swallowed += claims.length - kept.length
+        land(kept)
+      },
+    }
+    await fixture.run(undefined, undefined, forgetful)
+    expect(swallowed).toBeGreaterThan(0)
+    const open = fixture.ledger.findings(1).filter((finding) => finding.class === 'open')
+    expect(open.map(({ check }) => check)).toContain('balance')
+    expect(codeOf(fixture)).toBe(EXIT.failed)
+    await fixture.run()
+    expect(codeOf(fixture)).toBe(EXIT.complete)
     expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
   })
 })

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { pino, type Logger } from 'pino'
 import { formatInstant, type Clock } from '../../core/clock.ts'
-import { isKind } from '../../core/errors.ts'
+import { systemFault } from '../../core/system-faults.ts'
+import { codeOf } from '../../../vault/files.ts'
 import { allowedOf, type LoggedEvent } from './allowed.ts'
 import { RotatingFile, type Bounds } from './rotating-file.ts'
 import type { Scrubber } from './scrubber.ts'
@@ -30,7 +31,8 @@ export function openEventLog(
 ): EventLog {
   let file: RotatingFile | null = null
   const stop = (error: unknown): void => {
-    const why = isKind(error) ? error.message : error instanceof Error ? error.message : 'unexpected error'
+    const fault = systemFault(codeOf(error))?.text
+    const why = fault ?? (error instanceof Error ? error.message : 'unexpected error')
     warn(`no log is written: ${why}`)
     file?.close()
     file = null

@@ -3,7 +3,7 @@ import { link, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../../core/clock.ts'
-import { SealpostError } from '../../core/errors.ts'
+import { isKind, SealpostError } from '../../core/errors.ts'
 import { codeOf, createPrivateFile, fileError, readPrivateFile } from '../../../vault/files.ts'
 import { isRunning, ownIdentity, type ProcessIdentity } from '../process-identity.ts'
 
@@ -104,8 +104,9 @@ async function takeAway(path: string, stale: Holder): Promise<void> {
   await unlink(aside).catch(() => undefined)
 }
 
+/** A lock that cannot be read just now is ours all the same: nobody takes away that of a living process. */
 async function release(path: string, own: Holder): Promise<void> {
-  const holder = await readHolder(path).catch(() => null)
+  const holder = await readHolder(path).catch((error: unknown) => (isKind(error, 'corrupt') ? null : own))
   if (holder?.token === own.token) await unlink(path).catch(() => undefined)
 }
 
