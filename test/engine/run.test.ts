@@ -288,15 +288,15 @@ describe('a fault of the ledger', () => {
     // Other lanes wait for their share of it when the fault comes.
     fixture.settings = { limits: { ...DEFAULT_LIMITS, memoryBytes: 4096 } }
     let failed = false
-    const { endListing } = fixture.ledger
+    const honest = fixture.ledger
     const ledger = {
       ...fixture.ledger,
-      endListing: (...given: Parameters<typeof endListing>) => {
+      endListing: (...given: Parameters<typeof honest.endListing>) => {
         if (!failed && fixture.ledger.totals({}).landed > 0) {
           failed = true
           throw new SealpostError('corrupt', 'ledger: endListing: the disk is damaged')
         }
-        endListing(...given)
+        honest.endListing(...given)
       },
     }
     const { pairs, totals } = await fixture.run(undefined, undefined, ledger)
@@ -314,20 +314,20 @@ describe('the sums of a mailbox', () => {
 
   it('that do not balance are a finding of that mailbox, and no success', async () => {
     const fixture = filled()
-    const { mailboxes, totals } = fixture.ledger
+    const honest = fixture.ledger
     // A ledger that has counted one message too many in one mailbox.
     const liar = {
       ...fixture.ledger,
-      totals: (scope: Parameters<typeof totals>[0]) => {
-        const told = totals(scope)
-        const inbox = mailboxes(1).find(({ sourcePath }) => sourcePath.join('/') === 'INBOX')?.id
+      totals: (scope: Parameters<typeof honest.totals>[0]) => {
+        const told = honest.totals(scope)
+        const inbox = honest.mailboxes(1).find(({ sourcePath }) => sourcePath.join('/') === 'INBOX')?.id
         const isTold = 'mailboxId' in scope ? scope.mailboxId === inbox : inbox !== undefined
         return isTold ? { ...told, source: told.source + 1 } : told
       },
     }
     await fixture.run(undefined, undefined, liar)
     const open = fixture.ledger.findings(1).filter((finding) => finding.class === 'open')
-    const inbox = mailboxes(1).find(({ sourcePath }) => sourcePath.join('/') === 'INBOX')
+    const inbox = honest.mailboxes(1).find(({ sourcePath }) => sourcePath.join('/') === 'INBOX')
     expect(open).toMatchObject([
       { check: 'balance', mailboxId: inbox?.id, expected: expect.stringContaining('16') as string },
     ])
@@ -340,14 +340,14 @@ describe('the sums of a mailbox', () => {
 
   it('are looked at in each run: an append whose end was never written down is told', async () => {
     const fixture = filled()
-    const { land } = fixture.ledger
+    const honest = fixture.ledger
     let swallowed = 0
     const forgetful = {
       ...fixture.ledger,
-      land: (claims: Parameters<typeof land>[0]) => {
+      land: (claims: Parameters<typeof honest.land>[0]) => {
         const kept = claims.filter(({ id }) => id !== 7)
         swallowed += claims.length - kept.length
-        land(kept)
+        honest.land(kept)
       },
     }
     await fixture.run(undefined, undefined, forgetful)
