@@ -10,22 +10,20 @@ export interface PartPlace {
   readonly from: number
   readonly to: number
   readonly offsets: Float64Array
-  /** What it holds of each account. */
-  readonly accounts: ReadonlyMap<string, PartShare>
 }
 
-/** What a part holds of one account. */
+/** What a part holds of one mailbox: numbers between these, which only grow from part to part. */
 export interface PartShare {
+  readonly part: PartPlace
   readonly first: number
   readonly last: number
-  readonly mailboxes: ReadonlySet<string>
 }
 
 /** What an archive holds of one account. */
 export interface AccountIndex {
   readonly mailboxes: Map<string, ArchivedMailbox>
-  /** In the order of the messages' numbers. */
-  readonly parts: PartPlace[]
+  /** By mailbox, in the order of the messages' numbers. */
+  readonly parts: Map<string, PartShare[]>
   /** Changes of flags, by the message's number, in the order in which they came. */
   readonly changes: Map<number, { readonly add: readonly string[]; readonly remove: readonly string[] }[]>
   messages: number
@@ -41,7 +39,7 @@ export class ArchiveIndex {
 
   /** Takes one part in; `file` is the number of its volume. Parts must come in the order of the archive. */
   add(file: number, part: ManifestPart): void {
-    const shares = new Map<string, { first: number; last: number; mailboxes: Set<string> }>()
+    const place = { file, from: part.from, to: part.to, offsets: Float64Array.from(part.offsets) }
     for (const line of part.lines) {
       const account = this.account(line.account)
       if (line.kind === 'mailbox') {
@@ -52,30 +50,27 @@ export class ArchiveIndex {
       } else {
         account.messages++
         account.messageBytes += line.size
-        const share = shares.get(line.account) ?? { first: line.number, last: 0, mailboxes: new Set<string>() }
-        share.last = line.number
-        share.mailboxes.add(mailboxKey(line.mailbox))
-        shares.set(line.account, share)
+        addShare(account.parts, mailboxKey(line.mailbox), place, line.number)
       }
     }
-    const place = {
-      file,
-      from: part.from,
-      to: part.to,
-      offsets: Float64Array.from(part.offsets),
-      accounts: shares,
-    }
-    for (const name of shares.keys()) this.account(name).parts.push(place)
   }
 
   /** What is known of an account; an empty one where it has nothing. */
   account(name: string): AccountIndex {
     const known = this.accounts.get(name)
     if (known !== undefined) return known
-    const added = { mailboxes: new Map(), parts: [], changes: new Map(), messages: 0, messageBytes: 0 }
+    const added = { mailboxes: new Map(), parts: new Map(), changes: new Map(), messages: 0, messageBytes: 0 }
     this.accounts.set(name, added)
     return added
   }
+}
+
+function addShare(parts: Map<string, PartShare[]>, mailbox: string, part: PartPlace, number: number): void {
+  const shares = parts.get(mailbox) ?? []
+  parts.set(mailbox, shares)
+  const last = shares.at(-1)
+  if (last?.part === part) shares[shares.length - 1] = { ...last, last: number }
+  else shares.push({ part, first: number, last: number })
 }
 
 /** The key of a mailbox within its account. */

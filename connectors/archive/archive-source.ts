@@ -9,11 +9,12 @@ import {
   type Listed,
   type Mailbox,
 } from '../../src/core/mail.ts'
-import { mailboxKey, type AccountIndex, type PartPlace } from './archive-index.ts'
+import { mailboxKey, type AccountIndex, type PartPlace, type PartShare } from './archive-index.ts'
 import { parseLines } from './check-volume.ts'
 import { INBOX } from './destination-session.ts'
 import { ARCHIVE_NAMING, LARGE_MESSAGE_BYTES, SOURCE_CAPABILITIES } from './facts.ts'
 import { flagsOf, type MessageLine } from './manifest.ts'
+import { readFromMbox } from './mbox-form.ts'
 import type { OpenArchive } from './open-archive.ts'
 
 /** How an archive is read. */
@@ -144,8 +145,7 @@ class AccountReader {
   /** The messages of a mailbox, part by part. */
   async *#inMailbox(mailbox: Mailbox, signal: AbortSignal): AsyncGenerator<readonly Placed[]> {
     const name = mailboxKey(mailbox.path)
-    for (const part of this.#index.parts) {
-      if (part.accounts.get(this.#account)?.mailboxes.has(name) !== true) continue
+    for (const { part } of this.#index.parts.get(name) ?? []) {
       this.#check(signal)
       yield (await this.#read(part)).filter(({ line }) => this.#isShown(line, name))
     }
@@ -155,7 +155,7 @@ class AccountReader {
     this.#require(mailbox)
     if (!/^[1-9]\d{0,14}$/.test(key)) return null
     const number = Number(key)
-    const part = partOf(this.#index.parts, this.#account, number)
+    const part = partOf(this.#index.parts.get(mailboxKey(mailbox.path)) ?? [], number)
     if (part === null) return null
     const placed = (await this.#read(part)).find(({ line }) => line.number === number)
     return placed !== undefined && this.#isShown(placed.line, mailboxKey(mailbox.path)) ? placed : null
@@ -192,7 +192,9 @@ class AccountReader {
       bytes: line.size,
       async *open() {
         const digest = createHash('sha256')
-        for await (const piece of archive.bytesOf(file).read(offset, offset + line.size)) {
+        const { size, mbox } = line
+        const stored = archive.bytesOf(file).read(offset, offset + (mbox?.bytes ?? size))
+        for await (const piece of mbox === undefined ? stored : readFromMbox(stored, mbox, size)) {
           check()
           digest.update(piece)
           yield piece
@@ -243,17 +245,16 @@ class AccountReader {
 }
 
 /** The part in which a number lies, found by halving. */
-function partOf(parts: readonly PartPlace[], account: string, number: number): PartPlace | null {
+function partOf(shares: readonly PartShare[], number: number): PartPlace | null {
   let low = 0
-  let high = parts.length - 1
+  let high = shares.length - 1
   while (low <= high) {
     const middle = (low + high) >> 1
-    const part = parts[middle]
-    const share = part?.accounts.get(account)
-    if (part === undefined || share === undefined) return null
+    const share = shares[middle]
+    if (share === undefined) return null
     if (number < share.first) high = middle - 1
     else if (number > share.last) low = middle + 1
-    else return part
+    else return share.part
   }
   return null
 }

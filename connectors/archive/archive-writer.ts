@@ -5,11 +5,12 @@ import { formatInstant, type Clock } from '../../src/core/clock.ts'
 import type { Outcome } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import { normalizeFlags, type FlagChange, type NewMessage } from '../../src/core/mail.ts'
-import type { BackupSealer } from '../../src/core/ports.ts'
+import type { BackupSealer, Sealer } from '../../src/core/ports.ts'
 import { mailboxFolder, messagePath } from './entry-path.ts'
+import { MailboxGathering } from './mailbox-gathering.ts'
 import { FORMAT, type MailboxLine } from './manifest.ts'
 import { syncNames, toFileError } from './stored-file.ts'
-import { VolumeWriter } from './volume-writer.ts'
+import { VolumeWriter, type NewEntry } from './volume-writer.ts'
 
 /** What volumes are written with. */
 export interface ArchiveWriterOptions {
@@ -24,10 +25,21 @@ export interface ArchiveWriterOptions {
   readonly clock: Clock
   /** A volume of this many bytes is ended before the next batch. */
   readonly volumeBytes: number
+  /** Null: a file for each message. Else mbox files, and what seals the mail until its volume ends. */
+  readonly mbox: Sealer | null
 }
 
 /** What a volume is called before it is whole. */
 export const PART_SUFFIX = '.part'
+/** What the mail of a volume is called while it is gathered into mbox files. */
+const GATHERING_SUFFIX = '.mail.part'
+
+interface OpenVolume {
+  readonly writer: VolumeWriter
+  readonly gathering: MailboxGathering | null
+  readonly set: SetState
+  readonly path: string
+}
 
 /** The file name of a volume. */
 export function volumeName(name: string, sequence: number, volume: number): string {
@@ -44,7 +56,7 @@ export class ArchiveWriter {
   readonly #mailboxes = new Map<string, ArchivedMailbox>()
   /** A mailbox has come up that no volume has. */
   #news = false
-  #open: { readonly writer: VolumeWriter; readonly set: SetState; readonly path: string } | null = null
+  #open: OpenVolume | null = null
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: ArchiveWriterOptions) {
@@ -74,33 +86,23 @@ export class ArchiveWriter {
   ): Promise<readonly Outcome[]> {
     return this.#inTurn(async () => {
       throwIfAborted(signal)
-      if (this.#open !== null && this.#open.writer.bytes >= this.#options.volumeBytes) await this.#end(false)
-      const { writer } = await this.#begin()
+      if (this.#open !== null && bytesOf(this.#open) >= this.#options.volumeBytes) await this.#end(false)
+      const { writer, gathering } = await this.#begin()
       const { series } = this.#options.book
-      const outcomes: Outcome[] = []
+      const entries = batch.map((message, index) => entryOf(account, mailbox, first + index, message))
       try {
-        for (const [index, message] of batch.entries()) {
-          const number = first + index
-          const all = normalizeFlags(message.flags)
-          const entry = {
-            path: messagePath(account, mailbox, number),
-            account,
-            mailbox,
-            number,
-            uid: message.sourceKey ?? null,
-            internalDate: new Date(message.internalDate).toISOString(),
-            flags: all.filter((flag) => flag.startsWith('\\')),
-            keywords: all.filter((flag) => !flag.startsWith('\\')),
-            labels: [],
+        if (gathering !== null) await gathering.add(entries, batch, signal)
+        else {
+          for (const [index, entry] of entries.entries()) {
+            const path = messagePath(account, mailbox, entry.number)
+            await writer.addMessage({ path, ...entry }, batch[index]?.body ?? Buffer.alloc(0), signal)
           }
-          await writer.addMessage(entry, message.body, signal)
-          outcomes.push({ kind: 'held', key: String(number), validity: series })
         }
+        return entries.map(({ number }) => ({ kind: 'held', key: String(number), validity: series }))
       } catch (error) {
         await this.#giveUp()
         throw toSealpostError(error, 'writing a backup')
       }
-      return outcomes
     })
   }
 
@@ -140,9 +142,9 @@ export class ArchiveWriter {
     return this.#inTurn(() => this.#giveUp())
   }
 
-  async #begin(): Promise<{ readonly writer: VolumeWriter }> {
+  async #begin(): Promise<OpenVolume> {
     if (this.#open !== null) return this.#open
-    const { book, folder, name, sealer, account } = this.#options
+    const { book, folder, name, sealer, account, mbox } = this.#options
     const set = book.setOf(account)
     const header = {
       format: FORMAT,
@@ -153,12 +155,16 @@ export class ArchiveWriter {
       previous: set.previous,
       parent: set.parent,
       account,
+      form: mbox === null ? 'eml' : 'mbox',
       began: formatInstant(set.beganAt),
     } as const
     const path = join(folder, volumeName(name, set.sequence, set.volume))
     const writer = await VolumeWriter.create(path + PART_SUFFIX, header, await sealer.begin())
-    this.#open = { writer, set, path }
+    this.#open = { writer, gathering: null, set, path }
     try {
+      if (mbox !== null) {
+        this.#open = { writer, gathering: await MailboxGathering.create(path + GATHERING_SUFFIX, mbox), set, path }
+      }
       for (const mailbox of this.#mailboxes.values()) await writer.addLine(lineOf(mailbox))
     } catch (error) {
       await this.#giveUp()
@@ -170,8 +176,9 @@ export class ArchiveWriter {
   async #end(last: boolean): Promise<void> {
     const { book, clock, sealer } = this.#options
     if (this.#open === null) throw new SealpostError('bug', 'there is no volume to end')
-    const { writer, set, path } = this.#open
+    const { writer, gathering, set, path } = this.#open
     try {
+      await gathering?.writeTo(writer)
       const finished = await writer.finish(last)
       // Written down first: a whole file under its last name is always one that the book has.
       book.commit({
@@ -190,6 +197,7 @@ export class ArchiveWriter {
     }
     this.#open = null
     this.#news = false
+    await gathering?.remove()
     try {
       await rename(path + PART_SUFFIX, path)
       await syncNames(dirname(path))
@@ -202,6 +210,7 @@ export class ArchiveWriter {
     const given = this.#open
     this.#open = null
     await given?.writer.abandon()
+    await given?.gathering?.remove()
     if (given !== null) this.#options.book.discard(this.#options.account)
   }
 
@@ -215,6 +224,30 @@ export class ArchiveWriter {
     } finally {
       end()
     }
+  }
+}
+
+function bytesOf({ writer, gathering }: OpenVolume): number {
+  return writer.bytes + (gathering?.bytes ?? 0)
+}
+
+/** What a manifest says of a message before it is known how it is stored. */
+function entryOf(
+  account: string,
+  mailbox: readonly string[],
+  number: number,
+  { flags, internalDate, sourceKey }: NewMessage,
+): Omit<NewEntry, 'path'> {
+  const all = normalizeFlags(flags)
+  return {
+    account,
+    mailbox,
+    number,
+    uid: sourceKey ?? null,
+    internalDate: new Date(internalDate).toISOString(),
+    flags: all.filter((flag) => flag.startsWith('\\')),
+    keywords: all.filter((flag) => !flag.startsWith('\\')),
+    labels: [],
   }
 }
 

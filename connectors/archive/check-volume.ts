@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { isKind, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import type { OpenedBytes } from '../../src/core/ports.ts'
+import { Cutter } from './cutter.ts'
 import { OWN_FOLDER } from './entry-path.ts'
+import { readFromMbox } from './mbox-form.ts'
 import { entriesOf, offsetOf, type Entry } from './tar-entries.ts'
 import {
   encodeLine,
@@ -16,6 +18,8 @@ import {
 
 /** Parts of a manifest are written at 500 lines; what lists more, or nothing for so long, is none of ours. */
 const MAX_UNLISTED = 5_000
+/** An mbox file is ended after 20,000 messages, and the batch that made it so many. */
+const MAX_PENDING = 25_000
 const MAX_OWN_BYTES = 16 * 1024 * 1024
 const MAX_LINE_CHARACTERS = 64 * 1024
 
@@ -88,6 +92,8 @@ class VolumeReading {
   #header: VolumeHeader | null = null
   #end: VolumeEnd | null = null
   #unlisted: Seen[] = []
+  /** Parts that list the mbox file which must follow. */
+  #pending: Omit<ManifestPart, 'offsets'>[] = []
   #messages = 0
   #messageBytes = 0
   #changes = 0
@@ -108,8 +114,10 @@ class VolumeReading {
     }
     const { name } = entry.header
     checkEntry(entry, this.#bytes)
-    if (!name.startsWith(`${OWN_FOLDER}/`)) await this.#takeMessage(entry)
-    else if (/\/manifest-\d{6}\.jsonl$/.test(name)) await this.#takePart(entry, this.#header)
+    if (!name.startsWith(`${OWN_FOLDER}/`)) {
+      if (this.#header.form === 'eml') await this.#takeMessage(entry)
+      else await this.#takeMailbox(entry, this.#header)
+    } else if (/\/manifest-\d{6}\.jsonl$/.test(name)) await this.#takePart(entry, this.#header)
     else if (name.endsWith('/end.json')) this.#end = parseEnd(await textOf(entry))
     else throw new SealpostError('corrupt', 'the volume holds a file that is none of ours')
   }
@@ -120,6 +128,8 @@ class VolumeReading {
       throw new SealpostError('corrupt', `the volume ends too early${this.place && `, ${this.place}`}`)
     if (this.#unlisted.length > 0)
       throw new SealpostError('corrupt', `the manifest does not list ${this.#unlisted[0]?.path ?? ''}`)
+    const missing = pathIn(this.#pending)
+    if (missing !== null) throw new SealpostError('corrupt', `${missing} is listed and is not there`)
     const { messages, messageBytes, changes } = this.#end
     if (messages !== this.#messages || messageBytes !== this.#messageBytes || changes !== this.#changes) {
       throw new SealpostError('corrupt', `the volume counts ${messages} messages and holds ${this.#messages}`)
@@ -147,6 +157,10 @@ class VolumeReading {
       throw new SealpostError('corrupt', `part ${this.#parts} of the manifest is not where it belongs`)
     }
     const lines = parseLines(await textOf(entry))
+    if (header.form === 'mbox') {
+      this.#await({ from, to, lines }, header)
+      return
+    }
     const seen = this.#unlisted
     this.#unlisted = []
     const offsets: number[] = []
@@ -159,21 +173,88 @@ class VolumeReading {
     this.#onPart({ from, to, lines, offsets }, header)
   }
 
+  /** Keeps a part until the mbox file has been read that it lists. */
+  #await(part: Omit<ManifestPart, 'offsets'>, header: VolumeHeader): void {
+    this.#changes += part.lines.filter(({ kind }) => kind === 'flags').length
+    this.#pending.push(part)
+    if (pathIn(this.#pending) === null) this.#settle([], header)
+    const pending = this.#pending.reduce((sum, { lines }) => sum + lines.length, 0)
+    if (pending > MAX_PENDING) {
+      throw new SealpostError('corrupt', `${pathIn(this.#pending) ?? ''} is listed and is not there`)
+    }
+  }
+
+  /** Hands the parts on that were kept; `offsets` are those of their messages. */
+  #settle(offsets: readonly number[], header: VolumeHeader): void {
+    let done = 0
+    for (const part of this.#pending) {
+      const messages = part.lines.filter(({ kind }) => kind === 'message').length
+      this.#onPart({ ...part, offsets: offsets.slice(done, done + messages) }, header)
+      done += messages
+    }
+    this.#pending = []
+  }
+
+  /** An mbox file: every message in it by the length that its line gives. */
+  async #takeMailbox(entry: Entry, header: VolumeHeader): Promise<void> {
+    const { name, size } = entry.header
+    this.place = `in ${name}`
+    const lines = this.#pending.flatMap((part) => part.lines).filter((line) => line.kind === 'message')
+    const bytes = lines.reduce((sum, { mbox }) => sum + (mbox?.bytes ?? 0), 0)
+    const stranger = lines.find(({ path, mbox }) => path !== name || mbox === undefined)
+    if (stranger !== undefined) throw new SealpostError('corrupt', `${stranger.path} is listed and is not there`)
+    if (lines.length === 0 || bytes !== size) {
+      throw new SealpostError('corrupt', `the manifest does not list ${name} as it is`)
+    }
+    const offsets: number[] = []
+    let offset = offsetOf(entry)
+    const cutter = new Cutter(entry)
+    for (const line of lines) {
+      const place = line.mbox ?? { bytes: 0, lineEnds: 'kept' }
+      this.place = `in ${name}, message ${line.number}`
+      const digest = createHash('sha256')
+      let length = 0
+      for await (const piece of readFromMbox(cutter.take(place.bytes), place, line.size)) {
+        digest.update(piece)
+        length += piece.length
+      }
+      this.#count(line, { path: name, size: length, sha256: digest.digest('hex'), offset })
+      offsets.push(offset)
+      offset += place.bytes
+    }
+    this.place = `after ${name}`
+    await cutter.end()
+    this.#settle(offsets, header)
+  }
+
   /** Holds a line against the message that lies there; returns where its bytes begin. */
   #match(line: MessageLine, seen: Seen | undefined): number {
+    if (line.mbox !== undefined)
+      throw new SealpostError('corrupt', `${line.path} is listed as another kind of file`)
+    return this.#count(line, seen)
+  }
+
+  #count(line: MessageLine, seen: Seen | undefined): number {
     if (seen?.path !== line.path) throw new SealpostError('corrupt', `${line.path} is listed and is not there`)
     if (seen.size !== line.size || seen.sha256 !== line.sha256) {
       throw new SealpostError('corrupt', `${line.path} is not what the manifest says`)
     }
-    // Numbers only grow, so that none comes twice.
-    if (line.number <= (this.#last.get(line.account) ?? 0)) {
+    // Numbers only grow, so that none comes twice; with mbox files, mailbox by mailbox.
+    const scope = line.mbox === undefined ? line.account : JSON.stringify([line.account, line.mailbox])
+    if (line.number <= (this.#last.get(scope) ?? 0)) {
       throw new SealpostError('corrupt', `${line.path} comes twice or out of order`)
     }
-    this.#last.set(line.account, line.number)
+    this.#last.set(scope, line.number)
     this.#messages++
     this.#messageBytes += line.size
     return seen.offset
   }
+}
+
+/** The path of the first message that parts list, or null when they list none. */
+function pathIn(parts: readonly Pick<ManifestPart, 'lines'>[]): string | null {
+  for (const { lines } of parts) for (const line of lines) if (line.kind === 'message') return line.path
+  return null
 }
 
 /** The lines of a part. Throws `corrupt` for one that is none. */

@@ -19,6 +19,11 @@ export function messagePath(account: string, mailbox: readonly string[], number:
   return `${mailboxFolder(account, mailbox)}/${String(number).padStart(NUMBER_DIGITS, '0')}.eml`
 }
 
+/** Where messages of a mailbox lie as one mbox file, which is named after the first of them. */
+export function mboxPath(account: string, mailbox: readonly string[], first: number): string {
+  return `${mailboxFolder(account, mailbox)}/${String(first).padStart(NUMBER_DIGITS, '0')}.mbox`
+}
+
 /** Where the messages of a mailbox lie. */
 export function mailboxFolder(account: string, mailbox: readonly string[]): string {
   return [accountFolder(account), ...mailbox.map(fitSegment)].join('/')

@@ -1,8 +1,10 @@
+import type { BackupForm } from '../../src/core/backups.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import { normalizeFlags, type SpecialUse } from '../../src/core/mail.ts'
 import { nameProblem } from '../shared/mailbox-names.ts'
-import { mailboxFolder, messagePath } from './entry-path.ts'
+import { mailboxFolder, mboxPath, messagePath } from './entry-path.ts'
 import { ARCHIVE_NAMING } from './facts.ts'
+import type { MboxPlace } from './mbox-form.ts'
 
 /** First member of a volume's header (docs/formats.md). */
 export const FORMAT = 'sealpost-backup-v1'
@@ -22,6 +24,8 @@ export interface VolumeHeader {
   /** The set before, and the SHA-256 of the plain archive in its last volume. */
   readonly parent: { readonly set: string; readonly sha256: string } | null
   readonly account: string | null
+  /** What holds the messages: a file each, or one for many of a mailbox. */
+  readonly form: BackupForm
   /** RFC 3339. */
   readonly began: string
 }
@@ -45,7 +49,7 @@ export interface MailboxLine {
   readonly subscribed: boolean
 }
 
-/** A message that lies in the archive before this line. */
+/** A message that lies in the archive before this line; in a volume of mbox files, in the file that follows. */
 export interface MessageLine {
   readonly kind: 'message'
   readonly path: string
@@ -61,6 +65,8 @@ export interface MessageLine {
   readonly labels: readonly string[]
   readonly size: number
   readonly sha256: string
+  /** In a volume of mbox files: its place in the one at `path`, behind those that are listed before it. */
+  readonly mbox?: MboxPlace
 }
 
 /** Flags that have changed on a message of this volume or an earlier one. */
@@ -98,7 +104,7 @@ export function parseHeader(text: string): VolumeHeader {
       hint: 'a newer version of Sealpost may have written it',
     })
   }
-  const { series, set, previous, parent, account, began } = value
+  const { series, set, previous, parent, account, began, form } = value
   const isGood =
     [series, set].every((id) => typeof id === 'string' && /^[0-9a-f]{32}$/.test(id)) &&
     isCount(value['sequence']) &&
@@ -106,7 +112,8 @@ export function parseHeader(text: string): VolumeHeader {
     (previous === null || isDigest(previous)) &&
     (parent === null || isParent(parent)) &&
     (account === null || isText(account)) &&
-    isText(began)
+    isText(began) &&
+    (form === 'eml' || form === 'mbox')
   if (!isGood) throw new SealpostError('corrupt', 'the header of the volume is damaged')
   return value as unknown as VolumeHeader
 }
@@ -153,8 +160,13 @@ export function parseLine(text: string): ManifestLine {
     isWhole(size) &&
     isDigest(sha256)
   if (!isGood) throw lies('has a message that is damaged')
-  if (value['path'] !== messagePath(account, mailbox, number))
-    throw lies('has a message under another path than its own')
+  const { path, mbox } = value
+  if (mbox !== undefined && !isPlace(mbox)) throw lies('has a message that is damaged')
+  const isOwn =
+    mbox === undefined
+      ? path === messagePath(account, mailbox, number)
+      : isMboxPath(path, account, mailbox, number)
+  if (!isOwn) throw lies('has a message under another path than its own')
   return value as unknown as MessageLine
 }
 
@@ -168,6 +180,18 @@ function object(text: string, what: string): Loose {
     // Told below.
   }
   throw new SealpostError('corrupt', `${what} is no JSON object`)
+}
+
+function isPlace(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { bytes, lineEnds } = value as Loose
+  return isCount(bytes) && (lineEnds === 'lf' || lineEnds === 'kept')
+}
+
+/** The file is named after the first message in it. */
+function isMboxPath(path: unknown, account: string, mailbox: readonly string[], number: number): boolean {
+  const first = typeof path === 'string' ? Number(/\/(\d{8,15})\.mbox$/.exec(path)?.[1] ?? Infinity) : Infinity
+  return first <= number && path === mboxPath(account, mailbox, first)
 }
 
 function isText(value: unknown): value is string {

@@ -20,7 +20,8 @@ export async function removeUnfinished(
       await syncNames(dirname(path))
     }
     for (const name of await readdir(folder)) {
-      if (name.includes(mark) && /\.b\d{3,}\.v\d{3,}\.age\.part$/.test(name)) await unlink(join(folder, name))
+      if (name.includes(mark) && /\.b\d{3,}\.v\d{3,}\.age(?:\.mail)?\.part$/.test(name))
+        await unlink(join(folder, name))
     }
   } catch (error) {
     throw toFileError(error, `putting ${folder} in order`)

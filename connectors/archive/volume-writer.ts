@@ -19,7 +19,7 @@ const FILE_MODE = 0o600
 const TAR_BLOCKS_BYTES = 1024
 
 /** A message on its way into a volume; its size and digest are found out on the way. */
-export type NewEntry = Omit<MessageLine, 'kind' | 'size' | 'sha256'>
+export type NewEntry = Omit<MessageLine, 'kind' | 'size' | 'sha256' | 'mbox'>
 
 /** What came of a volume. */
 export interface FinishedVolume {
@@ -97,15 +97,23 @@ export class VolumeWriter {
     // A tar archive knows no time before 1970; the manifest has the true one.
     const time = Math.max(0, Date.parse(entry.internalDate))
     await this.#entry(entry.path, size, time, hashed())
-    this.#messages++
-    this.#messageBytes += size
     await this.addLine({ kind: 'message', ...entry, size, sha256: digest.digest('hex') })
+  }
+
+  /** Adds an mbox file, which the lines list that were added since the one before. */
+  async addMailbox(path: string, bytes: number, time: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#flushLines()
+    await this.#entry(path, bytes, time, pieces)
   }
 
   /** Adds a line to the manifest. */
   async addLine(line: ManifestLine): Promise<void> {
     const text = encodeLine(line)
     if (line.kind === 'flags') this.#changes++
+    if (line.kind === 'message') {
+      this.#messages++
+      this.#messageBytes += line.size
+    }
     this.#lines.push(text)
     this.#lineBytes += text.length
     if (this.#lines.length >= MANIFEST_LINES || this.#lineBytes >= MANIFEST_BYTES) await this.#flushLines()

@@ -20,6 +20,9 @@ export interface BackupSet {
   readonly endedAt: number | null
 }
 
+/** What holds the messages of a backup: a file each (`eml`), or one for many of a mailbox (`mbox`, as mboxrd). */
+export type BackupForm = 'eml' | 'mbox'
+
 /** A set as far as it has come, for whoever writes its next volume. */
 export interface SetState extends Omit<BackupSet, 'recipients' | 'endedAt'> {
   /** Number of the next volume, from 1. */

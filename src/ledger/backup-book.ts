@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type {
   ArchiveBook,
   ArchivedMailbox,
+  BackupForm,
   BackupSet,
   Confirmation,
   Handover,
@@ -24,6 +25,7 @@ export interface BackupSeries {
   readonly id: string
   readonly from: BackupEnd
   readonly per: 'account' | 'project'
+  readonly form: BackupForm
 }
 
 /** The records of one series: the connector's book, and what becomes of the volumes afterwards. */
@@ -89,10 +91,10 @@ const OF_SCOPE = `destination_id IN (SELECT id FROM destination WHERE @account I
 
 /** The book over the ledger's own file, so that a volume and what it holds are written down in one transaction. */
 export function createBackupBook(store: Store, ledger: Pick<Ledger, 'revert'>): BackupRecords {
-  const selectSeries = store.prepare<{ id: string; ends: BackupEnd; per: BackupSeries['per'] }>(
-    'SELECT id, ends, per FROM backup_series',
+  const selectSeries = store.prepare<{ id: string; ends: BackupEnd; per: BackupSeries['per']; form: BackupForm }>(
+    'SELECT id, ends, per, form FROM backup_series',
   )
-  const insertSeries = store.prepare('INSERT INTO backup_series (id, ends, per) VALUES (?, ?, ?)')
+  const insertSeries = store.prepare('INSERT INTO backup_series (id, ends, per, form) VALUES (?, ?, ?, ?)')
   const selectSets = store.prepare<SetRow>('SELECT * FROM backup_set ORDER BY rowid')
   const selectLastSet = store.prepare<SetRow>(
     'SELECT * FROM backup_set WHERE account IS ? ORDER BY sequence DESC LIMIT 1',
@@ -161,7 +163,7 @@ export function createBackupBook(store: Store, ledger: Pick<Ledger, 'revert'>): 
 
   const readSeries = (): BackupSeries | null => {
     const row = selectSeries.get()
-    return row === undefined ? null : { id: row.id, from: row.ends, per: row.per }
+    return row === undefined ? null : { id: row.id, from: row.ends, per: row.per, form: row.form }
   }
 
   const setOf = (account: string | null, now: () => number): SetState => {
@@ -223,11 +225,11 @@ export function createBackupBook(store: Store, ledger: Pick<Ledger, 'revert'>): 
       return readSeries()
     },
 
-    begin: store.write('beginSeries', ({ from, per }) => {
+    begin: store.write('beginSeries', ({ from, per, form }) => {
       if (readSeries() !== null) throw new SealpostError('bug', 'ledger: beginSeries: it has begun already')
       const id = randomBytes(16).toString('hex')
-      insertSeries.run(id, from, per)
-      return { id, from, per }
+      insertSeries.run(id, from, per, form)
+      return { id, from, per, form }
     }),
 
     book: (now) => {

@@ -259,4 +259,8 @@ BEGIN
     WHERE mailbox_id = NEW.mailbox_id AND state = NEW.state;
 END;
 `,
+  // What holds the messages of a backup.
+  `
+ALTER TABLE backup_series ADD COLUMN form TEXT NOT NULL DEFAULT 'eml';
+`,
 ]

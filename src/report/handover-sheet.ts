@@ -1,3 +1,4 @@
+import type { BackupForm } from '../core/backups.ts'
 import type { Recipient } from '../core/ports.ts'
 import { HANDOVER_WORDS } from './handover-words.ts'
 import { cspHash, escapeHtml } from './html.ts'
@@ -26,6 +27,7 @@ export interface HandoverFile {
   readonly messages: number
   readonly sha256: string
   readonly recipients: readonly Recipient[]
+  readonly form: BackupForm
 }
 
 const STYLE = `
@@ -92,7 +94,11 @@ ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n ${escapeHtml(sheet.receiptNamespace)}
 tar -xf backup.tar</pre>
 <p>${text('unix')}</p>
 <pre>age -d -i key.txt ${escapeHtml(quoted(name))} | tar -x</pre>
-<p>${text('inside')}</p>
+${(['eml', 'mbox'] as const)
+  .filter((form) => sheet.files.some((file) => file.form === form))
+  .map((form) => `<p>${text(form)}</p>`)
+  .join('\n')}
+<p>${text('list')}</p>
 <p>${text('chain')}</p>
 <p>${text('verify')}</p>
 <pre>sealpost backup verify --identity key.txt ${escapeHtml(all)}</pre>

@@ -20,7 +20,9 @@ export interface HandoverWords {
   readonly openLead: string
   readonly windows: string
   readonly unix: string
-  readonly inside: string
+  readonly eml: string
+  readonly mbox: string
+  readonly list: string
   readonly chain: string
   readonly verify: string
   readonly noKey: string
@@ -52,8 +54,9 @@ export const HANDOVER_WORDS: Readonly<Record<Language, HandoverWords>> = {
       'You need the free program age (age-encryption.org) and the file with your identity, here key.txt. You need no Sealpost.',
     windows: 'Windows (PowerShell)',
     unix: 'macOS and Linux',
-    inside:
-      'Each message is a file that ends in .eml and opens in any mail program. The folder sealpost holds the list of all messages with dates, flags and digests.',
+    eml: 'Each message is a file that ends in .eml and opens in any mail program.',
+    mbox: 'Each folder of mail is one or more files that end in .mbox and can be imported into Thunderbird, Apple Mail and others.',
+    list: 'The folder sealpost holds the list of all messages with dates, flags and digests.',
     chain: 'A later backup holds only what was new: keep all files from the first one on.',
     verify: 'To have every byte checked, or the mail moved into a new account:',
     noKey: 'Keep the identity as safe as the backup. Without it nobody can open these files, and we have no copy.',
@@ -82,8 +85,9 @@ export const HANDOVER_WORDS: Readonly<Record<Language, HandoverWords>> = {
       'تحتاج إلى برنامج age المجاني (age-encryption.org) وإلى الملف الذي يحوي هويتك، وهو هنا key.txt. لا تحتاج إلى Sealpost.',
     windows: 'Windows (PowerShell)',
     unix: 'macOS وLinux',
-    inside:
-      'كل رسالة ملف ينتهي بـ ‎.eml ويُفتح في أي برنامج بريد. ويحوي المجلد sealpost قائمة بكل الرسائل مع التواريخ والعلامات والبصمات.',
+    eml: 'كل رسالة ملف ينتهي بـ ‎.eml ويُفتح في أي برنامج بريد.',
+    mbox: 'كل مجلد بريد ملف أو أكثر ينتهي بـ ‎.mbox ويمكن استيراده في Thunderbird وApple Mail وغيرهما.',
+    list: 'ويحوي المجلد sealpost قائمة بكل الرسائل مع التواريخ والعلامات والبصمات.',
     chain: 'النسخة اللاحقة لا تحوي إلا الجديد: احتفظ بكل الملفات من الأول فصاعدًا.',
     verify: 'لفحص كل بايت، أو لنقل البريد إلى حساب جديد:',
     noKey: 'احفظ الهوية بأمان كما تحفظ النسخة. بدونها لا يستطيع أحد فتح هذه الملفات، وليست لدينا نسخة منها.',

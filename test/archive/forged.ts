@@ -23,8 +23,10 @@ export const body = Buffer.from('Subject: x\r\n\r\nx\r\n')
 export async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack()
   for (const { header, bytes } of entries) {
-    if (bytes === undefined) archive.entry(header)
-    else archive.entry({ ...header, size: bytes.length }, bytes)
+    // One time for all, so that the same entries are the same archive.
+    const mtime = new Date(0)
+    if (bytes === undefined) archive.entry({ mtime, ...header })
+    else archive.entry({ mtime, ...header, size: bytes.length }, bytes)
   }
   archive.finalize()
   const pieces: Buffer[] = []
@@ -53,7 +55,7 @@ export async function* one(...pieces: readonly Uint8Array[]): AsyncGenerator<Uin
 export function header(changes: object = {}): Entry {
   const value = {
     ...{ format: FORMAT, series: 'b'.repeat(32), set: SET, sequence: 1, volume: 1, previous: null, parent: null },
-    ...{ account: 'alice', began: '2026-01-01T00:00:00Z' },
+    ...{ account: 'alice', form: 'eml', began: '2026-01-01T00:00:00Z' },
     ...changes,
   }
   return { header: { name: ownPath(value.set, value.volume, 'volume.json') }, bytes: jsonOf(value) }

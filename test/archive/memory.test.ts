@@ -15,7 +15,7 @@ const PIECES = 1_000
 const HELD_BYTES = 4 * 1024 * 1024
 const HEADER: VolumeHeader = {
   ...{ format: FORMAT, series: 'b'.repeat(32), set: 'a'.repeat(32), sequence: 1, volume: 1 },
-  ...{ previous: null, parent: null, account: 'anna', began: '2026-01-01T00:00:00Z' },
+  ...{ previous: null, parent: null, account: 'anna', form: 'eml', began: '2026-01-01T00:00:00Z' },
 }
 const ENTRY = {
   ...{ account: 'anna', mailbox: ['INBOX'], number: 1, uid: null, flags: [], keywords: [], labels: [] },

@@ -9,6 +9,7 @@ import { openArchive, type OpenArchive } from '../../connectors/archive/open-arc
 import { createMemoryConnector } from '../../connectors/memory/connector.ts'
 import { createMemoryStore, type MemoryStore } from '../../connectors/memory/store.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import type { BackupForm } from '../../src/core/backups.ts'
 import type { Connector } from '../../src/core/connector.ts'
 import type { BackupSealer } from '../../src/core/ports.ts'
 import { runProject, type RunOutcome } from '../../src/engine/run-project.ts'
@@ -16,6 +17,7 @@ import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS, type EngineContext } from 
 import { openBackupLedger, openLedger, type BackupLedger } from '../../src/ledger/open-ledger.ts'
 import { generateAgeKeys, type AgeKeys } from '../../vault/age-key.ts'
 import { createBackupSealer, createRecipientOpener } from '../../vault/age.ts'
+import { createSealer } from '../../vault/stream.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
 
 export const quiet = new AbortController().signal
@@ -36,6 +38,7 @@ export function temporary(): string {
 export interface BackupOptions {
   readonly volumeBytes?: number
   readonly per?: 'account' | 'project'
+  readonly form?: BackupForm
   readonly accounts?: readonly string[]
   readonly sealer?: BackupSealer
   readonly stop?: AbortSignal
@@ -85,7 +88,8 @@ export class BackupStage {
   async backup(options: BackupOptions = {}): Promise<RunOutcome> {
     const { ledger, records } = this.book
     const per = options.per ?? 'account'
-    if (records.series === null) records.begin({ from: 'source', per })
+    const form = options.form ?? records.series?.form ?? 'eml'
+    if (records.series === null) records.begin({ from: 'source', per, form })
     records.releaseAll()
     const archive = createArchiveDestination({
       folder: this.folder,
@@ -95,6 +99,7 @@ export class BackupStage {
       book: records.book(() => systemClock.now()),
       clock: systemClock,
       volumeBytes: options.volumeBytes ?? 1 << 30,
+      mbox: form === 'mbox' ? createSealer(randomBytes(32), 'test') : null,
     })
     const pairs = (options.accounts ?? ['alice']).map((name) => ledger.openPair(name, name))
     const outcome = await run(this.source, archive.connector, ledger, pairs, options.limits, options.stop)

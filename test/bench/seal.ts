@@ -53,6 +53,7 @@ async function writeVolumes(): Promise<void> {
     book,
     clock: systemClock,
     volumeBytes: 2 * 1024 ** 3,
+    mbox: null,
   })
   const batch = Array.from({ length: BATCH_MESSAGES }, (_, n) => ({
     body: randomBytes(MESSAGE_BYTES),

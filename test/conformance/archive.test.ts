@@ -9,6 +9,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import type { Connector, DestinationSession } from '../../src/core/connector.ts'
 import { generateAgeKeys } from '../../vault/age-key.ts'
 import { createBackupSealer, createRecipientOpener } from '../../vault/age.ts'
+import { createSealer } from '../../vault/stream.ts'
 import { MemoryBook } from '../archive/memory-book.ts'
 import { conformance } from './conformance.ts'
 import type { Harness } from './harness.ts'
@@ -23,7 +24,7 @@ const NO_OTHER_HAND = 'a volume is sealed once it is whole: nobody can change wh
  * What is written can be read only when its volume is whole. So the harness ends a volume, and its set, whenever a case
  * would look with a fresh session, and reads with an identity that the connector never had.
  */
-const harness: Harness = {
+const harness = (form: 'eml' | 'mbox'): Harness => ({
   bodies: 'exact',
   keepsNul: true,
   skips: {
@@ -50,6 +51,7 @@ const harness: Harness = {
       book,
       clock: systemClock,
       volumeBytes: 64 * 1024,
+      mbox: form === 'mbox' ? createSealer(Buffer.alloc(32, 1), 'test') : null,
     })
     const finish = (): Promise<void> => archive.finish(() => true)
     const openSource: Connector['openSource'] = async (account, signal) => {
@@ -101,9 +103,10 @@ const harness: Harness = {
       },
     }
   },
-}
+})
 
-conformance('archive', harness)
+conformance('archive', harness('eml'))
+conformance('archive of mbox files', harness('mbox'))
 
 async function snapshot(folder: string): Promise<string> {
   const lines: string[] = []

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createArchiveDestination } from '../../../connectors/archive/archive-destination.ts'
@@ -5,6 +6,8 @@ import { mailboxFolder } from '../../../connectors/archive/entry-path.ts'
 import { removeUnfinished } from '../../../connectors/archive/recover-files.ts'
 import { createBackupSealer } from '../../../vault/age.ts'
 import { ensurePrivateFolder, fileError } from '../../../vault/files.ts'
+import { wipe } from '../../../vault/secret.ts'
+import { createSealer } from '../../../vault/stream.ts'
 import type { VolumeRecord } from '../../core/backups.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { EngineEvent } from '../../core/events.ts'
@@ -74,6 +77,7 @@ export async function makeBackup(
   records.releaseAll()
   const known = records.volumes()
   await removeUnfinished(folder, mark, known)
+  const gatherKey = randomBytes(32)
   const archive = createArchiveDestination({
     folder,
     per: request.per,
@@ -82,6 +86,8 @@ export async function makeBackup(
     book: records.book(() => clock.now()),
     clock,
     volumeBytes: request.volumeBytes,
+    // What is gathered beside a volume opens with a key that is in no file.
+    mbox: series.form === 'mbox' ? createSealer(gatherKey, 'backup-gathering') : null,
   })
   const pairs = request.accounts.map((account) => ledger.openPair(account, account))
   const before = ledger.totals({})
@@ -120,6 +126,7 @@ export async function makeBackup(
     throw error
   } finally {
     progress.stop()
+    wipe(gatherKey)
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { BackupForm } from '../../core/backups.ts'
 import { openBackupLedger, type BackupLedger } from '../../ledger/open-ledger.ts'
 import type { BackupEnd, BackupRecords } from '../../ledger/backup-book.ts'
 import { codeOf, ensurePrivateFolder, fileError } from '../../../vault/files.ts'
@@ -13,6 +14,8 @@ export interface WantedSeries {
   readonly per: 'account' | 'project'
   /** Keys that were named, or null: those of the last backup. */
   readonly recipients: readonly string[] | null
+  /** What holds the messages, or null: as in the last backup, and a file each in the first one. */
+  readonly form: BackupForm | null
   /** Begin anew, whatever is there. */
   readonly full: boolean
 }
@@ -32,7 +35,7 @@ export async function openSeries(state: string, key: Buffer, wanted: WantedSerie
   }
   const next = String(Number(names.at(-1)?.slice(0, -3) ?? 0) + 1).padStart(4, '0')
   const opened = openBackupLedger(join(folder, `${next}.db`), key)
-  opened.records.begin({ from: wanted.from, per: wanted.per })
+  opened.records.begin({ from: wanted.from, per: wanted.per, form: wanted.form ?? 'eml' })
   return opened
 }
 
@@ -64,6 +67,7 @@ export function recipientsOf(records: BackupRecords): readonly string[] | null {
 function fits(records: BackupRecords, wanted: WantedSeries): boolean {
   const { series } = records
   if (series === null || series.from !== wanted.from || series.per !== wanted.per) return false
+  if (wanted.form !== null && series.form !== wanted.form) return false
   const before = recipientsOf(records)
   if (before === null || wanted.recipients === null) return true
   return JSON.stringify([...before].sort()) === JSON.stringify([...wanted.recipients].sort())

@@ -117,12 +117,13 @@ async function handOver(
     how,
     date: formatInstant(at),
     language: options.language,
-    files: found.map(({ volume }) => ({
+    files: found.map(({ volume, records }) => ({
       name: basename(volume.path),
       bytes: volume.bytes,
       messages: volume.messages,
       sha256: volume.sha256,
       recipients: volume.set.recipients,
+      form: records.series?.form ?? 'eml',
     })),
     receiptNamespace: RECEIPT_NAMESPACE,
     certificateFingerprint: await certificateFingerprint(home, operator),

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { VolumeRecord } from '../../core/backups.ts'
+import type { BackupForm, VolumeRecord } from '../../core/backups.ts'
 import { formatInstant } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { BackupEnd } from '../../ledger/backup-book.ts'
@@ -23,6 +23,7 @@ interface BackupOptions {
   readonly to?: string
   readonly recipient?: readonly string[]
   readonly volumeSize: number
+  readonly format?: BackupForm
   readonly full?: boolean
 }
 
@@ -43,6 +44,12 @@ export function addBackup(program: Command, start: Start): void {
       new Option('--per <what>', 'a file an account, or one for all')
         .choices(['account', 'project'])
         .default('account'),
+    )
+    .addOption(
+      new Option(
+        '--format <form>',
+        'a file for each message, or mbox files (default: as the last time, else eml)',
+      ).choices(['eml', 'mbox']),
     )
     .option('--to <dir>', 'where to write it (default: backups/ in the project)')
     .addOption(
@@ -79,7 +86,7 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
   const project = await openProject(context, [from])
   try {
     const chosen = chooseAccounts(project.accounts, options.mailbox)
-    const wanted = { from, per, recipients, full: options.full === true }
+    const wanted = { from, per, recipients, form: options.format ?? null, full: options.full === true }
     const series = await openSeries(project.folder.state, project.keys.ledgerKey, wanted)
     try {
       await noteCredentialUse(project, chosen, 'backup', [from])
