@@ -1,5 +1,6 @@
 import { Agent } from 'node:https'
 import { gmail, type gmail_v1 } from '@googleapis/gmail'
+import type { Clock } from '../../src/core/clock.ts'
 import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import { readReply, type HttpsClient, type HttpsReply, type HttpsRequest } from '../shared/https-client.ts'
 import type { GmailEndConfig, Limits, UnitName } from './config.ts'
@@ -61,6 +62,10 @@ export class AccountApi {
     this.meter = new UnitMeter(limits.unitsPerMinute, config.clock)
     this.#http = http
     this.#config = config
+  }
+
+  get clock(): Clock {
+    return this.#config.clock
   }
 
   /** HTTP requests so far. */

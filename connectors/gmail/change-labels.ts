@@ -128,7 +128,7 @@ async function changeOne(context: Context, key: string, change: LabelChange, sig
 }
 
 /** Changes what is there; what is gone is passed over. */
-async function changeMany(
+export async function changeMany(
   context: Context,
   keys: readonly string[],
   change: LabelChange,

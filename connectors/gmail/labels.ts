@@ -84,7 +84,10 @@ export class Labels {
       const key = pathKey(whole.slice(0, levels), GMAIL_NAMING)
       const isThere = (label: Label): boolean => pathKey(label.mailbox.path, GMAIL_NAMING) === key
       if (labels.some(isThere)) continue
-      await this.#create(whole.slice(0, levels).join('/'), signal)
+      await this.create(whole.slice(0, levels).join('/'), signal).catch((error: unknown) => {
+        // Another session was first.
+        if (!isKind(error) || !isNameTaken(error)) throw error
+      })
       labels = await this.list(signal)
     }
     const made = labels.find(({ mailbox }) => pathKey(mailbox.path, GMAIL_NAMING) === pathKey(whole, GMAIL_NAMING))
@@ -110,20 +113,18 @@ export class Labels {
     this.#known = null
   }
 
-  async #create(name: string, signal: AbortSignal): Promise<void> {
+  /** Makes a label and returns its id. Throws `rejected` for a name that is refused or taken. */
+  async create(name: string, signal: AbortSignal): Promise<string> {
     const { service } = this.#api
     const requestBody = { name, labelListVisibility: 'labelShow', messageListVisibility: 'show' }
-    try {
-      await this.#api.call(
-        'making a label',
-        'labels-write',
-        (options) => service.users.labels.create({ userId: 'me', requestBody }, options),
-        signal,
-      )
-    } catch (error) {
-      // Another session was first.
-      if (!isKind(error) || !isNameTaken(error)) throw error
-    }
+    const { id } = await this.#api.call(
+      'making a label',
+      'labels-write',
+      (options) => service.users.labels.create({ userId: 'me', requestBody }, options),
+      signal,
+    )
+    if (typeof id === 'string') return id
+    throw new SealpostError('transient', 'Gmail: a label that was made has no id', { code: 'NO_ID' })
   }
 }
 

@@ -9,6 +9,7 @@ import { fetchBodies } from './fetch-bodies.ts'
 import { find, position, readFlags } from './find.ts'
 import { GMAIL_NAMING } from './labels.ts'
 import { listMessages } from './list-messages.ts'
+import { endProbe, probeWriting } from './probe-writing.ts'
 
 /** What the engine is told about a session. */
 export function capabilitiesOf(limits: Limits): Capabilities {
@@ -89,6 +90,10 @@ export function destinationSession(context: Context): DestinationSession {
     move: (from, keys, to, signal) => take('moving messages', signal, () => move(context, from, keys, to, signal)),
     addToMailbox: (key, mailbox, signal) =>
       take('adding a label', signal, () => addToMailbox(context, key, mailbox, signal)),
+    probeWriting: (scratch, signal) =>
+      guardedItems(context, 'trying what Gmail takes', signal, probeWriting(context, scratch, signal)),
+    endProbe: (scratch, signal) =>
+      guardedItems(context, 'ending the trial', signal, endProbe(context, scratch, signal)),
   }
 }
 

@@ -78,24 +78,7 @@ async function resumable(
   signal: AbortSignal,
 ): Promise<Uploaded> {
   const bytes = announcedBytes(body)
-  const opened = await api.send(
-    WHAT,
-    unitsOf(api),
-    {
-      method: 'POST',
-      url: uploadUrl(api, 'resumable'),
-      headers: {
-        'content-type': 'application/json; charset=UTF-8',
-        'x-upload-content-type': 'message/rfc822',
-        'x-upload-content-length': String(bytes),
-      },
-      body: Buffer.from(JSON.stringify({ labelIds: labels })),
-    },
-    [],
-    signal,
-  )
-  await readReply(opened, ANSWER_LIMIT)
-  const session = sessionUrl(api, opened)
+  const session = await openSession(api, bytes, labels, signal)
   const handed = { over: false }
   try {
     const reply = await api.send(
@@ -116,6 +99,33 @@ async function resumable(
     if (!handed.over || !isDoubtful(error)) return inDoubt(error, handed.over)
     return (await askSession(api, session, bytes, signal).catch(() => null)) ?? inDoubt(error, true)
   }
+}
+
+/** Opens a session for an upload of so many bytes: the place to send them to. Throws `rejected` where they are too many. */
+export async function openSession(
+  api: AccountApi,
+  bytes: number,
+  labels: readonly string[],
+  signal: AbortSignal,
+): Promise<URL> {
+  const opened = await api.send(
+    WHAT,
+    unitsOf(api),
+    {
+      method: 'POST',
+      url: uploadUrl(api, 'resumable'),
+      headers: {
+        'content-type': 'application/json; charset=UTF-8',
+        'x-upload-content-type': 'message/rfc822',
+        'x-upload-content-length': String(bytes),
+      },
+      body: Buffer.from(JSON.stringify({ labelIds: labels })),
+    },
+    [],
+    signal,
+  )
+  await readReply(opened, ANSWER_LIMIT)
+  return sessionUrl(api, opened)
 }
 
 /** What a session of an upload says after a lost answer; null while it leaves that open. */

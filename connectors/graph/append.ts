@@ -15,9 +15,10 @@ export interface WriteMode {
   readonly attachOriginal: boolean
 }
 
-/** One request takes 4 MB; a draft as MIME is encoded twice on its way and is lost without a word above this. */
+/** One request takes 4 MB. */
 const MOST_REQUEST_BYTES = 3_900_000
-const MOST_DRAFT_BYTES = 2_200_000
+/** A draft as MIME is encoded twice on its way and is lost without a word above this. */
+export const MOST_DRAFT_BYTES = 2_200_000
 
 /** What a message may have at most, so that it fits into one request: parts once, and the original once more. */
 export function mostBytes({ mode, attachOriginal }: WriteMode): number {

@@ -1,8 +1,12 @@
+import { SealpostError } from '../../src/core/errors.ts'
 import type { AccountGuide } from '../../src/core/ports.ts'
+import { pathKey } from '../shared/mailbox-names.ts'
 import { tenantOf } from './account-client.ts'
 import type { GraphEndConfig } from './config.ts'
-import { guarded } from './context.ts'
+import { guarded, guardedItems, type GraphContext } from './context.ts'
 import { listFolders } from './folders.ts'
+import { GRAPH_NAMING } from './naming.ts'
+import { endProbe, probeWriting } from './probe-writing.ts'
 import { usageOf } from './usage-report.ts'
 
 /**
@@ -24,5 +28,29 @@ export function createGraphGuide(config: GraphEndConfig): AccountGuide {
         return usage === undefined ? null : { usedBytes: usage.usedBytes, limitBytes: usage.limitBytes }
       })
     },
+    async *probeWriting(account, path, stored, signal) {
+      const context = tenant.contextOf(account)
+      const folder = await guarded(context, 'looking at the folders', signal, () =>
+        folderAt(context, path, signal),
+      )
+      const findings = probeWriting(context, folder, stored, signal)
+      yield* guardedItems(context, 'trying what Graph takes', signal, findings)
+    },
+    async *endProbe(account, path, signal) {
+      const context = tenant.contextOf(account)
+      const folder = await guarded(context, 'looking at the folders', signal, () =>
+        folderAt(context, path, signal),
+      )
+      yield* guardedItems(context, 'ending the trial', signal, endProbe(context, folder, signal))
+    },
   }
+}
+
+async function folderAt(context: GraphContext, path: readonly string[], signal: AbortSignal): Promise<string> {
+  const key = pathKey(path, GRAPH_NAMING)
+  const found = (await listFolders(context, signal)).find(
+    ({ mailbox }) => pathKey(mailbox.path, GRAPH_NAMING) === key,
+  )
+  if (found !== undefined) return found.mailbox.name
+  throw new SealpostError('not-found', 'graph: a mailbox that IMAP made is not there', { code: 'GONE' })
 }

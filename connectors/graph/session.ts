@@ -10,6 +10,7 @@ import { listFolders } from './folders.ts'
 import { listMessages } from './list-messages.ts'
 import { GRAPH_NAMING } from './naming.ts'
 import { find, position } from './position.ts'
+import { endProbe, probeWriting } from './probe-writing.ts'
 import { readFlags } from './read-flags.ts'
 
 /** What both kinds of session can do: it sends no request that changes anything. */
@@ -74,6 +75,10 @@ export function destinationSession(
     addToMailbox: async () => {
       throw new SealpostError('bug', 'graph: a message lies in one folder')
     },
+    probeWriting: ({ name }, signal) =>
+      guardedItems(context, 'trying what Graph takes', signal, probeWriting(context, name, [], signal)),
+    endProbe: ({ name }, signal) =>
+      guardedItems(context, 'ending the trial', signal, endProbe(context, name, signal)),
   }
 }
 

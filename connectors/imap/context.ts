@@ -2,6 +2,8 @@ import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Position } from '../../src/core/connector.ts'
 import type { Mailbox, Quota, SpecialUse } from '../../src/core/mail.ts'
+import type { AccountGuide, StoredForProbe } from '../../src/core/ports.ts'
+import type { ProbeFinding } from '../../src/core/probe.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
 import type { Limits } from './config.ts'
 import type { Connection } from './connection.ts'
@@ -39,6 +41,13 @@ export interface Context {
 export interface ContextGuide {
   readonly ask: (signal: AbortSignal) => Promise<readonly Pick<Mailbox, 'path' | 'specialUse'>[]>
   readonly quota: (signal: AbortSignal) => Promise<Quota | null>
+  readonly probeWriting: (
+    path: readonly string[],
+    stored: readonly StoredForProbe[],
+    signal: AbortSignal,
+  ) => AsyncIterable<ProbeFinding>
+  /** Null where it has no way to put anything into the trash. */
+  readonly endProbe: ((path: readonly string[], signal: AbortSignal) => AsyncIterable<ProbeFinding>) | null
   readonly told: Guided
 }
 
@@ -48,6 +57,24 @@ export interface Guided {
   uses: Map<string, SpecialUse | null> | null
   /** Wire names of mailboxes that were there when it was asked and hold no mail: calendars and their like. */
   readonly others: Set<string>
+}
+
+/** The guide of one account. */
+export function guideOf(guide: AccountGuide, account: string, told: Guided): ContextGuide {
+  const canEnd = guide.endProbe !== undefined
+  return {
+    ask: (signal) => guide.mailboxes(account, signal),
+    quota: (signal) => guide.quota(account, signal),
+    probeWriting: async function* (path, stored, signal) {
+      if (guide.probeWriting !== undefined) yield* guide.probeWriting(account, path, stored, signal)
+    },
+    endProbe: canEnd
+      ? async function* (path, signal) {
+          if (guide.endProbe !== undefined) yield* guide.endProbe(account, path, signal)
+        }
+      : null,
+    told,
+  }
 }
 
 /** What is known of the sizes in one mailbox. */

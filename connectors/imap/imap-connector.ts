@@ -3,8 +3,9 @@ import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
 import { capabilitiesOf, enableFeatures, namingOf, readNamespace } from './capabilities.ts'
 import { limitsOf, type ImapEndConfig } from './config.ts'
-import { Turns, type Context, type Guided } from './context.ts'
+import { guideOf, Turns, type Context, type Guided } from './context.ts'
 import { openConnection } from './login.ts'
+import { probeSessions } from './probe-sessions.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
 /** What the sessions of one account tell each other. */
@@ -39,14 +40,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           clock: config.clock,
           limits,
           manners,
-          guide:
-            guide === undefined
-              ? null
-              : {
-                  ask: (asking) => guide.mailboxes(account, asking),
-                  quota: (asking) => guide.quota(account, asking),
-                  told: shared.told,
-                },
+          guide: guide === undefined ? null : guideOf(guide, account, shared.told),
           features,
           turns: new Turns(),
           ...shared,
@@ -78,5 +72,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
       const { context, capabilities, naming } = await open(account, 'destination', signal)
       return destinationSession(context, capabilities, naming)
     },
+    probeSessions: (account, already, signal) =>
+      probeSessions(() => openConnection(config, limits, account, signal), already, limits.sessions, signal),
   }
 }

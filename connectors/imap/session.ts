@@ -1,6 +1,7 @@
 import type { Capabilities, DestinationSession, SourceSession } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { Fetched, FlagState, Mailbox, MailboxNaming, Quota } from '../../src/core/mail.ts'
+import type { StoredForProbe } from '../../src/core/ports.ts'
 import type { ProbeFinding } from '../../src/core/probe.ts'
 import { append } from './append.ts'
 import { move, readQuota, setFlags } from './change-flags.ts'
@@ -80,8 +81,21 @@ export function destinationSession(
     },
     async *probeWriting(scratch, signal) {
       yield* await take('comparing clocks', signal, () => probeWriting(context, scratch, signal))
+      if (context.guide === null) return
+      const stored: StoredForProbe[] = []
+      for await (const { messageId, internalDate, flags } of find(context, scratch, null, signal)) {
+        if (messageId !== null) stored.push({ messageId, internalDate, flags })
+      }
+      yield* context.guide.probeWriting(scratch.path, stored, signal)
     },
+    ...endingOf(context),
   }
+}
+
+/** IMAP alone has no way to put a mailbox into the trash that is sure not to lose it. */
+function endingOf({ guide }: Context): Pick<DestinationSession, 'endProbe'> {
+  const end = guide?.endProbe
+  return end == null ? {} : { endProbe: (scratch, signal) => end(scratch.path, signal) }
 }
 
 async function guarded<T>(what: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {

@@ -145,6 +145,11 @@ export interface DestinationSession extends Session {
    * `scratch`, a mailbox made for it. Otherwise as `probe`.
    */
   probeWriting?(scratch: Mailbox, signal: AbortSignal): AsyncIterable<ProbeFinding>
+  /**
+   * For `doctor --write`, last: puts `scratch` with all that lies in it into the trash, where a person can still find it, and says
+   * so; then asks what would have kept everything before it waiting. Absent where an end has no such way. Otherwise as `probe`.
+   */
+  endProbe?(scratch: Mailbox, signal: AbortSignal): AsyncIterable<ProbeFinding>
 }
 
 /** A factory for sessions of one end of a project. `account` is a row's name for the account. */
@@ -153,4 +158,9 @@ export interface Connector {
   credentialOf?(account: string): string
   openSource(account: string, signal: AbortSignal): Promise<SourceSession>
   openDestination(account: string, signal: AbortSignal): Promise<DestinationSession>
+  /**
+   * For `doctor --write`: how many sessions at once the account stands, found out by opening them; `open` are open already. They
+   * are closed when it returns. Absent where sessions are no connections. Throws `cancelled` alone.
+   */
+  probeSessions?(account: string, open: number, signal: AbortSignal): Promise<ProbeFinding>
 }

@@ -1,4 +1,5 @@
 import type { Body, Mailbox, Quota } from './mail.ts'
+import type { ProbeFinding } from './probe.ts'
 
 /** Seals and opens streams under a key of the project. `context` is bound in: what was sealed under another does not open. */
 export interface Sealer {
@@ -79,6 +80,25 @@ export interface AccountGuide {
   /** Every mailbox that holds mail, and what it is for. */
   mailboxes(account: string, signal: AbortSignal): Promise<readonly Pick<Mailbox, 'path' | 'specialUse'>[]>
   quota(account: string, signal: AbortSignal): Promise<Quota | null>
+  /**
+   * `DestinationSession.probeWriting` by this way, for a mailbox that the other way made; `stored` is what lies in it. Absent
+   * where there is nothing to ask.
+   */
+  probeWriting?(
+    account: string,
+    path: readonly string[],
+    stored: readonly StoredForProbe[],
+    signal: AbortSignal,
+  ): AsyncIterable<ProbeFinding>
+  /** `DestinationSession.endProbe` by this way. */
+  endProbe?(account: string, path: readonly string[], signal: AbortSignal): AsyncIterable<ProbeFinding>
+}
+
+/** A message of the round trip of `doctor`, as the way shows it by which it was stored. */
+export interface StoredForProbe {
+  readonly messageId: string
+  readonly internalDate: number
+  readonly flags: readonly string[]
 }
 
 /** Access tokens for one account at a time, refreshed before they expire. */

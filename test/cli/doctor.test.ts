@@ -166,11 +166,8 @@ describe.skipIf(whyNoDovecot() !== null)('doctor for two servers', () => {
       'messages',
       'INBOX.Sealpost doctor',
     )
-    expect(textsOf(findings, 'scratch-mailbox')[0]).toMatch(
-      new RegExp(
-        `^${/messages=(\d+)/.exec(listed)?.[1] ?? 'none'} messages of this round trip lie in the mailbox`,
-      ),
-    )
+    expect(Number(/messages=(\d+)/.exec(listed)?.[1])).toBeGreaterThan(10)
+    expect(textsOf(findings, 'scratch-mailbox')[0]).toMatch(/^the messages of this round trip lie in the mailbox/)
     expect(await from.doveadm('mailbox', 'list', '-u', 'anna@example.test')).not.toContain('Sealpost doctor')
   })
 

@@ -26,12 +26,24 @@ export async function startExchangeImap(
   fate: (append: number) => AppendFate = () => null,
 ): Promise<ExchangeImap> {
   const open = new Set<Socket>()
-  const facts: DoorFacts = { appends: 0, sessions: 0, errors: 0, byes: 0, longestRun: 0, fate }
+  const facts: DoorFacts = {
+    appends: 0,
+    sessions: 0,
+    errors: 0,
+    byes: 0,
+    longestRun: 0,
+    mostSessions: Infinity,
+    fate,
+  }
   const server = createServer(credentials, (socket) => {
     facts.sessions++
+    socket.on('error', () => socket.destroy())
+    if (open.size >= facts.mostSessions) {
+      socket.end('* BYE Session limit exceeded.\r\n')
+      return
+    }
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    socket.on('error', () => socket.destroy())
     const session = new ImapSession(tenant, facts, socket)
     const splitter = new ImapSplitter()
     let texts: string[] = []

@@ -54,6 +54,11 @@ export function answerCall(call: Call): Answer {
       label.labelListVisibility = labelListVisibility ?? label.labelListVisibility
       return ok(labelBody(label))
     }
+    case 'labels.delete': {
+      if (account.labels.get(id)?.type !== 'user') throw notFound()
+      account.deleteLabel(id)
+      return { status: 204, body: null, headers: {} }
+    }
     case 'messages.list':
       return ok(listMessages(call, account))
     case 'messages.get':

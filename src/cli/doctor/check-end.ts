@@ -51,6 +51,7 @@ export async function checkEnd(
     for await (const finding of ask(session, signal)) findings.push(finding)
     if (destination !== null && tools.write) {
       for await (const finding of roundTrip(destination, tools.clock, signal)) findings.push(finding)
+      if (connector.probeSessions !== undefined) findings.push(await connector.probeSessions(account, 1, signal))
     }
     if (session.probe !== undefined && findings.every(({ code }) => code !== 'clock-skew')) {
       findings.push({

@@ -19,7 +19,7 @@ interface Returned {
 
 /**
  * Stores a few awkward messages in the scratch mailbox, reads them back over the same session, and says what the end changed.
- * What is stored stays: nothing is ever removed at a destination. Throws only when the session is lost.
+ * What is stored goes to the trash where the end can do that, and stays otherwise. Throws only when the session is lost.
  */
 export async function* roundTrip(
   session: DestinationSession,
@@ -29,29 +29,26 @@ export async function* roundTrip(
   const scratch = await session.ensureMailbox(SCRATCH_MAILBOX, null, signal)
   const samples = roundTripSamples(clock.now())
   let same = 0
-  let stored = 0
   for (const sample of samples) {
     const outcome = await store(session, scratch, sample, signal)
     if ('code' in outcome) {
       yield outcome
       continue
     }
-    stored++
     const changes = compare(sample, outcome, session, clock.now())
     if (changes.length === 0) same++
     yield* changes
   }
   yield factOf('round-trip', `${same} of ${samples.length} messages came back as they were sent`)
-  if (session.probeWriting !== undefined) {
-    for await (const finding of session.probeWriting(scratch, signal)) {
-      yield finding
-      stored++
-    }
+  if (session.probeWriting !== undefined) yield* session.probeWriting(scratch, signal)
+  if (session.endProbe !== undefined) {
+    yield* session.endProbe(scratch, signal)
+    return
   }
   yield {
     code: 'scratch-mailbox',
     state: 'good',
-    text: `${stored} messages of this round trip lie in the mailbox "${formatPath(scratch.path)}" of this account; sealpost removes nothing at a destination`,
+    text: `the messages of this round trip lie in the mailbox "${formatPath(scratch.path)}" of this account; sealpost removes nothing at a destination`,
     hint: 'remove that mailbox with a mail program',
   }
 }

@@ -59,7 +59,11 @@ export function describeItem(
     subject: item.parts?.subject ?? '',
   }
   const properties = expanded(query, (id) =>
-    id === 'integer 0xe08' ? String(renderMime(item, false).length + 400) : item.properties.get(id),
+    id === 'integer 0xe08'
+      ? String(renderMime(item, false).length + 400)
+      : id === 'systemtime 0xe06'
+        ? instant(item.receivedMs)
+        : item.properties.get(id),
   )
   const shown = selected(query, fields)
   if (options.dropsFields && query.has('$expand')) delete (shown as Record<string, unknown>)['receivedDateTime']

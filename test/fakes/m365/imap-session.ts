@@ -14,6 +14,8 @@ export interface DoorFacts {
   byes: number
   /** The most errors that one session had. */
   longestRun: number
+  /** Connections at once; more are turned away. */
+  mostSessions: number
   readonly fate: (append: number) => AppendFate
 }
 
@@ -93,6 +95,10 @@ export class ImapSession {
     const folder = this.#selected
     if (folder === null) return 'BAD Command received in Invalid state.'
     if (verb === 'UID FETCH') return this.#fetch(mailbox, folder, rest)
+    if (verb === 'FETCH') {
+      const [, number = '', items = ''] = /^(\d+) (.*)$/.exec(rest) ?? []
+      return this.#fetch(mailbox, folder, `${mailbox.itemsIn(folder)[Number(number) - 1]?.uid ?? 0} ${items}`)
+    }
     if (verb === 'UID SEARCH') return this.#search(mailbox, folder, rest)
     if (verb === 'UID STORE') return this.#store(mailbox, folder, rest)
     if (verb === 'UID MOVE') return this.#move(mailbox, folder, rest, literals)
@@ -188,14 +194,15 @@ export class ImapSession {
       this.#socket.destroy()
       return null
     }
-    const match = /^(.*) \(([^)]*)\) "([^"]*)" \{#(\d+)\}$/s.exec(rest)
+    const match = /^(.*) \(([^)]*)\)(?: "([^"]*)")? \{#(\d+)\}$/s.exec(rest)
     const body = literals[Number(match?.[4] ?? -1)]
     if (match === null || body === undefined) return 'BAD Command Argument Error. 11'
     const folder = this.#folder(mailbox, match[1] ?? '', literals)
     if (folder === undefined) return 'NO [TRYCREATE] The requested folder could not be found.'
     if (body.length > mailbox.maxReceiveBytes) return 'NO Maximum size of appendable message has been exceeded'
     if (longest(body) > MOST_LINE_BYTES) return 'BAD Command Argument Error. 11'
-    const item = mailbox.add(folder, { mime: Buffer.from(body), receivedMs: parseDate(match[3] ?? '') })
+    const date = match[3] === undefined ? mailbox.now() : parseDate(match[3])
+    const item = mailbox.add(folder, { mime: Buffer.from(body), receivedMs: date })
     for (const flag of (match[2] ?? '').split(' ').filter((word) => word !== ''))
       setFlag(item, flag, true, 'append')
     if (fate === 'lose-reply') {

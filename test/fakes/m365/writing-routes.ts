@@ -117,6 +117,16 @@ function createFolder(mailbox: FakeMailbox, parent: FakeFolder, request: RouteRe
   }
 }
 
+/** With all that lies in it; its id stays. */
+function moveFolder(mailbox: FakeMailbox, folder: FakeFolder, request: RouteRequest): RouteAnswer {
+  const to = mailbox.folder(wordOf(request.json(), 'destinationId'))
+  if (to === undefined) return refusal(404, 'ErrorFolderNotFound', 'no such folder')
+  if (folder.wellKnown !== null)
+    return refusal(400, 'ErrorMoveDistinguishedFolder', 'Distinguished folders cannot be moved.')
+  folder.parent = to
+  return { status: 201, body: describeFolder(mailbox, folder, new Map()) }
+}
+
 /** Everything that changes a mailbox. Nothing deletes. */
 export const WRITING_ROUTES: readonly Route[] = [
   {
@@ -175,6 +185,7 @@ export const WRITING_ROUTES: readonly Route[] = [
     roles: WRITE,
     run: withMailbox((mailbox, request) => createFolder(mailbox, mailbox.root, request)),
   },
+  { template: 'POST /users/{user}/mailFolders/{folder}/move', roles: WRITE, run: withFolder(moveFolder) },
   {
     template: 'POST /users/{user}/mailFolders/{folder}/childFolders',
     roles: WRITE,
