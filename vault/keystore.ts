@@ -3,7 +3,7 @@ import { lstat, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
-import { generateBoxKeys } from './box.ts'
+import { generateBoxKeys, type BoxKeys } from './box.ts'
 import { generateSeed, publicKeyOf, signerOf } from './ed25519.ts'
 import {
   assertPrivateFolder,
@@ -44,6 +44,8 @@ export interface NewWorkspace {
   readonly keyFile?: Buffer
   readonly kdf: KdfProfile
   readonly clock: Clock
+  /** The records key of a workspace that is begun anew; a new one otherwise. It stays the caller's. */
+  readonly recordsKeys?: BoxKeys
 }
 
 /** An operator as anybody may see him. */
@@ -77,9 +79,27 @@ export async function createWorkspace(
   root: string,
   workspace: NewWorkspace,
 ): Promise<{ certificateFingerprint: string }> {
+  if (await workspaceExists(root)) throw alreadyThere(root)
+  const { draft, certificateFingerprint } = await draftKeystore(root, workspace)
+  try {
+    await rename(draft, keystoreFolder(root))
+    await syncFolder(root)
+    return { certificateFingerprint }
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true })
+    // Another process was first.
+    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') throw alreadyThere(root)
+    throw fileError(error, 'create', keystoreFolder(root))
+  }
+}
+
+/** Makes a whole keystore beside its place, on the disk when it returns; the caller renames it. Throws as `createWorkspace`. */
+export async function draftKeystore(
+  root: string,
+  workspace: NewWorkspace,
+): Promise<{ readonly draft: string; readonly certificateFingerprint: string }> {
   assertOperatorName(workspace.operator)
   if (workspace.passphrase.length === 0) throw new SealpostError('config', 'the passphrase is empty')
-  if (await workspaceExists(root)) throw alreadyThere(root)
   await ensurePrivateFolder(root)
   const draft = join(root, `.keystore-${randomBytes(8).toString('hex')}`)
   try {
@@ -88,14 +108,10 @@ export async function createWorkspace(
     }
     const certificateKey = await fillKeystore(draft, workspace)
     await syncFolder(draft)
-    await rename(draft, keystoreFolder(root))
-    await syncFolder(root)
-    return { certificateFingerprint: sshFingerprint(certificateKey) }
+    return { draft, certificateFingerprint: sshFingerprint(certificateKey) }
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
-    // Another process was first.
-    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') throw alreadyThere(root)
-    throw fileError(error, 'create', keystoreFolder(root))
+    throw fileError(error, 'create', draft)
   }
 }
 
@@ -133,7 +149,7 @@ export async function assertKeystore(root: string): Promise<void> {
 async function fillKeystore(keystore: string, workspace: NewWorkspace): Promise<Buffer> {
   const boxKeys = await generateBoxKeys()
   const seed = generateSeed()
-  const records = await generateBoxKeys()
+  const records = workspace.recordsKeys ?? (await generateBoxKeys())
   const certificateSeed = generateSeed()
   try {
     const signer = signerOf(seed)
@@ -160,7 +176,8 @@ async function fillKeystore(keystore: string, workspace: NewWorkspace): Promise<
     for (const [path, text] of files) await writePrivateFile(path, Buffer.from(text, 'utf8'))
     return certificateKey
   } finally {
-    wipe(boxKeys.privateKey, seed, records.privateKey, certificateSeed)
+    wipe(boxKeys.privateKey, seed, certificateSeed)
+    if (workspace.recordsKeys === undefined) wipe(records.privateKey)
   }
 }
 

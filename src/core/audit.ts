@@ -23,6 +23,7 @@ export type AuditAction =
   | 'second-factor-removed'
   | 'second-factor-failed'
   | 'recovery-set'
+  | 'recovery-used'
   | 'intake-page'
   | 'intake-opened'
   | 'credentials-set'

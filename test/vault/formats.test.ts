@@ -24,6 +24,7 @@ import type { UnlockedOperator } from '../../vault/operator.ts'
 import { openOperatorKeys } from '../../vault/operator-key.ts'
 import { verifyChain } from '../../vault/operator-list.ts'
 import { readProjectFile } from '../../vault/project-document.ts'
+import { formatRecovery, readRecovery } from '../../vault/recovery.ts'
 import { Secret } from '../../vault/secret.ts'
 import { acceptTotp } from '../../vault/totp.ts'
 import { createSealer } from '../../vault/stream.ts'
@@ -277,6 +278,17 @@ describe('the keys of docs/formats.md, by its words alone', () => {
       )
     expect(field('username').toString()).toBe('\u0001admin@example.com')
     expect(field('secret').toString()).toBe('hunter2hunter2')
+  })
+
+  it('the recovery file holds the private half of the records key', async () => {
+    await sodium.ready
+    const text = example('vault-recovery')
+    const { recordsKey } = JSON.parse(text) as { readonly recordsKey: string }
+    const told = /as the list of operators would have it in `recordsKey`, is `([^`]+)`/.exec(DOCUMENT)?.[1]
+    expect(Buffer.from(sodium.crypto_scalarmult_base(bytesOf(recordsKey))).toString('base64')).toBe(told)
+    const { issued, recordsKeys, operators } = await readRecovery(text)
+    expect(recordsKeys.publicKey.toString('base64')).toBe(told)
+    expect(formatRecovery(issued, recordsKeys.privateKey, operators)).toBe(text)
   })
 
   it('the spool object opens, here and in Python', () => {

@@ -119,8 +119,8 @@ export const RIGHTS: ReadonlyMap<string, Right> = new Map(
   ),
 )
 
-/** Commands that open no keys, so that nobody is known who could be refused. */
-export const WITHOUT_KEYS: readonly string[] = ['certificate verify', 'backup verify']
+/** Commands that open no operator's keys, so that nobody is known who could be refused. */
+export const WITHOUT_KEYS: readonly string[] = ['certificate verify', 'backup verify', 'operator recovery use']
 
 /** True when the table says so, and only then. */
 export function isAllowed(role: OperatorRole | null, action: string): boolean {

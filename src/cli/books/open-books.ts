@@ -8,6 +8,7 @@ import { openAuditLog, type AuditLogOptions } from '../../records/audit-log.ts'
 import { openRecords, type Records } from '../../records/records-db.ts'
 import type { RetentionPolicy } from '../../records/retention.ts'
 import { formatVerifierKey } from '../../records/signed-note.ts'
+import { connectAlone } from '../../sqlite/open-database.ts'
 import { deriveKey } from '../../../vault/aes.ts'
 import { openSealedBox, sealToKey } from '../../../vault/box.ts'
 import { openRecordsKeys, type UnlockedOperator } from '../../../vault/operator.ts'
@@ -107,6 +108,30 @@ export async function openBooks(home: string, operator: UnlockedOperator, clock:
   }
 }
 
+/** The verifier key of somebody who signs, or signed, checkpoints of this log. */
+export function verifierKeyOf(
+  { logOptions }: Pick<WorkspaceBooks, 'logOptions'>,
+  name: string,
+  key: Buffer,
+): string {
+  return formatVerifierKey(`${logOptions.origin}/${name}`, key)
+}
+
+/** Throws `locked` when there are records that this records key does not open. */
+export function assertRecordsOpen(home: string, privateKey: Buffer): void {
+  if (!existsSync(recordsPath(home))) return
+  const key = databaseKeyOf(privateKey)
+  try {
+    connectAlone(recordsPath(home), key).close()
+  } finally {
+    wipe(key)
+  }
+}
+
+function databaseKeyOf(privateKey: Buffer): Buffer {
+  return deriveKey(privateKey, Buffer.alloc(0), ['sealpost/v1/records-database'], 32)
+}
+
 function recordsPath(home: string): string {
   return join(home, 'records.db')
 }
@@ -129,7 +154,7 @@ async function waitForRecords(
   const { clock } = options
   const deadline = clock.monotonic() + PATIENCE_MS
   const { privateKey } = await openRecordsKeys(home, operator)
-  const key = deriveKey(privateKey, Buffer.alloc(0), ['sealpost/v1/records-database'], 32)
+  const key = databaseKeyOf(privateKey)
   wipe(privateKey)
   try {
     for (;;) {

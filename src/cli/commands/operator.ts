@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { descriptorOption } from '../options.ts'
 import { addOperatorTotp } from './operator-totp.ts'
 import { table } from '../terminal/table.ts'
+import { addRecovery } from './recovery.ts'
 
 interface AddOptions {
   readonly role: OperatorRole
@@ -15,7 +16,7 @@ interface AddOptions {
   readonly kdf: KdfProfile
 }
 
-/** `operator add|remove|list` and `grant`: who works here, and on what. */
+/** `operator add|remove|list|recovery` and `grant`: who works here, and on what. */
 export function addOperatorCommands(program: Command, start: Start): void {
   const group = program.command('operator').description('who may work in this workspace')
   group
@@ -55,6 +56,7 @@ export function addOperatorCommands(program: Command, start: Start): void {
     .description('the persons and their roles')
     .action(() => start(list))
   addOperatorTotp(group, start)
+  addRecovery(group, start)
   program
     .command('grant')
     .description('let a person work on the project')

@@ -1,0 +1,67 @@
+import { open } from 'node:fs/promises'
+import { SealpostError } from '../../core/errors.ts'
+import { openAge } from '../../../vault/age.ts'
+import { fileError } from '../../../vault/files.ts'
+import { readRecovery, type Recovery } from '../../../vault/recovery.ts'
+import type { Secret } from '../../../vault/secret.ts'
+import { readIdentity } from '../backup/read-identity.ts'
+import type { CommandContext } from '../context.ts'
+import { readDescriptorWhole } from './secret-input.ts'
+
+const MAX_RECOVERY_BYTES = 4 * 1024 * 1024
+
+/** Where the recovery comes from: a file with the identity that opens it, or a descriptor with what was in one. */
+export interface RecoverySource {
+  readonly identity?: string
+  readonly fd?: number
+}
+
+/** Opens a recovery file; the caller wipes its key. Throws `config` for wrong usage, `locked` for another identity. */
+export async function readRecoveryFile(
+  file: string | undefined,
+  { identity, fd }: RecoverySource,
+  { stop }: CommandContext,
+): Promise<Recovery> {
+  if (fd !== undefined && file === undefined && identity === undefined) {
+    return parse(await readDescriptorWhole(fd, 'the recovery', stop))
+  }
+  if (file === undefined || identity === undefined || fd !== undefined) {
+    throw new SealpostError('config', 'give a recovery file with --identity FILE, or --fd N', {
+      hint: 'where age opens it by other means: age -d FILE | sealpost operator recovery use --fd 0 …',
+      code: 'USAGE',
+    })
+  }
+  const key = await readIdentity(identity)
+  try {
+    return await parse(await openSealed(file, key))
+  } finally {
+    key.wipe()
+  }
+}
+
+async function parse(plain: Buffer): Promise<Recovery> {
+  try {
+    return await readRecovery(plain.toString('utf8'))
+  } finally {
+    plain.fill(0)
+  }
+}
+
+async function openSealed(file: string, key: Secret): Promise<Buffer> {
+  const handle = await open(file).catch((error: unknown) => {
+    throw fileError(error, 'read', file)
+  })
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const piece of openAge(key, handle.createReadStream({ autoClose: false }))) {
+      pieces.push(piece)
+      bytes += piece.length
+      if (bytes > MAX_RECOVERY_BYTES) throw new SealpostError('config', `${file} is no recovery file`)
+    }
+    return Buffer.concat(pieces)
+  } finally {
+    for (const piece of pieces) piece.fill(0)
+    await handle.close()
+  }
+}
