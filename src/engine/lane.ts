@@ -8,6 +8,7 @@ import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { recover, tryAgain } from './recover.ts'
 import { setAside } from './set-aside.ts'
 import { retry } from '../core/retry.ts'
+import { untilOpen, whenOpen } from '../core/work-hours.ts'
 
 /** A slice whose append is under way. The promise never rejects. */
 interface InFlight {
@@ -25,6 +26,13 @@ export async function runLane(lane: LaneContext, board: Board): Promise<void> {
   try {
     while (!lane.stop.aborted) {
       await lane.pair.whenNotPaused(lane.stop)
+      if (isToRest(lane) && !board.isDone) {
+        const settled: InFlight | null = inFlight
+        inFlight = null
+        await settle(lane, board, settled)
+        await rest(lane, board)
+        continue
+      }
       const task = board.next(last)
       if (task === null) {
         if (inFlight !== null) {
@@ -48,6 +56,25 @@ export async function runLane(lane: LaneContext, board: Board): Promise<void> {
     // What is under way is waited for, so that its outcome is written down; its trouble is for the next run.
     await inFlight?.trouble
   }
+}
+
+/** True where the server is to have fewer lanes at once, and outside of the hours in which work is done. */
+function isToRest({ index, pair, context }: LaneContext): boolean {
+  const { hours } = context.limits
+  return index >= pair.lanes.allowed || (hours !== null && untilOpen(hours, context.clock.now()) > 0)
+}
+
+/** Waits for something to change. Until the hours begin again nothing is kept open: the servers would end it. */
+async function rest(lane: LaneContext, board: Board): Promise<void> {
+  const { index, pair, context, sessions, stop } = lane
+  if (index >= pair.lanes.allowed) {
+    await board.changed()
+    return
+  }
+  await sessions.close()
+  const onWait = (milliseconds: number): void =>
+    context.events({ event: 'waiting', pair: pair.pairId, reason: 'hours', milliseconds })
+  await whenOpen(context.limits.hours, context.clock, onWait, stop)
 }
 
 async function move(

@@ -12,6 +12,8 @@ import { storeBatch, type Refused, type StoreOptions } from './store-batch.ts'
 
 /** What one lane works with. */
 export interface LaneContext {
+  /** From 0. */
+  readonly index: number
   readonly context: EngineContext
   readonly sessions: LaneSessions
   readonly pair: PairState
@@ -72,6 +74,7 @@ export async function storeRows(
     const destination = await ensureDestination(session, work, hard)
     const result = await storeBatch(context, session, work, destination, batch.prepared, options, hard)
     pair.noteLanded(result.landed + result.adopted)
+    pair.lanes.noteSlice(result.landed, result.landedBytes)
     context.events({
       event: 'batch-landed',
       pair: pair.pairId,

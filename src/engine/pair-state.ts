@@ -1,6 +1,7 @@
 import type { SealpostError } from '../core/errors.ts'
 import type { EngineContext } from './settings.ts'
 import { backoffDelay } from '../core/retry.ts'
+import { LaneAllowance } from './lane-allowance.ts'
 
 /** Connections that die one after the other, with nothing stored between, before the pair gives up. */
 const MAX_DEATHS_IN_A_ROW = 12
@@ -8,14 +9,16 @@ const MAX_DEATHS_IN_A_ROW = 12
 /** What the lanes of a pair know together. */
 export class PairState {
   readonly pairId: number
+  readonly lanes: LaneAllowance
   readonly #context: EngineContext
   #deathsInARow = 0
   #landed = 0
   #pausedUntil = 0
 
-  constructor(context: EngineContext, pairId: number) {
+  constructor(context: EngineContext, pairId: number, lanes: number) {
     this.#context = context
     this.pairId = pairId
+    this.lanes = new LaneAllowance(lanes, context.clock)
   }
 
   /** Something was stored: the server works. */
@@ -39,6 +42,7 @@ export class PairState {
   /** Keeps all lanes of the pair from beginning anything for so many milliseconds, and waits as long. */
   async pause(reason: string, milliseconds: number, signal: AbortSignal): Promise<void> {
     const { clock, events } = this.#context
+    if (reason === 'throttled') this.lanes.noteThrottled()
     this.#pausedUntil = Math.max(this.#pausedUntil, clock.monotonic() + milliseconds)
     events({ event: 'waiting', pair: this.pairId, reason, milliseconds })
     await this.whenNotPaused(signal)

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { toSealpostError } from '../core/errors.ts'
 import { retry } from '../core/retry.ts'
+import { whenOpen } from '../core/work-hours.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
@@ -36,11 +37,11 @@ export async function runPair(
   hard: AbortSignal,
 ): Promise<void> {
   const first = new LaneSessions(context, gate, pair)
-  const state = new PairState(context, pair.id)
   try {
-    first.warm(stop)
     const onWait = (reason: string, milliseconds: number): void =>
       context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
+    await whenOpen(context.limits.hours, context.clock, (milliseconds) => onWait('hours', milliseconds), stop)
+    first.warm(stop)
     const look = async () => {
       const source = await first.source(stop)
       const destination = await first.destination(stop)
@@ -60,9 +61,10 @@ export async function runPair(
       Math.min(context.limits.lanes, source.capabilities.sessions, destination.capabilities.sessions),
     )
     const shareBytes = Math.floor(context.limits.memoryBytes / (lanes * COPIES))
+    const state = new PairState(context, pair.id, lanes)
     const slice = {
       messages: Math.min(MAX_SLICE_MESSAGES, Math.max(destination.capabilities.appendBatch.messages, 50)),
-      bytes: Math.max(64 * 1024, Math.min(MAX_SLICE_BYTES, shareBytes)),
+      bytes: Math.max(64 * 1024, Math.min(MAX_SLICE_BYTES, shareBytes, context.limits.bytesPerSecond ?? Infinity)),
     }
     const exclusive = !destination.capabilities.keyOnAppend
     const content = needsContent(destination.capabilities)
@@ -70,7 +72,7 @@ export async function runPair(
       const before = context.ledger.totals({ pairId: pair.id })
       const listAllFirst = (sights === null ? before.landed + before.existing : before.source) > 0
       const board = new Board(context.ledger, works, { lanes, slice, listAllFirst, exclusive, sights })
-      await runLanes(board, lanes, !listAllFirst, content)
+      await runLanes(board, state, lanes, !listAllFirst, content)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)
         break
@@ -80,7 +82,13 @@ export async function runPair(
     await first.close()
   }
 
-  async function runLanes(board: Board, lanes: number, isFirstPass: boolean, content: boolean): Promise<void> {
+  async function runLanes(
+    board: Board,
+    state: PairState,
+    lanes: number,
+    isFirstPass: boolean,
+    content: boolean,
+  ): Promise<void> {
     // One lane that fails ends the others of the pair in good order.
     const failed = new AbortController()
     const laneStop = AbortSignal.any([stop, failed.signal])
@@ -91,7 +99,7 @@ export async function runPair(
       // On a first pass there is work for every lane; later there may be none, and a login costs more than it saves.
       if (isFirstPass) sessions.warm(laneStop)
       try {
-        await runLane({ context, sessions, pair: state, content, stop: laneStop, hard }, board)
+        await runLane({ index, context, sessions, pair: state, content, stop: laneStop, hard }, board)
       } catch (error) {
         if (!failed.signal.aborted) failed.abort(toSealpostError(error, `moving ${pair.source}`))
       } finally {

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Connector } from '../core/connector.ts'
 import type { EventSink } from '../core/events.ts'
 import type { Ledger } from '../core/ledger.ts'
+import type { WorkHours } from '../core/work-hours.ts'
 import type { Spool } from '../core/ports.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { MappingRules } from './mapping.ts'
@@ -23,6 +24,10 @@ export interface Limits {
   readonly lanes: number
   /** Bytes in flight over all lanes, every copy counted. */
   readonly memoryBytes: number
+  /** What the connectors' rate is (`metered`), so that slices are no larger than a second of it; null without one. */
+  readonly bytesPerSecond: number | null
+  /** Nothing is begun outside of them; null: at any time. */
+  readonly hours: WorkHours | null
 }
 
 /** What a run works with. */
@@ -40,7 +45,13 @@ export interface EngineContext {
 }
 
 /** The limits of a project that names none. */
-export const DEFAULT_LIMITS: Limits = { accounts: 4, lanes: 4, memoryBytes: 64 * 1024 * 1024 }
+export const DEFAULT_LIMITS: Limits = {
+  accounts: 4,
+  lanes: 4,
+  memoryBytes: 64 * 1024 * 1024,
+  bytesPerSecond: null,
+  hours: null,
+}
 
 /** The filters of a project that names none. */
 export const NO_FILTERS: Filters = { after: null, before: null, maxBytes: null, skipDeleted: false }

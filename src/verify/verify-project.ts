@@ -5,6 +5,7 @@ import type { Finding, Ledger, MailboxRecord, Pair } from '../core/ledger.ts'
 import { toSealpostError, type SealpostError } from '../core/errors.ts'
 import { LoginGate } from '../core/login-gate.ts'
 import { retry } from '../core/retry.ts'
+import { whenOpen, type WorkHours } from '../core/work-hours.ts'
 import { verifyMailbox, type VerifyLevel } from './verify-mailbox.ts'
 
 /** What verification works with. The destination's connector is opened as a source: it is read and never written. */
@@ -15,6 +16,8 @@ export interface VerifyContext {
   readonly events: EventSink
   /** Sessions at once for one account; never more than its capability. */
   readonly lanes: number
+  /** Nothing is begun outside of them; null: at any time. */
+  readonly hours: WorkHours | null
 }
 
 /** What verification came to. */
@@ -66,6 +69,7 @@ export async function verifyProject(
       try {
         for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
           const mailbox = record
+          await whenOpen(context.hours, context.clock, (milliseconds) => onWait(pair)('hours', milliseconds), signal)
           count += await again(pair, async () => {
             if (!session.alive) {
               await session.close()
@@ -88,8 +92,10 @@ export async function verifyProject(
   }
 
   function again<T>(pair: Pair, operation: () => Promise<T>): Promise<T> {
-    const onWait = (reason: string, milliseconds: number): void =>
-      context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
-    return retry(context.clock, onWait, operation, signal)
+    return retry(context.clock, onWait(pair), operation, signal)
+  }
+
+  function onWait(pair: Pair): (reason: string, milliseconds: number) => void {
+    return (reason, milliseconds) => context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
   }
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import { createMemoryConnector } from '../../connectors/memory/connector.ts'
 import { createMemoryStore } from '../../connectors/memory/store.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -81,7 +82,7 @@ describe('a backup', () => {
     const alice = stage.store.account('alice')
     for (let n = 0; n < 40; n++)
       alice.add(['Big'], Buffer.alloc(80_000, mail(`big ${n}`)), { internalDate: DATE, flags: [] })
-    const limits = { accounts: 1, lanes: 1, memoryBytes: 4 << 20 }
+    const limits = { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 4 << 20 }
     await stage.backup({ volumeBytes: 1 << 20, limits })
     expect(stage.files.length).toBeGreaterThanOrEqual(2)
     const archive = await stage.open([...stage.files].reverse())
@@ -95,7 +96,7 @@ describe('a backup', () => {
   it('of a project is one file with every account', async () => {
     const stage = await filled()
     stage.store.account('bob').add(['INBOX'], mail('bob'), { internalDate: DATE, flags: [] })
-    const limits = { accounts: 1, lanes: 2, memoryBytes: 4 << 20 }
+    const limits = { ...DEFAULT_LIMITS, accounts: 1, lanes: 2, memoryBytes: 4 << 20 }
     await stage.backup({ per: 'project', accounts: ['alice', 'bob'], limits })
     expect(stage.files.map((path) => basename(path))).toEqual(['project.b001.v001.age'])
     for (const account of ['alice', 'bob']) {

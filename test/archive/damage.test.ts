@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
+import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import { messagePath } from '../../connectors/archive/entry-path.ts'
 import { generateAgeKeys } from '../../vault/age-key.ts'
 import { createBackupSealer } from '../../vault/age.ts'
@@ -144,7 +145,11 @@ describe('what happened to a volume is found and named', () => {
       })
     }
     const sealer = createBackupSealer([recipient ?? stage.keys.recipient])
-    await stage.backup({ sealer, volumeBytes: 900_000, limits: { accounts: 1, lanes: 1, memoryBytes: 4 << 20 } })
+    await stage.backup({
+      sealer,
+      volumeBytes: 900_000,
+      limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 4 << 20 },
+    })
     return { stage, files: stage.files }
   }
 

@@ -26,6 +26,8 @@ limits:
   accounts: 2
   memory: 32MiB
   dead_after: 90s
+  rate: 2MiB
+  window: 20:00-6:30
 `
 
 const GMAIL = `version: 1
@@ -77,8 +79,20 @@ describe('project.yaml', () => {
         connections: 4,
         spoolThresholdBytes: 16_777_216,
         deadAfterMs: 90_000,
+        bytesPerSecond: 2_097_152,
+        hours: { from: 1200, to: 390 },
       },
     })
+  })
+
+  it.each([
+    ['window: 20:00', '"20:00" is no window of hours, such as 20:00-06:00'],
+    ['window: 24:00-6:00', '"24:00-6:00" is no window of hours, such as 20:00-06:00'],
+    ['window: 6:00-06:00', '"6:00-06:00" begins when it ends; leave it out to work at any time'],
+    ['rate: 1KiB', '1KiB is too small: at least 16384 bytes'],
+  ])('says what is wrong with %s', async (line, problem) => {
+    const text = `version: 1\nclient: x\nsource: {kind: maildir, path: a}\ndestination: {kind: maildir, path: b}\nlimits:\n  ${line}\n`
+    expect((await problemsOf(text)).join('\n')).toContain(problem)
   })
 
   it('is good as init writes it, whatever the client is called', async () => {

@@ -140,7 +140,14 @@ export class Fixture {
 
   async verify(level: VerifyLevel = 'full', pairs = this.pairs()): Promise<VerifyOutcome> {
     const { destination } = this.connectors()
-    const context = { destination, ledger: this.ledger, clock: this.clock, events: () => undefined, lanes: 2 }
+    const context = {
+      destination,
+      ledger: this.ledger,
+      clock: this.clock,
+      events: () => undefined,
+      lanes: 2,
+      hours: null,
+    }
     return verifyProject(context, pairs, level, new AbortController().signal)
   }
 }

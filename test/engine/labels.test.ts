@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { MemoryAccount } from '../../connectors/memory/store.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
 import { labelKeyword } from '../../src/engine/label-keywords.ts'
-import { DEFAULT_MAPPING } from '../../src/engine/settings.ts'
+import { DEFAULT_LIMITS, DEFAULT_MAPPING } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 const LABELS = { capabilities: { labels: true, delta: 'history', merges: 'message-id' } } as const
@@ -157,7 +157,7 @@ describe('labels at both ends', () => {
         if (op === 'append' && phase === 'before') appended += batch.length
       },
     }
-    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
     const { totals } = await fixture.run()
     expect(counts(fixture.moved)).toEqual({ INBOX: 3, Work: 2, 'Work/Projects': 2, Sent: 2, Archive: 1 })
     expect(appended).toBe(6)

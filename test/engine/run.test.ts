@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { ledgerCode } from '../../src/cli/outcome.ts'
+import { untilOpen } from '../../src/core/work-hours.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
@@ -66,11 +67,36 @@ describe('a run', () => {
         if (step.op === 'body' && step.phase === 'before') read.push(...step.keys)
       },
     }
-    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 20 } }
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 1 << 20 } }
     const { totals } = await fixture.run()
     expect(nonZero(totals)).toEqual({ source: 400, existing: 400 })
     expect(read).toHaveLength(400)
     expect(fixture.events.filter(({ event }) => event === 'batch-landed').length).toBeGreaterThan(2)
+  })
+
+  it('begins nothing outside of its hours, and goes on when they come again', async () => {
+    const fixture = new Fixture()
+    for (let n = 0; n < 1000; n++) fixture.alice.add(['INBOX'], mail(`body ${n}`, `${n}@example.com`))
+    const hour = 3_600_000
+    const start = new Date(fixture.clock.now() + 2 * hour)
+    const from = start.getHours() * 60 + start.getMinutes()
+    const hours = { from, to: (from + 60) % 1440 }
+    const appends: number[] = []
+    fixture.destinationOptions = {
+      onStep: async (step) => {
+        if (step.op !== 'append' || step.phase !== 'before') return
+        appends.push(untilOpen(hours, fixture.clock.now()))
+        // The hours end while the second slice is on its way.
+        if (appends.length === 2) await fixture.clock.sleep(2 * hour, new AbortController().signal)
+      },
+    }
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, hours } }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 1000, landed: 1000 })
+    expect(appends.length).toBeGreaterThan(4)
+    expect(appends.filter((wait) => wait > 0).length).toBeLessThanOrEqual(1)
+    const waits = fixture.events.filter((event) => event.event === 'waiting' && event.reason === 'hours')
+    expect(waits).toHaveLength(2)
   })
 
   it('does not take mail with equal headers and another body for a copy', async () => {
@@ -195,7 +221,7 @@ describe('a run', () => {
   it('stops in good order and goes on where it ended', async () => {
     const fixture = filled(60)
     const stop = new AbortController()
-    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 20 } }
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 1 << 20 } }
     fixture.destinationOptions = {
       capabilities: { appendBatch: { messages: 5, bytes: 1 << 20 } },
       onStep: (step) => {

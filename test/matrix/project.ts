@@ -50,6 +50,7 @@ export class MatrixProject {
       clock: systemClock,
       events: () => undefined,
       lanes: 2,
+      hours: null,
     }
     const outcome = await verifyProject(context, [this.pair], 'full', quiet)
     const [failure] = outcome.failures

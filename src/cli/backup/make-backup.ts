@@ -94,7 +94,7 @@ export async function makeBackup(
   const progress = progressOf(pairs)
   try {
     const { config, spool } = project
-    const { lanes, memoryBytes, accounts } = config.limits
+    const { limits } = config
     const outcome = await runProject(
       {
         source: request.from === 'source' ? project.source : project.destination,
@@ -108,7 +108,7 @@ export async function makeBackup(
         },
         mapping: DEFAULT_MAPPING,
         filters: NO_FILTERS,
-        limits: { lanes, memoryBytes, accounts: request.per === 'project' ? 1 : accounts },
+        limits: { ...limits, accounts: request.per === 'project' ? 1 : limits.accounts },
       },
       pairs,
       project.freeze.signal,

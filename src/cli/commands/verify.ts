@@ -52,9 +52,9 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       seen += event.checked
       output.block([`${formatCount(seen)} messages checked`])
     }
-    const lanes = config.limits.lanes
+    const { lanes, hours } = config.limits
     const outcome = await verifyProject(
-      { destination, ledger, clock, events, lanes },
+      { destination, ledger, clock, events, lanes, hours },
       pairs,
       options.level,
       project.freeze.signal,

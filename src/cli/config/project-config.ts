@@ -157,6 +157,8 @@ function toLimits(raw: RawProject): ProjectLimits {
     accounts: raw.limits?.accounts ?? DEFAULT_LIMITS.accounts,
     lanes,
     memoryBytes,
+    bytesPerSecond: raw.limits?.rate ?? DEFAULT_LIMITS.bytesPerSecond,
+    hours: raw.limits?.window ?? DEFAULT_LIMITS.hours,
     connections: raw.limits?.connections ?? lanes,
     deadAfterMs: raw.limits?.dead_after ?? DEFAULT_DEAD_AFTER_MS,
     spoolThresholdBytes: raw.limits?.spool_threshold ?? Math.min(DEFAULT_SPOOL_THRESHOLD_BYTES, memoryBytes),

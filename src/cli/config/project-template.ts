@@ -65,5 +65,7 @@ limits:
   # memory: 64MiB             # bytes in flight over all lanes
   # spool_threshold: 16MiB    # larger messages go through the encrypted spool
   # dead_after: 2m            # a connection without a byte for so long is dead
+  # rate: 2MiB                # bytes of mail a second, over all lanes, each way
+  # window: 20:00-06:00       # hours in which to work, by this machine's clock
 `
 }

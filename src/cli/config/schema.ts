@@ -5,6 +5,7 @@ import { PRESET_NAMES } from '../../../connectors/presets/preset.ts'
 import { assertTransportAllowed } from '../../../connectors/shared/tls.ts'
 import { parsePath } from '../../core/mailbox-path.ts'
 import { SealpostError } from '../../core/errors.ts'
+import type { WorkHours } from '../../core/work-hours.ts'
 import { templateProblem, type Placeholder } from './templates.ts'
 import { parseDuration, parseInstant, parseSize } from './units.ts'
 
@@ -116,6 +117,15 @@ const unitCosts = z.strictObject(
     z.ZodOptional<z.ZodType<number>>
   >,
 )
+
+/** `20:00-06:00`: from the first to the second, over midnight where that is earlier. */
+const workHours = value<WorkHours>((raw, fail) => {
+  const match = /^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)$/.exec(raw.trim())
+  if (match === null) return fail(`"${raw}" is no window of hours, such as 20:00-06:00`)
+  const [from = 0, fromMinute = 0, to = 0, toMinute = 0] = match.slice(1).map(Number)
+  const hours = { from: from * 60 + fromMinute, to: to * 60 + toMinute }
+  return hours.from === hours.to ? fail(`"${raw}" begins when it ends; leave it out to work at any time`) : hours
+})
 
 function duration(least: number): z.ZodType<number> {
   return value((raw, fail) => {
@@ -231,6 +241,8 @@ const limitsShape = {
   memory: size(4 * MIB).optional(),
   spool_threshold: size(64 * KIB).optional(),
   dead_after: duration(1_000).optional(),
+  rate: size(16 * KIB).optional(),
+  window: workHours.optional(),
 }
 const end = z.discriminatedUnion('kind', [
   z.strictObject(imapShape),

@@ -73,7 +73,7 @@ const ALLOWED: Readonly<Record<LoggedEvent['event'], Readonly<Record<string, All
   'mailbox-listed': { pair: 'number', mailbox: 'number', discovered: 'number' },
   'batch-landed': { pair: 'number', mailbox: 'number', messages: 'number', bytes: 'number', adopted: 'number' },
   'message-quarantined': { pair: 'number', mailbox: 'number', message: 'number' },
-  waiting: { pair: 'number', reason: KIND, milliseconds: 'number' },
+  waiting: { pair: 'number', reason: [...KIND, 'hours'], milliseconds: 'number' },
   reconnected: { pair: 'number', end: END },
   reconciled: { pair: 'number', mailbox: 'number', landed: 'number', pending: 'number' },
   verified: { pair: 'number', mailbox: 'number', checked: 'number' },

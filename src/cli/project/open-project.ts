@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '../../core/clock.ts'
 import type { Connector } from '../../core/connector.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { Ledger, LedgerReader, Pair } from '../../core/ledger.ts'
 import type { Spool } from '../../core/ports.ts'
+import { metered, Rate } from '../../core/rate.ts'
 import { openLedger, openLedgerReader } from '../../ledger/open-ledger.ts'
 import { openSpool } from '../../spool/open-spool.ts'
 import { openCredentialStore, type CredentialStore } from '../../../vault/credentials.ts'
@@ -216,14 +218,22 @@ export async function openProject(
         scrubber.add(secret)
       },
     }
-    const source = await openEnd('source', facts)
-    const destination = await openEnd('destination', facts)
+    const meter = meterOf(config.limits.bytesPerSecond, context.clock)
+    const source = meter(await openEnd('source', facts))
+    const destination = meter(await openEnd('destination', facts))
     const spool = openSpool(join(folder.state, 'spool'), createSealer(keys.spoolKey, folder.record.id))
     return { ...project, spool, source, destination, freeze, log, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** Holds both ends of a project to one rate, where it has one. */
+function meterOf(bytesPerSecond: number | null, clock: Clock): (connector: Connector) => Connector {
+  if (bytesPerSecond === null) return (connector) => connector
+  const rates = { reading: new Rate(bytesPerSecond, clock), writing: new Rate(bytesPerSecond, clock) }
+  return (connector) => metered(connector, rates)
 }
 
 /** The ledger's pairs of the accounts, entered where they are new. */

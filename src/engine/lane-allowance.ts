@@ -1,0 +1,80 @@
+import type { Clock } from '../core/clock.ts'
+
+/** Slices that every lane takes, on average, between two steps up. */
+const SLICES_A_LANE = 4
+/** A step up that does not raise the throughput by so much is taken back. */
+const WORTH = 1.05
+/** How many steps are then left out. */
+const PATIENCE = 8
+/** Several lanes hear of one throttling. */
+const ONE_THROTTLING_MS = 5_000
+
+/**
+ * How many of a pair's lanes may work: half as many when the server throttles, one more after each stretch without it,
+ * unless the one before brought nothing (additive increase, multiplicative decrease). Begins with all of them.
+ */
+export class LaneAllowance {
+  readonly #most: number
+  readonly #clock: Clock
+  #allowed: number
+  #slices = 0
+  #work = 0
+  #since: number
+  #cutAt = Number.NEGATIVE_INFINITY
+  /** What was reached before the last step up, in work a millisecond; null when there was none. */
+  #before: number | null = null
+  #rest = 0
+
+  constructor(most: number, clock: Clock) {
+    this.#most = most
+    this.#allowed = most
+    this.#clock = clock
+    this.#since = clock.monotonic()
+  }
+
+  /** Lanes with a lower index may work. Never below 1. */
+  get allowed(): number {
+    return this.#allowed
+  }
+
+  /** The server asked for less. */
+  noteThrottled(): void {
+    const now = this.#clock.monotonic()
+    if (now - this.#cutAt < ONE_THROTTLING_MS) return
+    this.#cutAt = now
+    this.#allowed = Math.max(1, Math.floor(this.#allowed / 2))
+    this.#before = null
+    this.#begin(now)
+  }
+
+  /** A slice is through. Returns true when more lanes may work than before. */
+  noteSlice(messages: number, bytes: number): boolean {
+    if (this.#allowed >= this.#most && this.#before === null) return false
+    this.#slices++
+    // What a message costs beside its bytes, in bytes.
+    this.#work += bytes + messages * 4096
+    if (this.#slices < SLICES_A_LANE * this.#allowed) return false
+    const now = this.#clock.monotonic()
+    const reached = this.#work / Math.max(1, now - this.#since)
+    const wasInVain = this.#before !== null && reached < this.#before * WORTH
+    if (wasInVain) {
+      this.#allowed = Math.max(1, this.#allowed - 1)
+      this.#rest = PATIENCE
+      this.#before = null
+    } else if (this.#rest > 0) this.#rest--
+    else if (this.#allowed < this.#most) {
+      this.#before = reached
+      this.#allowed++
+      this.#begin(now)
+      return true
+    } else this.#before = null
+    this.#begin(now)
+    return false
+  }
+
+  #begin(now: number): void {
+    this.#slices = 0
+    this.#work = 0
+    this.#since = now
+  }
+}
