@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { MemoryAccount } from '../../connectors/memory/store.ts'
+import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import { Fixture, nonZero, openFindings } from './fixture.ts'
 
 const GMAIL = { labels: true, delta: 'history', merges: 'message-id', keywords: 'listed' } as const
@@ -71,7 +72,7 @@ describe('a destination that makes one of equal Message-IDs', () => {
       fixture.alice.add(['INBOX'], copy('a', '', 'first'))
       fixture.alice.add(path, copy('a', '', 'second'))
       fixture.alice.add(['Work'], copy('b'))
-      fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
+      fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
       const { totals } = await fixture.run()
       expect(nonZero(totals)).toEqual({ source: 3, landed: 2, quarantined: 1 })
       const [exception] = fixture.ledger.exceptions(null, 0, 10)
@@ -115,7 +116,7 @@ describe('a destination that makes one of equal Message-IDs', () => {
     fixture.moved.add(['INBOX'], copy('b', '', 'another'))
     for (const id of ['a', 'b', 'c']) fixture.alice.add(['INBOX'], copy(id))
     fixture.alice.add(['Work'], copy('a'))
-    fixture.settings = { limits: { accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
     const { totals } = await fixture.run()
     expect(nonZero(totals)).toEqual({ source: 4, landed: 2, existing: 1, quarantined: 1, merged: 1 })
     expect(bodies(fixture.moved, ['INBOX'])).toHaveLength(3)
