@@ -11,6 +11,7 @@ import { generateAgeKeys } from '../../vault/age-key.ts'
 import { startPython, type Python } from '../mbox/python.ts'
 import { lacking } from '../packages.ts'
 import { end, header, line, manifest, one, sealTo, tarOf, type Entry } from './forged.ts'
+import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import { BackupStage, openFiles, quiet, temporary } from './stage.ts'
 
 const DATE = Date.UTC(2021, 3, 5, 6, 7, 8)
@@ -137,7 +138,7 @@ describe('a backup of mbox files', () => {
         internalDate: DATE,
         flags: [],
       })
-    const limits = { accounts: 1, lanes: 1, memoryBytes: 4 << 20 }
+    const limits = { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 4 << 20 }
     await stage.backup({ form: 'mbox', volumeBytes: 1 << 20, limits, end: async () => undefined })
     // As a kill leaves it: a volume under way, and what is gathered for it.
     const left = readdirSync(stage.folder).filter((name) => name.endsWith('.mail.part'))
