@@ -69,7 +69,12 @@ export async function verifyProject(
       try {
         for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
           const mailbox = record
-          await whenOpen(context.hours, context.clock, (milliseconds) => onWait(pair)('hours', milliseconds), signal)
+          await whenOpen(
+            context.hours,
+            context.clock,
+            (milliseconds) => onWait(pair)('hours', milliseconds),
+            signal,
+          )
           count += await again(pair, async () => {
             if (!session.alive) {
               await session.close()
