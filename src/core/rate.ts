@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
-import type { Connector, DestinationSession, Session } from './connector.ts'
-import type { Body, Fetched, NewMessage } from './mail.ts'
+import type { Connector, DestinationSession, Session, SourceSession } from './connector.ts'
+import type { Body, Fetched, Mailbox, NewMessage } from './mail.ts'
 
 /**
  * So many bytes a second over everybody who takes from it. What is taken pays for what comes after it, so that a whole
@@ -37,10 +37,10 @@ export interface Rates {
  */
 export function metered(connector: Connector, rates: Rates): Connector {
   return {
-    ...(connector.credentialOf === undefined ? {} : { credentialOf: connector.credentialOf }),
+    credentialOf: (account) => connector.credentialOf?.(account) ?? account,
     openSource: async (account, signal) => {
       const session = await connector.openSource(account, signal)
-      return withMembers(session, { fetch: meteredFetch(session, rates.reading) })
+      return withMembers<SourceSession>(session, { fetch: meteredFetch(session, rates.reading) })
     },
     openDestination: async (account, signal) => {
       const session = await connector.openDestination(account, signal)
@@ -59,8 +59,10 @@ export function metered(connector: Connector, rates: Rates): Connector {
   }
 }
 
-function meteredFetch(session: Session, rate: Rate): Session['fetch'] {
-  return async function* fetch(mailbox, keys, signal): AsyncGenerator<Fetched> {
+type Fetch = (mailbox: Mailbox, keys: readonly string[], signal: AbortSignal) => AsyncGenerator<Fetched>
+
+function meteredFetch(session: Session, rate: Rate): Fetch {
+  return async function* fetch(mailbox, keys, signal) {
     for await (const fetched of session.fetch(mailbox, keys, signal)) {
       if (fetched.kind === 'whole') await rate.take(fetched.body.length, signal)
       yield fetched.kind === 'large' ? { ...fetched, body: slowed(fetched.body, rate, signal) } : fetched
