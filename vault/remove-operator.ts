@@ -27,6 +27,7 @@ import {
 import { readSignedDocument } from './project-document.ts'
 import { writeSigned } from './projects.ts'
 import { shareKey } from './shared-key.ts'
+import { removeTotp } from './totp.ts'
 
 /** What a removal did, and left to be done. */
 export interface Removal {
@@ -40,9 +41,9 @@ export interface Removal {
 
 /**
  * Takes an operator off the list, which shuts him out at once; signs every project's document under the new list, so that
- * the old one cannot be put back; seals the shared keys to those who stay; and erases his key file. What he copied before is
- * out of reach: his grants are revoked project by project. Twice is safe, and after a kill at any point. Throws `policy`
- * unless `lead` is one, and for a lead who would remove himself, so that there is always one; `config` for a name that was
+ * the old one cannot be put back; seals the shared keys to those who stay; and erases his second factor and key file. What he
+ * copied before is out of reach: his grants are revoked project by project. Twice is safe, and after a kill at any point.
+ * Throws `policy` unless `lead` is one, and for a lead who would remove himself, so that there is always one; `config` for a name that was
  * never an operator's.
  */
 export async function removeOperator(
@@ -70,6 +71,7 @@ export async function removeOperator(
     await shareKey(keystore, 'records', operators, (await openRecordsKeys(root, lead)).privateKey)
     const leads = operators.filter(({ role }) => role === 'lead')
     await shareKey(keystore, 'certificate', leads, await openCertificateSeed(root, lead))
+    await removeTotp(root, name)
     await eraseFile(operatorKeyPath(keystore, name))
     return { listed, ...projects }
   })

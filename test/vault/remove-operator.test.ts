@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
@@ -14,6 +14,7 @@ import {
 } from '../../vault/operator.ts'
 import { createProject, grantProject, openProject } from '../../vault/projects.ts'
 import { removeOperator } from '../../vault/remove-operator.ts'
+import { hasTotp } from '../../vault/totp.ts'
 import { disarm, disk, killAfter } from './armed-files.ts'
 import { PASSPHRASE, secretOf, useWorkspace } from './workspace.ts'
 
@@ -65,7 +66,11 @@ beforeEach(() => {
 
 describe('removing an operator', () => {
   test('shuts him out, takes his copies and his key file, and names his grants', async () => {
+    mkdirSync(keystoreFile('factors'), { mode: 0o700 })
+    writeFileSync(keystoreFile('factors', 'ben.totp'), 'sealed to ben', { mode: 0o600 })
+    expect(await hasTotp(root, 'ben')).toBe(true)
     expect(await remove('ben')).toEqual({ listed: true, granted: [ID], damaged: [] })
+    expect(await hasTotp(root, 'ben')).toBe(false)
     expect((await listOperators(root)).map(({ name }) => name)).toEqual(['ada', 'cleo'])
     expect(existsSync(keystoreFile('operators', 'ben.key'))).toBe(false)
     expect(holdersOf('records')).toEqual(['ada', 'cleo'])
@@ -125,7 +130,7 @@ describe('removing an operator', () => {
     expect(readFileSync(path, 'utf8')).toBe(damaged)
   })
 
-  test.each([0, 1, 2, 3, 4])(
+  test.each([0, 1, 2, 3, 4, 5])(
     'killed after %i steps and called again, by another lead too, it ends the same',
     async (steps) => {
       killAfter(steps)
@@ -144,8 +149,8 @@ describe('removing an operator', () => {
     },
   )
 
-  test('has five steps: one more and it comes to its end', async () => {
-    killAfter(5)
+  test('has six steps: one more and it comes to its end', async () => {
+    killAfter(6)
     expect(await remove('ben')).toMatchObject({ listed: true })
     expect(disk).toEqual({ left: 0, killed: false })
     disarm()
