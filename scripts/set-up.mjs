@@ -97,7 +97,7 @@ function brokenDatabase() {
 }
 
 /** The programs of the package: the command line, its agent, and the process that stretches passphrases. */
-const PROGRAMS = ['src/cli/main.ts', 'src/cli/access/agent-main.ts', 'vault/kdf-child.ts']
+const PROGRAMS = ['src/cli/main.ts', 'src/cli/access/agent-main.ts', 'vault/kdf-child.mjs']
 /** Where they lie, all in one folder with what they share. */
 const PROGRAM_FOLDER = join('dist', 'src', 'cli')
 

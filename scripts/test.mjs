@@ -7,6 +7,7 @@ import { build, installModules, installPackages, root, SetUpError } from './set-
 /** Where the suites with a long form lie. @type {Readonly<Record<string, readonly string[]>>} */
 const LONG_FORMS = {
   crash: ['test/crash', 'test/disk', 'test/engine/doubt.test.ts'],
+  damage: ['test/signoff/certificate.test.ts', 'test/signoff/sigkill.test.ts'],
   faults: ['test/faults'],
   matrix: ['test/matrix'],
 }

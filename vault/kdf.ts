@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SealpostError } from '../src/core/errors.ts'
 import { deriveKey, encodeLabels } from './aes.ts'
@@ -81,10 +81,9 @@ export async function stretchPassphrase(
 function runChild(input: Buffer, chunks: Buffer[]): Promise<number | NodeJS.Signals | null> {
   const here = fileURLToPath(import.meta.url)
   const folder = dirname(here)
-  // From sources the child needs the loader that the tests and the demo have; a release has plain JavaScript.
-  const program = here.endsWith('.ts') ? ['--import', 'tsx', `${folder}/kdf-child.ts`] : [`${folder}/kdf-child.js`]
+  const program = here.endsWith('.ts') ? 'kdf-child.mjs' : 'kdf-child.js'
   // An empty environment: NODE_OPTIONS could otherwise load foreign code into the process that sees the passphrase.
-  const child = spawn(process.execPath, program, {
+  const child = spawn(process.execPath, [join(folder, program)], {
     cwd: folder,
     env: {},
     stdio: ['pipe', 'pipe', 'ignore'],

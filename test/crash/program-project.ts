@@ -80,6 +80,14 @@ export class ProgramProject {
     return this.#place.run(words)
   }
 
+  /** Starts the program; `stop` ends it as Ctrl-C does. */
+  begin(...words: readonly string[]): { readonly end: Promise<Ended>; readonly stop: () => void } {
+    const given = [...words, '--passphrase-file', this.#place.passphraseFile]
+    const child = this.#place.start(given, { cwd: this.#place.project })
+    const end = child.then(({ exitCode, stdout, stderr }) => ({ exitCode, stdout, stderr }))
+    return { end, stop: () => void child.kill('SIGINT') }
+  }
+
   /** Starts `sealpost run` for one account and kills it, with no chance to do anything, as soon as `when` says so. */
   async kill(account: string, when: () => boolean, extraMs = 0): Promise<boolean> {
     const words = ['run', '--mailbox', account, '--json', '--passphrase-file', this.#place.passphraseFile]

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PASSPHRASE, Place, PROGRAM } from '../cli/program.ts'
 
-const KDF_CHILD = fileURLToPath(new URL('../../vault/kdf-child.ts', import.meta.url))
+const KDF_CHILD = fileURLToPath(new URL('../../vault/kdf-child.mjs', import.meta.url))
 const LINUX = process.platform === 'linux'
 
 let place: Place
@@ -116,7 +116,7 @@ describe.skipIf(!LINUX)('a process that holds secrets', () => {
   })
 
   it('that derives keys opens no debugger on SIGUSR1', async () => {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), KDF_CHILD], {
+    const child = spawn(process.execPath, [KDF_CHILD], {
       env: {},
       stdio: ['pipe', 'pipe', 'pipe'],
     })
@@ -140,7 +140,7 @@ describe.skipIf(!LINUX)('a process that holds secrets', () => {
 
   it('that derives keys takes nothing while a debugger is open already', async () => {
     const open = 'data:text/javascript,import{open}from"node:inspector";open(0,"127.0.0.1")'
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), '--import', open, KDF_CHILD], {
+    const child = spawn(process.execPath, ['--import', open, KDF_CHILD], {
       env: {},
       stdio: ['pipe', 'pipe', 'ignore'],
     })

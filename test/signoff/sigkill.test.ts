@@ -5,10 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { checkCertificate } from '../../src/cli/signoff/certificate-check.ts'
 import { openJournal } from '../../src/cli/signoff/journal.ts'
+import { isLong } from '../long.ts'
 import { filesBelow, useSubject } from './place.ts'
 import { certificatePath, portsOf, readCertificate, signOff, toldRecords, type Subject } from './subject.ts'
 
 const template = useSubject()
+/** `npm run test:damage` takes more of them. */
+const CALLS = isLong('damage') ? [4, 12, 22, 30, 31, 38, 45, 52, 58, 64] : [12, 31, 45, 58]
+const MOMENTS = isLong('damage') ? [10, 40, 80, 120, 160, 220, 300] : [40, 120, 220]
 const CHILD = fileURLToPath(new URL('purge-child.ts', import.meta.url))
 
 /** Runs the child to its end, or kills it so many milliseconds after it began. */
@@ -41,7 +45,7 @@ async function finish(subject: Subject): Promise<void> {
 }
 
 describe('a process that is killed outright', () => {
-  test.each([4, 12, 22, 30, 31, 38, 45, 52, 58, 64])('at call %i leaves what the next one ends', async (call) => {
+  test.each(CALLS)('at call %i leaves what the next one ends', async (call) => {
     const subject = template.copy()
     expect(await run(subject, call, call % 2 === 0 ? 'before' : 'after', null)).not.toContain('ended')
     await finish(subject)
@@ -49,11 +53,11 @@ describe('a process that is killed outright', () => {
 
   test('at any time leaves what the next one ends', async () => {
     let ended = 0
-    for (const [i, killAfter] of [10, 40, 80, 120, 160, 220, 300].entries()) {
+    for (const [i, killAfter] of MOMENTS.entries()) {
       const subject = template.copy()
       if ((await run(subject, 1_000_000, 'after', killAfter + i)).includes('ended')) ended++
       await finish(subject)
     }
-    expect(ended).toBeLessThan(7)
+    expect(ended).toBeLessThan(MOMENTS.length)
   })
 })

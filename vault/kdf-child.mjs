@@ -1,32 +1,30 @@
 /**
  * The child process of `stretchPassphrase`. Standard input: one line of JSON, then the passphrase to the end. Standard
- * output: the derived bytes. Exit code 0, 3 when the memory cannot be had, 4 for anything else.
+ * output: the derived bytes. Exit code 0, 3 when the memory cannot be had, 4 for anything else. Plain JavaScript, so that no
+ * loader stands between Node and the process that sees the passphrase, from sources either.
  */
 import { writeSync } from 'node:fs'
 import { url as debuggerUrl } from 'node:inspector'
 import sodium from 'libsodium-wrappers-sumo'
 
-interface Request {
-  readonly memoryMebibytes: number
-  readonly passes: number
-  readonly salt: string
-  readonly outputBytes: number
-}
+/** @typedef {{ memoryMebibytes: number, passes: number, salt: string, outputBytes: number }} Request */
 
 const LF = 0x0a
 const MEBIBYTE = 1024 * 1024
 
-async function readInput(): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+async function readInput() {
+  /** @type {Buffer[]} */
+  const chunks = []
+  for await (const chunk of process.stdin) chunks.push(/** @type {Buffer} */ (chunk))
   const input = Buffer.concat(chunks)
   for (const chunk of chunks) chunk.fill(0)
   return input
 }
 
-function derive(input: Buffer): Uint8Array {
+/** @param {Buffer} input */
+function derive(input) {
   const lineEnd = input.indexOf(LF)
-  const request = JSON.parse(input.toString('utf8', 0, lineEnd)) as Request
+  const request = /** @type {Request} */ (JSON.parse(input.toString('utf8', 0, lineEnd)))
   return sodium.crypto_pwhash(
     request.outputBytes,
     input.subarray(lineEnd + 1),
@@ -37,7 +35,7 @@ function derive(input: Buffer): Uint8Array {
   )
 }
 
-async function main(): Promise<number> {
+async function main() {
   // Node would open its debugger to every user of the machine on this signal; one that came earlier has done so already.
   process.on('SIGUSR1', () => undefined)
   await sodium.ready
