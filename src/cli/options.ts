@@ -29,6 +29,11 @@ export function accountOption(): Option {
   return repeatedOption('--mailbox <account>', 'only this account (source or destination name); may be repeated')
 }
 
+/** `--wave NAME`, as often as wanted. */
+export function waveOption(): Option {
+  return repeatedOption('--wave <name>', 'only accounts of this wave (a column of mailboxes.csv); may be repeated')
+}
+
 /** `--confirm PAIRS`, as often as wanted. */
 export function confirmOption(): Option {
   return repeatedOption('--confirm <pairs>', 'these pairs of accounts are meant as they are; may be repeated')

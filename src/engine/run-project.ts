@@ -12,6 +12,9 @@ import type { EngineContext } from './settings.ts'
 /** Waits from so many milliseconds on are worth a commit. */
 const VISIBLE_WAIT = 1_000
 
+/** What a run is in the life of a project: everything, what is new since, and what came until the cutover. */
+export type Pass = 'initial' | 'delta' | 'final'
+
 /** What came of one pair. */
 export interface PairOutcome {
   readonly pair: Pair
@@ -34,7 +37,7 @@ export interface RunOutcome {
  * on where it ended; when nothing is left to do it sends nothing that changes anything.
  */
 export async function runProject(
-  base: Omit<EngineContext, 'budget'>,
+  base: Omit<EngineContext, 'budget'> & { readonly pass?: Pass },
   pairs: readonly Pair[],
   stop: AbortSignal,
   hard: AbortSignal,
@@ -50,7 +53,7 @@ export async function runProject(
   // Every lane of every pair waits for these; Node would warn of a leak on the terminal.
   setMaxListeners(0, stop, hard)
   const begun = clock.monotonic()
-  const run = ledger.beginRun('run', clock.now())
+  const run = ledger.beginRun(base.pass ?? 'run', clock.now())
   await context.spool.sweep()
   events({ event: 'run-started', pairs: pairs.length })
   const gate = new LoginGate()

@@ -8,6 +8,7 @@ const PAIR: AccountPair = {
   destination: 'anna@new.example',
   sourceCredential: null,
   destinationCredential: null,
+  wave: null,
   line: 2,
 }
 

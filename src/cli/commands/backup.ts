@@ -8,7 +8,7 @@ import type { MadeBackup } from '../backup/make-backup.ts'
 import { formatDuration, formatSize, parseSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, waveOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
@@ -18,6 +18,7 @@ import { addBackupDiscard, addBackupHandover } from './backup-handover.ts'
 
 interface BackupOptions {
   readonly mailbox?: readonly string[]
+  readonly wave?: readonly string[]
   readonly from: BackupEnd
   readonly per: 'account' | 'project'
   readonly to?: string
@@ -37,6 +38,7 @@ export function addBackup(program: Command, start: Start): void {
     .command('backup')
     .description('write an encrypted backup that only the client can open; again: go on, then what is new')
     .addOption(accountOption())
+    .addOption(waveOption())
     .addOption(
       new Option('--from <end>', 'which end to read').choices(['source', 'destination']).default('source'),
     )
@@ -85,7 +87,7 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
   const recipients = options.recipient ?? null
   const project = await openProject(context, [from])
   try {
-    const chosen = chooseAccounts(project.accounts, options.mailbox)
+    const chosen = chooseAccounts(project.accounts, options)
     const wanted = { from, per, recipients, form: options.format ?? null, full: options.full === true }
     const series = await openSeries(project.folder.state, project.keys.ledgerKey, wanted)
     try {

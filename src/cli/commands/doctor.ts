@@ -6,7 +6,7 @@ import type { ProbeFinding } from '../../core/probe.ts'
 import type { CommandContext, Start } from '../context.ts'
 import type { EndCheck } from '../doctor/check-end.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, waveOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
 import type { Side } from '../project/account-login.ts'
 import { findProject, type ProjectFolder } from '../project/folder.ts'
@@ -14,6 +14,7 @@ import { errorDocument, failureText, type Colour, type Output } from '../termina
 
 interface DoctorOptions {
   readonly mailbox?: readonly string[]
+  readonly wave?: readonly string[]
   readonly write?: boolean
   readonly workstation?: boolean
 }
@@ -39,6 +40,7 @@ export function addDoctor(program: Command, start: Start): void {
     .option('--workstation', 'only the workstation; needs no passphrase')
     .option('--write', 'store a few test messages in a mailbox of its own at the destination and read them back')
     .addOption(accountOption())
+    .addOption(waveOption())
     .action((options: DoctorOptions) => start((context) => doctor(options, context)))
 }
 
@@ -112,7 +114,7 @@ async function checkEnds(options: DoctorOptions, context: CommandContext): Promi
   const project = await openProject(context)
   try {
     const named = options.mailbox ?? []
-    const chosen = chooseAccounts(project.accounts, named)
+    const chosen = chooseAccounts(project.accounts, options)
     const gate = new LoginGate()
     const checks: EndCheck[] = []
     const pairs = named.length === 0 ? chosen.slice(0, 1) : chosen

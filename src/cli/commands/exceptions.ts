@@ -2,12 +2,12 @@ import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import type { LedgerReader, MessageRecord, Pair } from '../../core/ledger.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
-import { chooseAccounts } from '../project/choose-accounts.ts'
+import { chooseAccounts, type AccountChoice } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { findingDocument, findingLine } from '../project/findings.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, waveOption } from '../options.ts'
 import { isOpen } from '../outcome.ts'
 import { formatCount } from '../terminal/progress-text.ts'
 
@@ -19,18 +19,17 @@ export function addExceptions(program: Command, start: Start): void {
     .command('exceptions')
     .description('list what was quarantined or skipped and why, and open findings; makes no connection')
     .addOption(accountOption())
-    .action((options: { readonly mailbox?: readonly string[] }) =>
-      start((context) => exceptions(options.mailbox, context)),
-    )
+    .addOption(waveOption())
+    .action((options: AccountChoice) => start((context) => exceptions(options, context)))
 }
 
-async function exceptions(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
+async function exceptions(choice: AccountChoice, context: CommandContext): Promise<ExitCode> {
   const { knownPairs, openReadable } = await import('../project/open-project.ts')
   const { output } = context
   const project = await openReadable(context)
   try {
     const { ledger } = project
-    const pairs = knownPairs(project, chooseAccounts(project.accounts, named)).filter((pair) => pair.id !== 0)
+    const pairs = knownPairs(project, chooseAccounts(project.accounts, choice)).filter((pair) => pair.id !== 0)
     const documents: object[] = []
     let count = 0
     for (const pair of pairs) {

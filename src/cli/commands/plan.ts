@@ -5,7 +5,7 @@ import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { accountOption, confirmOption } from '../options.ts'
+import { accountOption, waveOption, confirmOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
 import { errorDocument, failureText, type Output } from '../terminal/output.ts'
 import { formatCount } from '../terminal/progress-text.ts'
@@ -13,6 +13,7 @@ import { table } from '../terminal/table.ts'
 
 interface PlanOptions {
   readonly mailbox?: readonly string[]
+  readonly wave?: readonly string[]
   readonly confirm?: readonly string[]
 }
 
@@ -22,6 +23,7 @@ export function addPlan(program: Command, start: Start): void {
     .command('plan')
     .description('say what would be moved and where to; changes nothing')
     .addOption(accountOption())
+    .addOption(waveOption())
     .addOption(confirmOption())
     .action((options: PlanOptions) => start((context) => showPlan(options, context)))
 }
@@ -38,7 +40,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
     const { source, destination, ledger, spool, config } = project
     const { mapping, filters, limits } = config
     await confirmPairs(project, options.confirm ?? [], context)
-    const accounts = chooseAccounts(project.accounts, options.mailbox)
+    const accounts = chooseAccounts(project.accounts, options)
     const pairs = knownPairs(project, accounts)
     await noteCredentialUse(project, accounts, 'plan')
     const events = project.log.event

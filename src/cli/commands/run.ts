@@ -1,14 +1,16 @@
-import type { Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { formatInstant } from '../../core/clock.ts'
+import { isKind, type SealpostError } from '../../core/errors.ts'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Pair } from '../../core/ledger.ts'
 import type { Totals } from '../../core/states.ts'
-import type { RunOutcome } from '../../engine/run-project.ts'
+import type { Pass, RunOutcome } from '../../engine/run-project.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
-import { formatDuration, formatSize } from '../config/units.ts'
+import { formatDuration, formatSize, parseDuration } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { OpenProject } from '../project/open-project.ts'
-import { accountOption, confirmOption } from '../options.ts'
+import { accountOption, waveOption, confirmOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
 import { formatCount } from '../terminal/progress-text.ts'
@@ -16,8 +18,13 @@ import { showPlan } from './plan.ts'
 
 interface RunOptions {
   readonly mailbox?: readonly string[]
+  readonly wave?: readonly string[]
   readonly confirm?: readonly string[]
   readonly dryRun?: boolean
+  readonly delta?: boolean
+  readonly final?: boolean
+  /** Milliseconds between two passes. */
+  readonly watch?: number
 }
 
 /** `run`: moves the mail. */
@@ -26,11 +33,30 @@ export function addRun(program: Command, start: Start): void {
     .command('run')
     .description('move the mail; again: go on where it stopped, then what is new or changed')
     .addOption(accountOption())
+    .addOption(waveOption())
     .addOption(confirmOption())
     .option('--dry-run', 'only say what would be done, as plan does; nothing is changed anywhere')
+    .addOption(new Option('--delta', 'only where a first pass has been made').conflicts('final'))
+    .option('--final', 'the last pass, after the cutover; it is noted as such')
+    .addOption(watchOption())
     .action((options: RunOptions) =>
       start((context) => (options.dryRun === true ? showPlan(options, context) : run('run', options, context))),
     )
+}
+
+/** More often would be a load on both servers, and no mail is later for it. */
+const LEAST_WATCH_MS = 60_000
+
+/** `--watch 15m`. */
+function watchOption(): Option {
+  return new Option('--watch <time>', 'pass after pass, so long apart, until it is interrupted')
+    .argParser((text: string) => {
+      const time = parseDuration(text)
+      if (time === null || time < LEAST_WATCH_MS)
+        throw new InvalidArgumentError('it must be a time such as 15m, at least 1m')
+      return time
+    })
+    .conflicts(['final', 'dryRun'])
 }
 
 /** `retry`: tries the quarantined again. */
@@ -39,6 +65,7 @@ export function addRetry(program: Command, start: Start): void {
     .command('retry')
     .description('try the quarantined messages again, and go on with the rest')
     .addOption(accountOption())
+    .addOption(waveOption())
     .addOption(confirmOption())
     .action((options: RunOptions) =>
       start((context) =>
@@ -60,47 +87,93 @@ async function run(
 ): Promise<ExitCode> {
   const { enterPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
   const { confirmPairs } = await import('../project/confirm-pairs.ts')
-  const { runProject } = await import('../../engine/run-project.ts')
-  const { showProgress } = await import('../terminal/progress.ts')
+  const { namePass } = await import('../project/name-pass.ts')
   const project = await openProject(context)
   try {
-    const { ledger, config, spool, source, destination } = project
-    const { output, clock } = context
+    const { ledger } = project
     await confirmPairs(project, options.confirm ?? [], context)
-    const chosen = chooseAccounts(project.accounts, options.mailbox)
+    const chosen = chooseAccounts(project.accounts, options)
     const pairs = enterPairs(project, chosen)
+    const pass = namePass(ledger, pairs, options)
     prepare(project, pairs)
-    const before = ledger.totals({})
-    await project.audit.note('run-started', { facts: { command, accounts: pairs.length } })
     await noteCredentialUse(project, chosen, command)
-    const progress = showProgress(output, clock, pairs, ledger)
-    let outcome: RunOutcome
-    try {
-      const { mapping, filters, limits } = config
-      const events = (event: EngineEvent): void => {
-        project.log.event(event)
-        progress.sink(event)
+    let { code, outcome } = await makePass({ command, pass, pairs }, project, context)
+    if (options.watch !== undefined) {
+      const leftOut: SealpostError[] = []
+      for (let going = pairs; !outcome.cancelled;) {
+        going = going.filter((pair) => !isRefused(pair, outcome, leftOut))
+        if (going.length === 0 || !(await isTimeForNext(options.watch, project, context))) break
+        ;({ code, outcome } = await makePass({ command, pass: 'delta', pairs: going }, project, context))
       }
-      outcome = await runProject(
-        { source, destination, ledger, spool, clock, events, mapping, filters, limits },
-        pairs,
-        project.freeze.signal,
-        context.hard,
-      )
-    } catch (error) {
-      // What ended the run is told, whatever becomes of the log.
-      await noteEnd(project, pairs, before, null).catch(() => undefined)
-      throw error
-    } finally {
-      progress.stop()
+      code = failureCode(leftOut) ?? code
     }
-    // Told first: the log must not stand between people and what came of their run.
-    const code = report(outcome, pairs, before, project, context)
-    await noteEnd(project, pairs, before, outcome)
     project.freeze.assertNotStopped()
     return code
   } finally {
     await project.close()
+  }
+}
+
+/** One pass over these pairs, from its note in the audit log to the next. */
+async function makePass(
+  {
+    command,
+    pass,
+    pairs,
+  }: { readonly command: 'run' | 'retry'; readonly pass: Pass; readonly pairs: readonly Pair[] },
+  project: OpenProject,
+  context: CommandContext,
+): Promise<{ readonly code: ExitCode; readonly outcome: RunOutcome }> {
+  const { runProject } = await import('../../engine/run-project.ts')
+  const { showProgress } = await import('../terminal/progress.ts')
+  const { ledger, config, spool, source, destination } = project
+  const { output, clock } = context
+  const before = ledger.totals({})
+  await project.audit.note('run-started', { facts: { command, pass, accounts: pairs.length } })
+  const progress = showProgress(output, clock, pairs, ledger)
+  let outcome: RunOutcome
+  try {
+    const { mapping, filters, limits } = config
+    const events = (event: EngineEvent): void => {
+      project.log.event(event)
+      progress.sink(event)
+    }
+    outcome = await runProject(
+      { source, destination, ledger, spool, clock, events, mapping, filters, limits, pass },
+      pairs,
+      project.freeze.signal,
+      context.hard,
+    )
+  } catch (error) {
+    // What ended the run is told, whatever becomes of the log.
+    await noteEnd(project, pairs, before, null).catch(() => undefined)
+    throw error
+  } finally {
+    progress.stop()
+  }
+  // Told first: the log must not stand between people and what came of their run.
+  const code = report(outcome, pairs, before, project, context)
+  await noteEnd(project, pairs, before, outcome)
+  return { code, outcome }
+}
+
+/** True for an account that was refused for good: asked again every quarter of an hour it would be locked. */
+function isRefused(pair: Pair, outcome: RunOutcome, leftOut: SealpostError[]): boolean {
+  const error = outcome.pairs.find((each) => each.pair.id === pair.id)?.error ?? null
+  if (!isKind(error, 'auth', 'config', 'policy')) return false
+  leftOut.push(error)
+  return true
+}
+
+/** Waits for the next pass; false when it was interrupted meanwhile, which loses nothing. */
+async function isTimeForNext(time: number, project: OpenProject, context: CommandContext): Promise<boolean> {
+  const { clock, output } = context
+  output.line(`The next pass begins at ${formatInstant(clock.now() + time)}. End with Ctrl-C.`)
+  try {
+    await clock.sleep(time, project.freeze.signal)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -2,12 +2,12 @@ import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import type { LedgerReader, Pair, Wait } from '../../core/ledger.ts'
 import type { Totals } from '../../core/states.ts'
-import { chooseAccounts } from '../project/choose-accounts.ts'
+import { chooseAccounts, type AccountChoice } from '../project/choose-accounts.ts'
 import { projectHolder } from '../project/lock.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, waveOption } from '../options.ts'
 import { isOpen, messageCounts, stateOf, type AccountState } from '../outcome.ts'
 import { formatCount } from '../terminal/progress-text.ts'
 import { table } from '../terminal/table.ts'
@@ -29,18 +29,17 @@ export function addStatus(program: Command, start: Start): void {
     .command('status')
     .description('say where the project stands; makes no connection')
     .addOption(accountOption())
-    .action((options: { readonly mailbox?: readonly string[] }) =>
-      start((context) => status(options.mailbox, context)),
-    )
+    .addOption(waveOption())
+    .action((options: AccountChoice) => start((context) => status(options, context)))
 }
 
-async function status(named: readonly string[] | undefined, context: CommandContext): Promise<ExitCode> {
+async function status(choice: AccountChoice, context: CommandContext): Promise<ExitCode> {
   const { knownPairs, openReadable } = await import('../project/open-project.ts')
   const { output, clock } = context
   const project = await openReadable(context)
   try {
     const { folder, ledger, config } = project
-    const pairs = knownPairs(project, chooseAccounts(project.accounts, named))
+    const pairs = knownPairs(project, chooseAccounts(project.accounts, choice))
     const holder = await projectHolder(folder.state)
     // Without a run nobody waits: one that was killed leaves its waits behind.
     const waits = holder === null ? [] : ledger.waits().filter((wait) => wait.until > clock.now())

@@ -7,7 +7,7 @@ import { chooseAccounts } from '../project/choose-accounts.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { findingDocument, findingLine } from '../project/findings.ts'
-import { accountOption } from '../options.ts'
+import { accountOption, waveOption } from '../options.ts'
 import { failureCode, isOpen, stateOf } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
 import { formatCount } from '../terminal/progress-text.ts'
@@ -15,6 +15,7 @@ import { formatCount } from '../terminal/progress-text.ts'
 interface VerifyOptions {
   readonly level: VerifyLevel
   readonly mailbox?: readonly string[]
+  readonly wave?: readonly string[]
 }
 
 /** Findings shown one by one to people; the rest are counted. */
@@ -31,6 +32,7 @@ export function addVerify(program: Command, start: Start): void {
         .default('full'),
     )
     .addOption(accountOption())
+    .addOption(waveOption())
     .action((options: VerifyOptions) => start((context) => verify(options, context)))
 }
 
@@ -41,7 +43,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
   const project = await openProject(context)
   try {
     const { ledger, destination, config } = project
-    const accounts = chooseAccounts(project.accounts, options.mailbox)
+    const accounts = chooseAccounts(project.accounts, options)
     const chosen = knownPairs(project, accounts)
     await noteCredentialUse(project, accounts, 'verify')
     const pairs = chosen.filter((pair) => pair.id !== 0)

@@ -9,6 +9,8 @@ export interface AccountPair {
   /** Credentials of their own, instead of those that project.yaml names. */
   readonly sourceCredential: string | null
   readonly destinationCredential: string | null
+  /** The wave that it is moved with, or null. */
+  readonly wave: string | null
   readonly line: number
 }
 
@@ -18,16 +20,18 @@ export interface AccountReading {
   readonly problems: readonly Problem[]
 }
 
-type Column = 'source' | 'destination' | 'source_credential' | 'destination_credential' | 'kind' | 'bytes'
+type Column = 'source' | 'destination' | 'source_credential' | 'destination_credential' | 'wave' | 'kind' | 'bytes'
 
 const RULES: ColumnRules<Column> = {
   required: ['source', 'destination'],
   // What `mailboxes list` says of an account is for whoever reads the file.
-  optional: ['source_credential', 'destination_credential', 'kind', 'bytes'],
+  optional: ['source_credential', 'destination_credential', 'wave', 'kind', 'bytes'],
   secretHint: 'take the column out, and use `sealpost credentials import`',
 }
 
 const MAX_ACCOUNT_CHARACTERS = 320
+/** A name that goes into the audit log as it is, and onto command lines without quotes. */
+const WAVE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/
 
 /** The header that `init` writes. */
 export const MAILBOXES_HEADER = 'source,destination\n'
@@ -53,7 +57,11 @@ export function readAccounts(file: string, content: Buffer): AccountReading {
       wrong(width)
       continue
     }
-    const bad = (['source', 'destination'] as const).flatMap((column) => accountProblem(column, text(column)))
+    const bad: string[] = (['source', 'destination'] as const).flatMap((column) =>
+      accountProblem(column, text(column)),
+    )
+    const wave = text('wave')
+    if (wave !== '' && !WAVE.test(wave)) bad.push(`wave is no name such as pilot or wave-1`)
     for (const message of bad) wrong(message)
     if (bad.length > 0) continue
     pairs.push({
@@ -61,6 +69,7 @@ export function readAccounts(file: string, content: Buffer): AccountReading {
       destination: text('destination'),
       sourceCredential: text('source_credential') || null,
       destinationCredential: text('destination_credential') || null,
+      wave: wave || null,
       line: row.line,
     })
   }
