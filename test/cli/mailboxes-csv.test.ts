@@ -32,7 +32,14 @@ describe('mailboxes.csv', () => {
   it('knows credentials of single rows', () => {
     const text = 'source,destination,source_credential,destination_credential\na,b,,boss\nc,d,x,\n'
     expect(readAccounts('m.csv', Buffer.from(text)).pairs).toEqual([
-      { source: 'a', destination: 'b', sourceCredential: null, destinationCredential: 'boss', wave: null, line: 2 },
+      {
+        source: 'a',
+        destination: 'b',
+        sourceCredential: null,
+        destinationCredential: 'boss',
+        wave: null,
+        line: 2,
+      },
       { source: 'c', destination: 'd', sourceCredential: 'x', destinationCredential: null, wave: null, line: 3 },
     ])
   })

@@ -72,7 +72,14 @@ describe('pairs that may be wrong', () => {
     fc.assert(
       fc.property(list, (rows) => {
         const pairs = rows.map(([source, destination], index) => {
-          return { source, destination, sourceCredential: null, destinationCredential: null, wave: null, line: index + 2 }
+          return {
+            source,
+            destination,
+            sourceCredential: null,
+            destinationCredential: null,
+            wave: null,
+            line: index + 2,
+          }
         })
         const ends = { source: { kind: 'maildir' }, destination: { kind: 'maildir' } } as never
         const ids = pairDoubts(pairs, ends).map(({ id }) => id)
