@@ -12,9 +12,9 @@ export function descriptorOption(flags: string, description: string): Option {
   })
 }
 
-/** `--expires 90d`: how long a credential is good. */
-export function lifeOption(): Option {
-  return new Option('--expires <time>', 'forget it after this time, such as 30d or 12h (default: 90d)').argParser(
+/** `--expires 90d`: how long what is made is good; `usual` says what it is without. */
+export function lifeOption(usual = '90d'): Option {
+  return new Option('--expires <time>', `good for this time, such as 30d or 12h (default: ${usual})`).argParser(
     (text: string) => {
       const life = parseDuration(text)
       if (life === null || life === 0) throw new InvalidArgumentError('it must be a time such as 90d or 12h')

@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { SealpostError } from '../../core/errors.ts'
+import { isKind, SealpostError } from '../../core/errors.ts'
 import { codeOf, fileError, writePrivateFile } from '../../../vault/files.ts'
 import {
   issuePage,
@@ -57,7 +57,7 @@ export function addIntake(program: Command, start: Start): void {
     .option('--out <file>', 'where to write it (default: intake.html in the project)')
     .addOption(new Option('--language <code>', 'language of the page').choices(LANGUAGES).default('en'))
     .option('--logo <file>', 'picture to show (PNG, JPEG, SVG or WebP, at most 512 KiB)')
-    .addOption(lifeOption())
+    .addOption(lifeOption('14d'))
     .action((options: PageOptions) => start((context) => writePage(options, context)))
   group
     .command('open')
@@ -203,6 +203,13 @@ async function readSealed(file: string, project: KeyedProject): Promise<Buffer> 
       pieces.push(piece)
     }
     return Buffer.concat(pieces)
+  } catch (error) {
+    if (!isKind(error, 'locked')) throw error
+    throw new SealpostError('locked', `${file} is not sealed to this project's keys`, {
+      hint: 'it is of another project, or of a page from before a revoke: ask for an answer on a new page',
+      cause: error,
+      code: 'OTHER_PROJECT',
+    })
   } finally {
     for (const piece of pieces) piece.fill(0)
     await handle.close()
