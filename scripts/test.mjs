@@ -9,6 +9,7 @@ const LONG_FORMS = {
   crash: ['test/crash', 'test/disk', 'test/engine/doubt.test.ts'],
   damage: ['test/signoff/certificate.test.ts', 'test/signoff/sigkill.test.ts'],
   faults: ['test/faults'],
+  gmail: ['test/gmail'],
   matrix: ['test/matrix'],
 }
 

@@ -1,5 +1,5 @@
-/** Suites that go further when they are asked to: `npm run test:crash`, `test:damage`, `test:faults`, `test:matrix`. */
-export type LongForm = 'crash' | 'damage' | 'faults' | 'matrix'
+/** Suites that go further when they are asked to: `npm run test:crash`, `test:damage`, `test:faults`, `test:gmail`, `test:matrix`. */
+export type LongForm = 'crash' | 'damage' | 'faults' | 'gmail' | 'matrix'
 
 /** True when this run wants all of it; `npm test` takes a bounded share. */
 export function isLong(form: LongForm): boolean {

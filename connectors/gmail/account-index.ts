@@ -59,6 +59,22 @@ export class AccountIndex {
     })
   }
 
+  /** The messages under a label. Where not all is known yet only these are asked for. */
+  under(label: string, signal: AbortSignal): Promise<readonly MessageState[]> {
+    return this.#inTurn(signal, async () => {
+      await this.#refresh(signal)
+      if (!this.#isWhole) {
+        await this.#begin(signal)
+        const ids = await this.#listIds(signal, label)
+        await this.#read(
+          ids.filter((id) => !this.#states.has(id)),
+          signal,
+        )
+      }
+      return [...this.#states.values()].filter(({ labels }) => labels.includes(label))
+    })
+  }
+
   /** What has changed after `from`; null when the history does not reach back so far. */
   since(from: number, signal: AbortSignal): Promise<Changes | null> {
     return this.#inTurn(signal, async () => {
@@ -135,7 +151,7 @@ export class AccountIndex {
     this.#isWhole = true
   }
 
-  async #listIds(signal: AbortSignal): Promise<readonly string[]> {
+  async #listIds(signal: AbortSignal, label?: string): Promise<readonly string[]> {
     const { service } = this.#api
     const ids: string[] = []
     let pageToken: string | undefined
@@ -151,6 +167,7 @@ export class AccountIndex {
               includeSpamTrash: true,
               q: '-in:chats',
               fields: 'messages/id,nextPageToken',
+              ...(label === undefined ? {} : { labelIds: [label] }),
               ...(pageToken === undefined ? {} : { pageToken }),
             },
             options,

@@ -84,6 +84,7 @@ export async function addToMailbox(
 ): Promise<void> {
   const label = await context.labels.of(mailbox, signal)
   await changeOne(context, key, { add: label.id === null ? [] : [label.id], remove: [] }, signal)
+  context.mark = context.taken
 }
 
 /** What a move comes to. Throws `rejected` where Gmail has fixed the label. */

@@ -1,6 +1,7 @@
 import type { Position } from '../../src/core/connector.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Candidate, FlagState, Mailbox } from '../../src/core/mail.ts'
+import type { MessageState } from './account-index.ts'
 import type { Context } from './context.ts'
 import { flagsOf } from './label-flags.ts'
 import { liesIn, type Label } from './labels.ts'
@@ -48,11 +49,15 @@ export async function* find(
   // Where the history does not reach back so far any more, everything is looked at.
   const states =
     changes === null || from === null
-      ? (await context.index.all(signal)).states
+      ? await everythingIn(context, label, signal)
       : changes.changed.filter(({ joinedAt }) => joinedAt > from)
   for (const { id, labels, internalDate, messageId } of [...states]) {
     if (liesIn(labels, label)) yield { key: id, bytes: null, internalDate, flags: flagsOf(labels), messageId }
   }
+}
+
+async function everythingIn(context: Context, label: Label, signal: AbortSignal): Promise<Iterable<MessageState>> {
+  return label.id === null ? (await context.index.all(signal)).states : context.index.under(label.id, signal)
 }
 
 /** `Session.flags`. */

@@ -58,7 +58,7 @@ export type Cursor = string
 export interface Position {
   /** UIDVALIDITY, or whatever says that keys still mean what they meant. */
   readonly validity: string
-  /** UIDNEXT, or its like. Grows with each message stored. */
+  /** UIDNEXT, or its like. Grows with each message stored; with `labels` one scale for all mailboxes of the account. */
   readonly next: string
 }
 

@@ -197,6 +197,8 @@ export interface Ledger {
 
   /** `discovered` rows after `afterId`, in order, at most so many messages and (but for the first) bytes. */
   pending(mailboxId: number, afterId: number, messages: number, bytes: number): readonly MessageRecord[]
+  /** As `pending`, without rows of a message that another row has still to bring: theirs is only to be shown afterwards. */
+  pendingSights(mailboxId: number, afterId: number, messages: number, bytes: number): readonly MessageRecord[]
   /** How many `discovered` rows there are after `afterId`, counted up to `limit`. */
   pendingAhead(mailboxId: number, afterId: number, limit: number): number
   message(id: number): MessageRecord

@@ -23,6 +23,10 @@ export interface BoardRules {
   readonly exclusive: boolean
   /** For a source with labels: its mailboxes are listed one after the other, in their order. Else null. */
   readonly sights: Sights | null
+  /** Both ends show one message in several mailboxes: it is sent once, and shown in the others in the next pass. */
+  readonly joins?: boolean
+  /** Works that have to be through before anything of the others is moved. */
+  readonly first?: (work: MailboxWork) => boolean
 }
 
 /**
@@ -111,10 +115,20 @@ export class Board {
     return Math.max(work.share.rows, 1)
   }
 
+  #isItsTurn(work: MailboxWork): boolean {
+    const { first } = this.#rules
+    if (first === undefined || first(work)) return true
+    return this.#works.every((each) => !first(each) || each.phase === 'finishing' || each.phase === 'done')
+  }
+
   #taskOf(work: MailboxWork): Task | null {
-    if (work.phase !== 'moving') return null
+    if (work.phase !== 'moving' || !this.#isItsTurn(work)) return null
     if (!work.exhausted && !(this.#rules.exclusive && work.active > 0)) {
-      const rows = this.#ledger.pending(work.record.id, work.afterId, this.#shareOf(work), this.#rules.slice.bytes)
+      const { joins = false, slice } = this.#rules
+      const share = this.#shareOf(work)
+      const rows = joins
+        ? this.#ledger.pendingSights(work.record.id, work.afterId, share, slice.bytes)
+        : this.#ledger.pending(work.record.id, work.afterId, share, slice.bytes)
       const last = rows[rows.length - 1]
       if (last !== undefined) {
         work.afterId = last.id

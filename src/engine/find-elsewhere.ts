@@ -1,6 +1,6 @@
 import type { Candidate, Mailbox } from '../core/mail.ts'
 import { samePath } from '../core/mailbox-path.ts'
-import type { DestinationSession } from '../core/connector.ts'
+import type { DestinationSession, Position } from '../core/connector.ts'
 import type { MessageRecord } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
@@ -16,16 +16,21 @@ export async function findElsewhere(
   work: MailboxWork,
   destination: Mailbox,
   missing: readonly MessageRecord[],
+  since: Position | null,
   signal: AbortSignal,
 ): Promise<readonly number[]> {
-  const open = new Map(missing.map((row) => [row.id, row]))
+  const { labels } = session.capabilities
+  // Where a message is shown in several mailboxes, one that has landed under another label says nothing of this one.
+  const sought = labels ? missing.filter((row) => context.ledger.landedTwin(row) === null) : missing
+  const open = new Map(sought.map((row) => [row.id, row]))
+  if (open.size === 0) return []
   const records = context.ledger.mailboxes(work.record.pairId)
   for await (const mailbox of session.listMailboxes(signal)) {
     if (!mailbox.selectable || samePath(mailbox.path, destination.path) || open.size === 0) continue
     const likely: Candidate[] = []
     const ids = new Set([...open.values()].map((row) => row.messageId))
     const dates = new Set([...open.values()].map((row) => Math.floor(row.internalDate / 1000)))
-    for await (const candidate of session.find(mailbox, null, signal)) {
+    for await (const candidate of session.find(mailbox, await markOf(mailbox), signal)) {
       const isLikely =
         candidate.messageId === null
           ? dates.has(Math.floor(candidate.internalDate / 1000))
@@ -47,5 +52,11 @@ export async function findElsewhere(
       if (groups.take(row) !== null) open.delete(row.id)
     }
   }
-  return missing.filter((row) => !open.has(row.id)).map((row) => row.id)
+  return sought.filter((row) => !open.has(row.id)).map((row) => row.id)
+
+  /** With labels all mailboxes of an account have one scale of marks, so that the whole account need not be looked at. */
+  async function markOf(mailbox: Mailbox): Promise<Position | null> {
+    if (!labels || since === null) return null
+    return { ...since, validity: (await session.position(mailbox, signal)).validity }
+  }
 }

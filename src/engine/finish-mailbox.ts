@@ -5,7 +5,7 @@ import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import { mergeFlags } from './merge-flags.ts'
 import { isWorkedOff } from './worked-off.ts'
-import { groupCandidates, unclaimedSince } from './reconcile.ts'
+import { freeInAccount, groupCandidates, unclaimedSince } from './reconcile.ts'
 
 /**
  * Ends a mailbox's part of a run: flags are merged, rows that were ever in doubt are counted again, the sums are
@@ -66,7 +66,7 @@ async function findLateLandings(
       ) ?? null)
     : null
   const { free } = await unclaimedSince(context, session, work, destination, since, position.validity, signal)
-  const groups = await groupCandidates(session, destination, free, signal)
+  const groups = await groupCandidates(session, destination, freeInAccount(context, session, work, free), signal)
   const findings: Finding[] = []
   for (const row of rows) {
     const copies = groups.of(row.digests)

@@ -40,22 +40,28 @@ export async function reconcile(
 ): Promise<Reconciled> {
   return work.gate.exclusive(async () => {
     const { ledger } = context
-    const rows = ledger.inDoubt(work.record.id)
-    if (rows.length === 0) return { landed: 0, pending: 0 }
-    ledger.doubt(rows.map((row) => row.id))
+    const all = ledger.inDoubt(work.record.id)
+    if (all.length === 0) return { landed: 0, pending: 0 }
+    ledger.doubt(all.map((row) => row.id))
+    // What lies under another label is only to be shown here, and to do so twice is safe.
+    const shown = session.capabilities.labels ? all.filter((row) => ledger.landedTwin(row) !== null) : []
+    ledger.revert(shown.map((row) => row.id))
+    const rows = all.filter((row) => !shown.includes(row))
+    if (rows.length === 0) return { landed: 0, pending: shown.length }
     const match = await matchWhenStill(context, session, work, destination, rows, signal)
     const { claims, missing, base, seen, position } = match
     ledger.land(claims)
     const elsewhere = hasVanished(base, position, seen)
-      ? await findElsewhere(context, session, work, destination, missing, signal)
+      ? await findElsewhere(context, session, work, destination, missing, base, signal)
       : []
     ledger.land(elsewhere.map((id) => ({ id, key: null, validity: null })))
     const pending = missing.map((row) => row.id).filter((id) => !elsewhere.includes(id))
     ledger.revert(pending)
     const { pairId, id: mailbox } = work.record
     const landed = claims.length + elsewhere.length
-    context.events({ event: 'reconciled', pair: pairId, mailbox, landed, pending: pending.length })
-    return { landed, pending: pending.length }
+    const left = pending.length + shown.length
+    context.events({ event: 'reconciled', pair: pairId, mailbox, landed, pending: left })
+    return { landed, pending: left }
   })
 }
 
@@ -105,7 +111,8 @@ async function matchRows(
 ): Promise<Match> {
   const base = lowestPosition(rows, position)
   const { free, seen } = await unclaimedSince(context, session, work, destination, base, position.validity, signal)
-  const groups = await groupCandidates(session, destination, free, signal)
+  const nobodys = freeInAccount(context, session, work, free)
+  const groups = await groupCandidates(session, destination, nobodys, signal)
   const claims: Claim[] = []
   const missing: MessageRecord[] = []
   for (const row of rows) {
@@ -172,6 +179,17 @@ export async function unclaimedSince(
   }
   flush()
   return { free, seen }
+}
+
+/** Of what no row has claimed here, what none has claimed in the whole account, where one message lies in several mailboxes. */
+export function freeInAccount(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  free: readonly Candidate[],
+): readonly Candidate[] {
+  if (!session.capabilities.labels) return free
+  return free.filter(({ key }) => context.ledger.copyHolder(work.record.destination.id, key) === null)
 }
 
 /** Reads the candidates' bodies and groups them by content. */

@@ -67,11 +67,16 @@ export async function runPair(
       bytes: Math.max(64 * 1024, Math.min(MAX_SLICE_BYTES, shareBytes, context.limits.bytesPerSecond ?? Infinity)),
     }
     const exclusive = !destination.capabilities.keyOnAppend
+    const joins = sights !== null && destination.capabilities.labels
     const content = needsContent(destination.capabilities)
     for (let pass = 0; pass < MAX_PASSES; pass++) {
       const before = context.ledger.totals({ pairId: pair.id })
       const listAllFirst = (sights === null ? before.landed + before.existing : before.source) > 0
-      const board = new Board(context.ledger, works, { lanes, slice, listAllFirst, exclusive, sights })
+      const board = new Board(context.ledger, works, {
+        ...{ lanes, slice, listAllFirst, exclusive, sights, joins },
+        // A label that the server sets by itself cannot be added later: what has it is to be stored under it.
+        first: ({ record: { specialUse } }) => joins && (specialUse === 'sent' || specialUse === 'drafts'),
+      })
       await runLanes(board, state, lanes, !listAllFirst, content)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)

@@ -38,11 +38,13 @@ const RANKS: Readonly<Record<SpecialUse, number>> = {
 
 /**
  * Before which others a mailbox is looked at: what is in the trash, junk or drafts is nowhere else; then the user's labels,
- * the deepest first, sent mail, the inbox, the archive. As keywords the user's labels come last. Negative: `a` comes first.
+ * the deepest first, sent mail, the inbox, the archive. As keywords the user's labels come last; as
+ * copies sent mail comes before them. Negative: `a` comes first.
  */
 export function bySight(mode: LabelMapping): (a: Mailbox, b: Mailbox) => number {
+  const ranks = { ...RANKS, ...(mode === 'copies' ? { sent: 0 } : {}) }
   const ofLabel = mode === 'keywords' ? 6 : 1
-  const rank = ({ specialUse }: Mailbox): number => (specialUse === null ? ofLabel : RANKS[specialUse])
+  const rank = ({ specialUse }: Mailbox): number => (specialUse === null ? ofLabel : ranks[specialUse])
   return (a, b) => {
     const byName = a.path.join('\0') < b.path.join('\0') ? -1 : 1
     return rank(a) - rank(b) || b.path.length - a.path.length || byName

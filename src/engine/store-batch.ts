@@ -10,6 +10,7 @@ import { followMoves } from './follow-moves.ts'
 import { tooLarge } from './list-mailbox.ts'
 import { assignKeys } from './reconcile.ts'
 import { claimCopies } from './claim-copies.ts'
+import { joinTwin } from './join-labels.ts'
 
 /** A message that the destination would not take, with its error. */
 export interface Refused {
@@ -76,10 +77,15 @@ export async function storeBatch(
     }
     for (const batch of batches(rest, capabilities)) {
       const outcome = await work.gate.shared(() =>
-        // Of two that the destination would make one of, the first has landed before the second is sent.
-        work.turns.take(mergingIds(batch, capabilities), () =>
-          appendBatch(context, session, work, destination, batch, options, signal),
-        ),
+        // Of two that become one at the destination, the first has landed before the second is sent.
+        work.turns.take(namesOf(batch, capabilities), async () => {
+          const { joined, alone } = await joinBatch(context, session, work, destination, batch, signal)
+          const appended =
+            alone.length === 0
+              ? NOTHING
+              : await appendBatch(context, session, work, destination, alone, options, signal)
+          return { ...appended, landed: appended.landed + joined }
+        }),
       )
       result.landed += outcome.landed
       result.landedBytes += outcome.landedBytes
@@ -188,10 +194,33 @@ function asNewMessage(message: Prepared, capabilities: Capabilities, options: St
   return { body, internalDate: row.internalDate, flags, nul: digests.nul, sourceKey: row.key, suspect }
 }
 
-/** The Message-IDs by which the destination may merge these with others. */
-function mergingIds(batch: readonly Prepared[], { merges }: Capabilities): readonly string[] {
-  if (merges === 'none') return []
-  return [...new Set(batch.flatMap(({ messageId }) => messageId ?? []))]
+const NOTHING = { landed: 0, landedBytes: 0, refused: [], doubt: null } as const
+
+/** What these share with messages of which the destination would make one: Message-IDs, and the source's own names. */
+function namesOf(batch: readonly Prepared[], { merges, labels }: Capabilities): readonly string[] {
+  const ids =
+    merges === 'none' ? [] : batch.flatMap(({ messageId }) => (messageId === null ? [] : [`<${messageId}>`]))
+  const identities = labels ? batch.flatMap(({ row }) => row.identity ?? []) : []
+  return [...new Set([...ids, ...identities])]
+}
+
+/** Another lane may have brought some of these under another label since they were fetched. */
+async function joinBatch(
+  context: EngineContext,
+  session: DestinationSession,
+  work: MailboxWork,
+  destination: Mailbox,
+  batch: readonly Prepared[],
+  signal: AbortSignal,
+): Promise<{ readonly joined: number; readonly alone: readonly Prepared[] }> {
+  if (!session.capabilities.labels) return { joined: 0, alone: batch }
+  const alone: Prepared[] = []
+  for (const message of batch) {
+    const { row } = message
+    const isJoined = row.identity !== null && (await joinTwin(context, session, work, destination, row, signal))
+    if (!isJoined) alone.push(message)
+  }
+  return { joined: batch.length - alone.length, alone }
 }
 
 function skipTooLarge(

@@ -6,6 +6,7 @@ import type { Store } from './store.ts'
 type Methods = Pick<
   Ledger,
   | 'pending'
+  | 'pendingSights'
   | 'pendingAhead'
   | 'message'
   | 'inDoubt'
@@ -30,6 +31,20 @@ export function workMethods(store: Store): Methods {
        WHERE mailbox_id = ? AND state = 'discovered' AND waiting = 0 AND id > ? LIMIT ?)`,
     )
     .pluck()
+  const ofPair = `mailbox_id IN (SELECT id FROM mailbox WHERE pair_id =
+    (SELECT pair_id FROM mailbox WHERE id = message.mailbox_id))`
+  const selectSights = store.prepare<MessageRow>(
+    `SELECT * FROM message INDEXED BY message_pending
+     WHERE mailbox_id = ? AND state = 'discovered' AND waiting = 0 AND id > ?
+       AND (identity IS NULL
+         OR EXISTS (SELECT 1 FROM message AS twin INDEXED BY message_identity
+           WHERE twin.identity = message.identity AND twin.state IN ('landed', 'existing')
+             AND twin.destination_key IS NOT NULL AND twin.${ofPair})
+         OR NOT EXISTS (SELECT 1 FROM message AS twin INDEXED BY message_identity
+           WHERE twin.identity = message.identity AND twin.id < message.id
+             AND twin.state IN ('discovered', 'appending') AND twin.${ofPair}))
+     ORDER BY id LIMIT ?`,
+  )
   const selectInDoubt = store.prepare<MessageRow>(
     `SELECT * FROM message INDEXED BY message_appending WHERE mailbox_id = ? AND state = 'appending'
        AND destination_key IS NULL ORDER BY id`,
@@ -57,16 +72,13 @@ export function workMethods(store: Store): Methods {
   )
 
   return {
-    pending: store.read('pending', (mailboxId, afterId, messages, bytes) => {
-      const taken: MessageRecord[] = []
-      let sum = 0
-      for (const row of selectPending.iterate(mailboxId, afterId, messages)) {
-        sum += row.bytes
-        if (taken.length > 0 && sum > bytes) break
-        taken.push(toMessage(row))
-      }
-      return taken
-    }),
+    pending: store.read('pending', (mailboxId, afterId, messages, bytes) =>
+      upTo(bytes, selectPending.iterate(mailboxId, afterId, messages)),
+    ),
+
+    pendingSights: store.read('pendingSights', (mailboxId, afterId, messages, bytes) =>
+      upTo(bytes, selectSights.iterate(mailboxId, afterId, messages)),
+    ),
 
     pendingAhead: store.read(
       'pendingAhead',
@@ -109,4 +121,16 @@ export function workMethods(store: Store): Methods {
       }
     }),
   }
+}
+
+/** The first rows that together have at most so many bytes; one always. */
+function upTo(bytes: number, rows: Iterable<MessageRow>): readonly MessageRecord[] {
+  const taken: MessageRecord[] = []
+  let sum = 0
+  for (const row of rows) {
+    sum += row.bytes
+    if (taken.length > 0 && sum > bytes) break
+    taken.push(toMessage(row))
+  }
+  return taken
 }

@@ -29,11 +29,13 @@ export async function findExtraCopies(
   }
   const { id, validity } = ledger.mailbox(record.id).destination
   if (doubted.size === 0 || validity === null) return []
-  const candidates = new Set(ledger.unclaimed(id, validity, presentKeys))
+  const { labels } = session.capabilities
+  const candidates = ledger
+    .unclaimed(id, validity, presentKeys)
+    .filter((key) => !labels || ledger.copyHolder(id, key) === null)
   const extra: RowDeviation[] = []
-  const keys = [...candidates]
-  for (let start = 0; start < keys.length; start += READ_MESSAGES) {
-    for await (const fetched of session.fetch(mailbox, keys.slice(start, start + READ_MESSAGES), signal)) {
+  for (let start = 0; start < candidates.length; start += READ_MESSAGES) {
+    for await (const fetched of session.fetch(mailbox, candidates.slice(start, start + READ_MESSAGES), signal)) {
       if (fetched.kind === 'gone') continue
       const digests = await digestFetched(fetched, session.capabilities)
       const rows = [true, keepsBytes].flatMap((byBytes) => doubted.get(copyKey(digests, byBytes)) ?? [])

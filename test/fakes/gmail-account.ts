@@ -61,6 +61,8 @@ export class FakeGmailAccount {
   /** Where the history begins; what is older is a 404. */
   historyStart = 1000
   #number = 0
+  /** The first message of each Message-ID. */
+  readonly #byMessageId = new Map<string, string>()
 
   constructor(email: string) {
     this.email = email
@@ -92,10 +94,7 @@ export class FakeGmailAccount {
   store(raw: Buffer, labels: readonly string[], dateSource: 'dateHeader' | 'receivedTime' | number): FakeMessage {
     for (const id of labels) this.#requireLabel(id)
     const messageId = headerOf(raw, 'message-id')
-    const twin =
-      messageId === null
-        ? undefined
-        : [...this.messages.values()].find((other) => headerOf(other.raw, 'message-id') === messageId)
+    const twin = messageId === null ? undefined : this.messages.get(this.#byMessageId.get(messageId) ?? '')
     if (twin !== undefined) {
       this.change(twin.id, labels, ['TRASH'])
       return twin
@@ -111,6 +110,7 @@ export class FakeGmailAccount {
       historyId: this.#next(),
     }
     this.messages.set(id, message)
+    if (messageId !== null) this.#byMessageId.set(messageId, id)
     this.#record('messagesAdded', message, [])
     return message
   }
@@ -205,11 +205,10 @@ export class FakeGmailAccount {
   #threadOf(raw: Buffer): string | undefined {
     const named = `${headerOf(raw, 'references') ?? ''} ${headerOf(raw, 'in-reply-to') ?? ''}`
     const references: readonly string[] = named.match(/<[^<>]+>/g) ?? []
-    for (const { raw: other, threadId } of this.messages.values()) {
-      const id = headerOf(other, 'message-id')
-      if (id !== null && references.includes(id)) return threadId
-    }
-    return undefined
+    const known = references.flatMap(
+      (reference) => this.messages.get(this.#byMessageId.get(reference) ?? '') ?? [],
+    )
+    return known[0]?.threadId
   }
 }
 

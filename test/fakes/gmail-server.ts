@@ -62,6 +62,8 @@ export class GmailServer {
   /** Units that a user may use in a minute; more is 403 userRateLimitExceeded. */
   unitsPerMinute = Infinity
   maxMessageBytes = 50 * 1024 * 1024
+  /** Milliseconds of the clock by which units are counted. */
+  clock: () => number = () => performance.now()
   /** The most requests that were worked on at once. */
   mostAtOnce = 0
   url = ''
@@ -113,6 +115,16 @@ export class GmailServer {
   /** Units that an account has used so far. */
   unitsOf(account: string): number {
     return this.seen.reduce((sum, call) => sum + (call.account === account ? (UNITS[call.method] ?? 0) : 0), 0)
+  }
+
+  /** HTTP requests of an account so far; a batch is one. */
+  requestsOf(account: string): number {
+    return this.seen.filter((call) => call.account === account && !call.inBatch).length
+  }
+
+  /** Resolves when nothing is worked on any more. */
+  async idle(): Promise<void> {
+    while (this.#running > 0) await new Promise((resolve) => setTimeout(resolve, 2))
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -181,7 +193,7 @@ export class GmailServer {
 
   #spend(account: string, units: number): void {
     if (this.unitsPerMinute === Infinity) return
-    const now = performance.now()
+    const now = this.clock()
     const spent = (this.#spent.get(account) ?? []).filter(({ at }) => now - at < 60_000)
     this.#spent.set(account, spent)
     if (spent.reduce((sum, each) => sum + each.units, 0) + units > this.unitsPerMinute) {
