@@ -53,8 +53,8 @@ export const ARABIC_TEXTS: Readonly<Record<string, string>> = {
   // Keys and checks.
   'project key = HKDF-SHA-512(grant key, shred key); it wraps the keys of credentials, ledger, spool and intake; the grant key is sealed to operators, the shred key lies in its slot alone':
     'مفتاح المشروع = HKDF-SHA-512(مفتاح الإذن، مفتاح الإتلاف)؛ وهو يغلّف مفاتيح بيانات الدخول والدفتر والنسخ المؤقتة والاستلام؛ مفتاح الإذن مختوم للمشغّلين، ومفتاح الإتلاف في موضعه وحده',
-  'none: there is no recovery key and no copy of a project key outside of the keystore':
-    'لا شيء: لا يوجد مفتاح استرداد ولا نسخة من مفتاح المشروع خارج مخزن المفاتيح',
+  'none: there is no recovery key for projects, and no copy of a project key outside of the keystore':
+    'لا شيء: لا يوجد مفتاح استرداد للمشاريع، ولا نسخة من مفتاح المشروع خارج مخزن المفاتيح',
   opened: 'فُتحت',
   refused: 'رُفض الفتح',
   'none was planted': 'لم توضع علامة',

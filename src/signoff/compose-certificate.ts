@@ -218,7 +218,7 @@ function keysOf(state: PurgeState, erasure: StepEvidence['destroy-keys']): Delet
       state.facts.plaintextImports === 0
         ? 'data was encrypted before its first write; none was ever written in the clear'
         : 'data was encrypted before its first write by this program; secrets that came in files in the clear are a residual risk',
-    escrow: 'none: there is no recovery key and no copy of a project key outside of the keystore',
+    escrow: 'none: there is no recovery key for projects, and no copy of a project key outside of the keystore',
     shredKey: {
       place: keys.slotPlace,
       bytes: 128_000,
