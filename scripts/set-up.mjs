@@ -101,6 +101,9 @@ const PROGRAMS = ['src/cli/main.ts', 'src/cli/access/agent-main.ts', 'vault/kdf-
 /** Where they lie, all in one folder with what they share. */
 const PROGRAM_FOLDER = join('dist', 'src', 'cli')
 
+/** The scripts of pages that clients open. */
+const PAGE_SCRIPTS = ['vault/browser/intake.ts', 'src/report/browser/look-up.ts']
+
 /**
  * What nearly every command loads is bundled: hundreds of small files cost more to find than to run
  * (docs/decisions/0001-tools.md). Everything else stays a package of its own, loaded by who needs it.
@@ -148,10 +151,9 @@ export function build() {
     // Pages for clients carry their script within them: each is one file with what it imports.
     esbuild.buildSync({
       absWorkingDir: root,
-      entryPoints: readdirSync(join(root, 'vault', 'browser'))
-        .filter((name) => name.endsWith('.ts'))
-        .map((name) => join('vault', 'browser', name)),
-      outdir: join('dist', 'vault', 'browser'),
+      entryPoints: PAGE_SCRIPTS,
+      outbase: '.',
+      outdir: 'dist',
       bundle: true,
       minify: true,
       format: 'iife',

@@ -16,6 +16,7 @@ import { addPlan } from './commands/plan.ts'
 import { addRecords } from './commands/records.ts'
 import { addRevoke } from './commands/revoke.ts'
 import { addRetry, addRun } from './commands/run.ts'
+import { addReport } from './commands/report.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSignoff } from './commands/signoff.ts'
 import { addStatus } from './commands/status.ts'
@@ -78,6 +79,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addExceptions(program, start)
   addRetry(program, start)
   addVerify(program, start)
+  addReport(program, start)
   addBackup(program, start)
   addRestore(program, start)
   addSignoff(program, start)

@@ -124,6 +124,16 @@ export interface Wait {
   readonly until: number
 }
 
+/** How often a pair had to wait for one reason, over all runs. */
+export interface LimitMet {
+  readonly pairId: number
+  /** The kind of error that made it wait. */
+  readonly reason: string
+  readonly waits: number
+  /** When the last wait was to end, in milliseconds since 1970. */
+  readonly last: number
+}
+
 /** What a finding means for sign-off; docs/design.md section 6. */
 export type FindingClass = 'explained' | 'removed-after-check' | 'open'
 
@@ -305,6 +315,8 @@ export interface Ledger {
   noteWait(pairId: number, reason: string, until: number): void
   /** The last wait of each pair in this run, over or not. */
   waits(): readonly Wait[]
+  /** What made pairs wait, counted over all runs. */
+  limitsMet(): readonly LimitMet[]
 
   close(): void
 }
@@ -321,5 +333,7 @@ export type LedgerReader = Pick<
   | 'totals'
   | 'exceptions'
   | 'waits'
+  | 'limitsMet'
+  | 'delivered'
   | 'close'
 >

@@ -68,8 +68,10 @@ export function openLedgerReader(path: string, key: Buffer): LedgerReader {
   return withStore(path, readDatabase(path, key, { migrations: MIGRATIONS }), (store, close) => {
     const { pairs, mailbox, mailboxes } = mailboxMethods(store)
     const { unverified, fidelity, findings, totals, exceptions } = reportMethods(store)
-    const { waits } = runMethods(store)
-    return { pairs, mailbox, mailboxes, unverified, fidelity, findings, totals, exceptions, waits, close }
+    const { waits, limitsMet } = runMethods(store)
+    const { delivered } = workMethods(store)
+    const reports = { unverified, fidelity, findings, totals, exceptions, waits, limitsMet }
+    return { pairs, mailbox, mailboxes, delivered, ...reports, close }
   })
 }
 

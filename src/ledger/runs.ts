@@ -1,10 +1,18 @@
 import { SealpostError } from '../core/errors.ts'
-import type { Ledger, Wait } from '../core/ledger.ts'
+import type { Ledger, LimitMet, Wait } from '../core/ledger.ts'
 import type { Store } from './store.ts'
 
 type Methods = Pick<
   Ledger,
-  'slowestAppend' | 'noteAppend' | 'isConfirmed' | 'noteConfirmed' | 'beginRun' | 'endRun' | 'noteWait' | 'waits'
+  | 'slowestAppend'
+  | 'noteAppend'
+  | 'isConfirmed'
+  | 'noteConfirmed'
+  | 'beginRun'
+  | 'endRun'
+  | 'noteWait'
+  | 'waits'
+  | 'limitsMet'
 >
 
 const SLOWEST_APPEND = 'slowest-append'
@@ -26,6 +34,13 @@ export function runMethods(store: Store): Methods {
      WHERE excluded.until > wait.until`,
   )
   const selectWaits = store.prepare<Wait>('SELECT pair_id AS pairId, reason, until FROM wait ORDER BY pair_id')
+  const countWait = store.prepare(
+    `INSERT INTO limit_met (pair_id, reason, waits, last) VALUES (?, ?, 1, ?)
+     ON CONFLICT (pair_id, reason) DO UPDATE SET waits = waits + 1, last = max(last, excluded.last)`,
+  )
+  const selectLimits = store.prepare<LimitMet>(
+    'SELECT pair_id AS pairId, reason, waits, last FROM limit_met ORDER BY pair_id, reason',
+  )
   const clearWaits = store.prepare('DELETE FROM wait')
   // Asked after every append: only a new record is worth a commit.
   let slowest = selectFact.get(SLOWEST_APPEND) ?? 0
@@ -61,8 +76,11 @@ export function runMethods(store: Store): Methods {
 
     noteWait: store.note('noteWait', (pairId, reason, until) => {
       setWait.run(pairId, reason, Math.ceil(until))
+      countWait.run(pairId, reason, Math.ceil(until))
     }),
 
     waits: store.read('waits', () => selectWaits.all()),
+
+    limitsMet: store.read('limitsMet', () => selectLimits.all()),
   }
 }

@@ -263,4 +263,14 @@ END;
   `
 ALTER TABLE backup_series ADD COLUMN form TEXT NOT NULL DEFAULT 'eml';
 `,
+  // What made accounts wait, over all runs: a report says which limits were met.
+  `
+CREATE TABLE limit_met (
+  pair_id INTEGER NOT NULL REFERENCES pair (id),
+  reason TEXT NOT NULL,
+  waits INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (pair_id, reason)
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -2,28 +2,8 @@ import type { DeletionCertificate, SearchedPlace, SigningPerson } from '../core/
 import { ARABIC } from './certificate-words-ar.ts'
 import { ENGLISH } from './certificate-words-en.ts'
 import type { CertificateWords, Label } from './certificate-words.ts'
-import { escapeHtml } from './html.ts'
-
-const STYLE = `
-@page { size: A4; margin: 18mm 16mm; }
-* { box-sizing: border-box; }
-body { font: 11pt/1.45 "Noto Sans", "Noto Naskh Arabic", "Segoe UI", Tahoma, "DejaVu Sans", sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
-header { border-block-end: 3px solid #1f4e5f; margin-block-end: 1.2rem; }
-h1 { font-size: 1.7rem; margin: 0 0 .3rem; color: #1f4e5f; }
-h2 { font-size: 1.05rem; margin: 1.5rem 0 .4rem; color: #1f4e5f; border-block-end: 1px solid #c8d4d9; break-after: avoid; }
-h3 { font-size: .95rem; margin: .9rem 0 .3rem; break-after: avoid; }
-.note { background: #fff6e0; border: 1px solid #e2c36b; padding: .5rem .8rem; border-radius: 4px; }
-.key { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; font-size: .9em; overflow-wrap: anywhere; direction: ltr; unicode-bidi: isolate; }
-table { border-collapse: collapse; width: 100%; margin: .3rem 0 .6rem; font-size: .92em; }
-th, td { text-align: start; vertical-align: top; padding: .22rem .45rem; border: 1px solid #d5dde0; overflow-wrap: break-word; }
-.long { overflow-wrap: anywhere; }
-th { background: #eef3f5; font-weight: 600; }
-table.facts th { width: 34%; }
-tr { break-inside: avoid; }
-.adverse { color: #8a2b0c; font-weight: 600; }
-.value { unicode-bidi: plaintext; }
-footer { margin-block-start: 2rem; font-size: .85em; color: #555; border-block-start: 1px solid #c8d4d9; padding-block-start: .5rem; }
-`
+import { safeHtml } from './html.ts'
+import { HOUSE_STYLE, htmlPage } from './page.ts'
 
 /**
  * Renders a certificate as one page of HTML for reading and printing, in English or Arabic (right to left). It names itself
@@ -32,27 +12,19 @@ footer { margin-block-start: 2rem; font-size: .85em; color: #555; border-block-s
 export function renderCertificate(certificate: DeletionCertificate, language: 'en' | 'ar'): string {
   const words = language === 'ar' ? ARABIC : ENGLISH
   const page = new Page(words)
-  return `<!doctype html>
-<html lang="${words.language}" dir="${words.direction}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${safeHtml(words.title)}: ${safeHtml(certificate.project.client)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
+  return htmlPage({
+    language,
+    title: safeHtml(`${words.title}: ${certificate.project.client}`),
+    style: HOUSE_STYLE,
+    body: `<header>
 <h1>${safeHtml(words.title)}</h1>
 <p class="note"><strong>${safeHtml(words.rendering)}</strong><br>${safeHtml(words.checkWith)}<br><span class="key">${safeHtml(certificate.signing.keyFingerprint)}</span></p>
 </header>
 <main>
 ${sections(certificate, page).join('\n')}
 </main>
-<footer>${safeHtml(words.rendering)}</footer>
-</body>
-</html>
-`
+<footer>${safeHtml(words.rendering)}</footer>`,
+  })
 }
 
 function sections(certificate: DeletionCertificate, page: Page): readonly string[] {
@@ -289,13 +261,6 @@ function person(label: Label, signer: SigningPerson, page: Page): string {
 
 function keyOutcome({ shredKey, wrappedKeysDestroyed }: DeletionCertificate['keys']): string {
   return `shred key (${shredKey.place}, ${shredKey.bytes} bytes): overwritten: ${shredKey.overwritten}; read back changed: ${shredKey.readBackDiffers}; removed: ${shredKey.removed ? 'yes' : 'no'}; wrapped keys destroyed: ${wrappedKeysDestroyed}`
-}
-
-// Controls but for line ends, and what turns the writing round: a name must not rearrange the page.
-const HARMFUL = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
-function safeHtml(text: string): string {
-  return escapeHtml(text.replace(HARMFUL, ' '))
 }
 
 /** Digests, fingerprints and keys. */

@@ -1,8 +1,9 @@
 import type { BackupForm } from '../core/backups.ts'
 import type { Recipient } from '../core/ports.ts'
 import { HANDOVER_WORDS } from './handover-words.ts'
-import { cspHash, escapeHtml } from './html.ts'
-import { directionOf, type Language } from './intake-words.ts'
+import { escapeHtml } from './html.ts'
+import type { Language } from './intake-words.ts'
+import { htmlPage } from './page.ts'
 
 /** What a hand-over sheet says. */
 export interface HandoverSheet {
@@ -45,7 +46,6 @@ export function handoverSheetHtml(sheet: HandoverSheet): string {
   const [first] = sheet.files
   const name = first?.name ?? 'backup.age'
   const all = sheet.files.map((file) => quoted(file.name)).join(' ')
-  const policy = `default-src 'none'; style-src ${cspHash(STYLE)}; base-uri 'none'; form-action 'none'`
   const numbers = new Intl.NumberFormat('en')
   const row = (label: keyof typeof words, value: string): string => `<dt>${text(label)}</dt><dd>${value}</dd>`
   const files = sheet.files.map(
@@ -57,18 +57,11 @@ ${row('messages', numbers.format(file.messages))}
 ${row('sealedTo', file.recipients.map(({ fingerprint }) => `<code>${escapeHtml(fingerprint)}</code>`).join('<br>'))}
 </dl></section>`,
   )
-  return `<!doctype html>
-<html lang="${sheet.language}" dir="${directionOf(sheet.language)}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text('title')} · ${escapeHtml(sheet.client)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>${text('title')}</h1>
+  return htmlPage({
+    language: sheet.language,
+    title: `${text('title')} · ${escapeHtml(sheet.client)}`,
+    style: STYLE,
+    body: `<h1>${text('title')}</h1>
 <p>${escapeHtml(sheet.client)}</p>
 <p>${text('lead')}</p>
 <dl>
@@ -105,10 +98,8 @@ ${(['eml', 'mbox'] as const)
 <p><strong>${text('noKey')}</strong></p>
 <p><small>${text('certificate')}: <code>${escapeHtml(sheet.certificateFingerprint)}</code><br>
 <code>${escapeHtml(sheet.projectId)}</code></small></p>
-${sheet.checkpoint === null ? '' : `<p><small>${text('checkpoint')}</small></p><pre>${escapeHtml(sheet.checkpoint)}</pre>`}
-</body>
-</html>
-`
+${sheet.checkpoint === null ? '' : `<p><small>${text('checkpoint')}</small></p><pre>${escapeHtml(sheet.checkpoint)}</pre>`}`,
+  })
 }
 
 /** A file's name as shells take it, PowerShell too. */

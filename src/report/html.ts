@@ -13,6 +13,14 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
 }
 
+/** Controls but for line ends, and what turns the writing round: a name must not rearrange the page. */
+const HARMFUL = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** A name that somebody else chose, as it stands in HTML. */
+export function safeHtml(text: string): string {
+  return escapeHtml(text.replace(HARMFUL, ' '))
+}
+
 /** A value as JSON that may stand inside a script element: it cannot end it. */
 export function jsonForScript(value: unknown): string {
   return JSON.stringify(value)

@@ -1,5 +1,6 @@
 import { formatInstant } from '../core/clock.ts'
 import { escapeHtml } from './html.ts'
+import { htmlPage } from './page.ts'
 
 /** A notification of a breach, as far as the page needs it. */
 export interface NoticePage {
@@ -60,17 +61,11 @@ export function noticeHtml(notice: NoticePage): string {
     ...(conclusion === null ? [] : [row('Conclusion', escapeHtml(conclusion))]),
     ...(withoutNotice === null ? [] : [row('Nobody was notified, because', escapeHtml(withoutNotice))]),
   ]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(number)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>Notification of a personal data breach: ${escapeHtml(number)}</h1>
+  return htmlPage({
+    language: 'en',
+    title: escapeHtml(number),
+    style: STYLE,
+    body: `<h1>Notification of a personal data breach: ${escapeHtml(number)}</h1>
 <table>
 ${row('To', escapeHtml(to))}
 ${row('Written', `${formatInstant(writtenAt)} (${escapeHtml(phase)})`)}
@@ -86,8 +81,6 @@ ${stated.join('\n')}
 ${known.length === 0 ? row('Nothing yet', '') : known.join('\n')}
 </table>
 <h2>Audit log</h2>
-<pre>${escapeHtml(checkpoint)}</pre>
-</body>
-</html>
-`
+<pre>${escapeHtml(checkpoint)}</pre>`,
+  })
 }

@@ -216,11 +216,17 @@ describe('a second process', () => {
     ledger.noteWait(pairId, 'throttled', 5_000.2)
     ledger.noteWait(pairId, 'transient', 4_000)
     expect(reader.waits()).toEqual([{ pairId, reason: 'throttled', until: 5_001 }])
+    expect(reader.limitsMet()).toEqual([
+      { pairId, reason: 'throttled', waits: 1, last: 5_001 },
+      { pairId, reason: 'transient', waits: 1, last: 4_000 },
+    ])
     ledger.endRun(run, 2, 'complete')
     expect(reader.waits()).toEqual([])
     ledger.noteWait(pairId, 'throttled', 9_000)
     ledger.beginRun('run', 3)
+    // Waits end with their run; what was met stays.
     expect(reader.waits()).toEqual([])
+    expect(reader.limitsMet()).toContainEqual({ pairId, reason: 'throttled', waits: 2, last: 9_000 })
     reader.close()
   })
 })

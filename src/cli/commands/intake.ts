@@ -20,7 +20,7 @@ import { accountCredentialName, readCredentials } from '../config/credentials-cs
 import { problemsError } from '../config/problems.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { readIntakeScript } from '../intake-script.ts'
+import { readPageScript } from '../page-script.ts'
 import type { KeyedProject } from '../project/open-project.ts'
 import { lifeOption } from '../options.ts'
 
@@ -70,7 +70,7 @@ export function addIntake(program: Command, start: Start): void {
 async function writePage(options: PageOptions, context: CommandContext): Promise<ExitCode> {
   const { openKeys } = await import('../project/open-project.ts')
   const { output, clock, home } = context
-  const script = await readIntakeScript()
+  const script = await readPageScript('vault/browser/intake.js')
   const logo = options.logo === undefined ? null : await readLogo(options.logo)
   const project = await openKeys(context)
   try {

@@ -1,0 +1,48 @@
+import type { LedgerReader, MailboxRecord, MessageRecord } from '../../core/ledger.ts'
+import { CompactRange, hashLeaf } from '../../records/merkle.ts'
+import type { ReportMerkle } from '../../report/completion-report.ts'
+import type { LookUpIndex, LookUpOutcome } from '../../report/look-up.ts'
+
+const PAGE = 1000
+
+/**
+ * Reads every delivered message of an account's mailboxes once: its tree, and the look-up's entries, whose mailboxes count
+ * from `first`.
+ */
+export function readDeliveries(
+  mailboxes: readonly MailboxRecord[],
+  first: number,
+  index: LookUpIndex | null,
+  ledger: LedgerReader,
+): ReportMerkle {
+  const digests: Buffer[] = []
+  for (const [place, mailbox] of mailboxes.entries()) {
+    for (const message of delivered(mailbox.id, ledger)) {
+      if (message.digests !== null) digests.push(Buffer.from(message.digests.digest))
+      if (message.messageId !== null) index?.add(message.messageId, outcomeOf(message), first + place)
+    }
+  }
+  return treeOf(digests.sort((a, b) => a.compare(b)))
+}
+
+/** The tree over these leaves, in their order (RFC 6962 section 2.1). */
+export function treeOf(leaves: readonly Uint8Array[]): ReportMerkle {
+  const range = new CompactRange()
+  for (const leaf of leaves) range.append(hashLeaf(leaf))
+  return { leaves: leaves.length, root: range.root().toString('hex') }
+}
+
+function* delivered(mailboxId: number, ledger: LedgerReader): Generator<MessageRecord> {
+  let after = 0
+  for (;;) {
+    const page = ledger.delivered(mailboxId, after, PAGE)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined || page.length < PAGE) return
+    after = last.id
+  }
+}
+
+function outcomeOf({ state, fidelity }: MessageRecord): LookUpOutcome {
+  return fidelity ?? (state === 'existing' ? 'existing' : 'landed')
+}
