@@ -179,16 +179,16 @@ export class Connection {
   }
 
   /**
-   * Says LOGOUT (which expunges nothing, unlike CLOSE) where nothing is running, and closes. The answer could change
-   * nothing, so that only the sending is waited for. Never throws.
+   * Says LOGOUT (which expunges nothing, unlike CLOSE) where nothing is running, and waits for the server to close, so
+   * that whoever connects next is not one too many for it. Never throws.
    */
   async close(): Promise<void> {
     if (this.alive && this.#running === null) {
-      this.#socket.resume()
-      const sent = new Promise<void>((resolve) => this.#socket.end('F0 LOGOUT\r\n', resolve))
+      const gone = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
       const stop = this.#clock.after(2000, () => this.#socket.destroy())
-      const gone = new Promise<void>((resolve) => this.#socket.once('close', resolve))
-      await Promise.race([sent, gone])
+      this.#socket.resume()
+      this.#socket.end('F0 LOGOUT\r\n')
+      await gone
       stop()
     }
     this.destroy(new SealpostError('transient', 'imap: the session is closed', { code: 'CLOSED' }))

@@ -37,6 +37,8 @@ export async function runPair(
   hard: AbortSignal,
 ): Promise<void> {
   const first = new LaneSessions(context, gate, pair)
+  /** All at once in the end: each takes a round trip. */
+  const goodbyes: Promise<void>[] = []
   try {
     const onWait = (reason: string, milliseconds: number): void =>
       context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
@@ -81,10 +83,11 @@ export async function runPair(
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)
         break
+      await Promise.all(goodbyes.splice(0))
       for (const work of works) Object.assign(work, { phase: 'new', afterId: 0, exhausted: false })
     }
   } finally {
-    await first.close()
+    await Promise.all([first.close(), ...goodbyes])
   }
 
   async function runLanes(
@@ -108,7 +111,7 @@ export async function runPair(
       } catch (error) {
         if (!failed.signal.aborted) failed.abort(toSealpostError(error, `moving ${pair.source}`))
       } finally {
-        if (index > 0) await sessions.close()
+        if (index > 0) goodbyes.push(sessions.close())
       }
     }
     await Promise.all(Array.from({ length: lanes }, (_, index) => runOne(index)))
