@@ -11,6 +11,7 @@ const LONG_FORMS = {
   faults: ['test/faults'],
   gmail: ['test/gmail'],
   matrix: ['test/matrix'],
+  tokens: ['test/cli/oauth.test.ts'],
 }
 
 const words = process.argv.slice(2)
