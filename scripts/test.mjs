@@ -11,6 +11,7 @@ const LONG_FORMS = {
   faults: ['test/faults'],
   gmail: ['test/gmail'],
   matrix: ['test/matrix'],
+  microsoft: ['test/graph/moving.test.ts'],
   tokens: ['test/cli/oauth.test.ts'],
 }
 

@@ -1,19 +1,15 @@
 import type { Outcome } from '../../src/core/connector.ts'
-import { isKind, SealpostError } from '../../src/core/errors.ts'
+import { isKind, SealpostError, toSealpostError } from '../../src/core/errors.ts'
 import type { Mailbox, NewMessage } from '../../src/core/mail.ts'
 import { announcedBytes, readExactly } from '../shared/exact-body.ts'
 import type { GraphCall } from './client.ts'
+import type { NativeSource, WriteMode } from './config.ts'
 import type { GraphContext } from './context.ts'
 import { folderPath } from './folders.ts'
 import { textOf } from './json.ts'
+import { immutableIdOf, importItem } from './native-items.ts'
 import { VALIDITY } from './position.ts'
 import { rebuildMessage } from './rebuild-message.ts'
-
-/** How messages are written. */
-export interface WriteMode {
-  readonly mode: 'drafts-only' | 'rebuild'
-  readonly attachOriginal: boolean
-}
 
 /** One request takes 4 MB. */
 const MOST_REQUEST_BYTES = 3_900_000
@@ -21,9 +17,10 @@ const MOST_REQUEST_BYTES = 3_900_000
 export const MOST_DRAFT_BYTES = 2_200_000
 
 /** What a message may have at most, so that it fits into one request: parts once, and the original once more. */
-export function mostBytes({ mode, attachOriginal }: WriteMode): number {
-  if (mode === 'drafts-only') return MOST_DRAFT_BYTES
-  return attachOriginal ? 1_300_000 : 2_600_000
+export function mostBytes(write: WriteMode): number {
+  if (write.mode === 'transfer') return write.maxMessageBytes
+  if (write.mode === 'drafts-only') return MOST_DRAFT_BYTES
+  return write.attachOriginal ? 1_300_000 : 2_600_000
 }
 
 /**
@@ -48,6 +45,7 @@ export async function append(
     return [
       refused('TOOBIG', `graph: the message is larger than the ${mostBytes(write)} bytes that go by this way`),
     ]
+  if (write.mode === 'transfer') return [await transfer(context, mailbox, message, write, signal)]
   const body = await readExactly(message.body, signal)
   const isDraft = message.flags.includes('\\Draft') && mailbox.specialUse === 'drafts'
   if (isDraft && plainDraft(message)) return [await create(context, draftCall(context, body), signal)]
@@ -71,6 +69,45 @@ function draftCall(context: GraphContext, body: Uint8Array): GraphCall {
   return { method: 'POST', path: `${context.client.user}/messages`, what: 'storing a draft', text }
 }
 
+/** The item itself, as it is at the source: the body that was read is what it is known again by. */
+async function transfer(
+  context: GraphContext,
+  mailbox: Mailbox,
+  message: NewMessage,
+  { from, sourceOf }: Extract<WriteMode, { mode: 'transfer' }>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { account } = context.client
+  if (message.sourceKey === undefined)
+    throw new SealpostError('bug', 'graph: an item without its key at the source')
+  const sent = { lastByte: false }
+  let id: string
+  try {
+    const item = await exported(from, sourceOf(account), message.sourceKey, signal)
+    id = await importItem(context, mailbox.name, item, () => void (sent.lastByte = true), signal)
+  } catch (error) {
+    return outcomeOf(error, sent.lastByte)
+  }
+  try {
+    return { kind: 'landed', key: await immutableIdOf(context, id, signal), validity: VALIDITY }
+  } catch (error) {
+    // It is there, and its key is not known: that is looked for as after a lost answer.
+    return inDoubt(toSealpostError(error, 'graph: asking for the id of an item'))
+  }
+}
+
+async function exported(from: NativeSource, account: string, key: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await from.exportItem(account, key, signal)
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error
+    // Not the destination's: when it is fetched again the source says so itself.
+    throw new SealpostError('transient', 'graph: an item has gone from the source since it was read', {
+      code: 'GONE',
+    })
+  }
+}
+
 /** 201 and an id, or it did not happen: Graph answers 200 to what it has thrown away. */
 async function create(context: GraphContext, call: GraphCall, signal: AbortSignal): Promise<Outcome> {
   const sent = { lastByte: false }
@@ -87,12 +124,17 @@ async function create(context: GraphContext, call: GraphCall, signal: AbortSigna
     }
     return { kind: 'landed', key, validity: VALIDITY }
   } catch (error) {
-    if (!isKind(error)) throw error
-    // A gateway that gives up says nothing about what the server behind it has done.
-    if (isKind(error, 'transient', 'cancelled') && sent.lastByte) return inDoubt(error)
-    if (isKind(error, 'transient', 'cancelled', 'auth', 'config')) throw error
-    return { kind: 'refused', error }
+    return outcomeOf(error, sent.lastByte)
   }
+}
+
+/** Throws where nothing can have been stored. */
+function outcomeOf(error: unknown, lastByteSent: boolean): Outcome {
+  if (!isKind(error)) throw error
+  // A gateway that gives up says nothing about what the server behind it has done.
+  if (isKind(error, 'transient', 'cancelled') && lastByteSent) return inDoubt(error)
+  if (isKind(error, 'transient', 'cancelled', 'auth', 'config')) throw error
+  return { kind: 'refused', error }
 }
 
 function inDoubt(cause: SealpostError): Outcome {

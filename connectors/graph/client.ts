@@ -74,6 +74,11 @@ export class GraphClient {
     this.#base = `https://${facts.host}${facts.port === 443 ? '' : `:${facts.port}`}/`
   }
 
+  /** Whose mailbox it is. */
+  get account(): string {
+    return this.#facts.account
+  }
+
   /** The place of the account's mailbox in paths. */
   get user(): string {
     return `/users/${encodeURIComponent(this.#facts.account)}`

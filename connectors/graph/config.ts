@@ -23,13 +23,30 @@ export interface GraphEndConfig {
   /** Milliseconds without a byte of progress; 120,000. */
   readonly idleMs?: number | undefined
   readonly credentialOf?: ((account: string) => string) | undefined
-  /**
-   * How messages are written. `drafts-only`: nothing but real drafts. `rebuild`: other messages are made anew from their parts,
-   * with the whole original attached when `attachOriginal` says so; such a copy is degraded.
-   */
-  readonly write?: { readonly mode: 'drafts-only' | 'rebuild'; readonly attachOriginal: boolean } | undefined
+  readonly write?: WriteMode | undefined
   /** A source session reads a copy that carries its original as that original, as destination sessions do. For tests of this connector. */
   readonly readOriginals?: boolean | undefined
+}
+
+/**
+ * How messages are written. `transfer`: as the items they are at another tenant, untouched. `drafts-only`: nothing but real drafts.
+ * `rebuild`: other messages are made anew from their parts, with the whole original attached when `attachOriginal` says so; such
+ * a copy is degraded.
+ */
+export type WriteMode =
+  | { readonly mode: 'drafts-only' | 'rebuild'; readonly attachOriginal: boolean }
+  | {
+      readonly mode: 'transfer'
+      readonly from: NativeSource
+      /** Whose mail goes into an account. */
+      readonly sourceOf: (account: string) => string
+      readonly maxMessageBytes: number
+    }
+
+/** Where items come from in Exchange's own form. */
+export interface NativeSource {
+  /** Base64, opaque. Throws as a session does; `not-found` for an item that is gone. */
+  exportItem(account: string, key: string, signal: AbortSignal): Promise<string>
 }
 
 /** The optional numbers of a configuration with their defaults. */

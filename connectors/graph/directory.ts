@@ -4,6 +4,7 @@ import { tenantOf } from './account-client.ts'
 import { sendBatch } from './batch.ts'
 import type { GraphEndConfig } from './config.ts'
 import { guardedItems, type GraphContext } from './context.ts'
+import { naming } from './errors.ts'
 import { pagesOf } from './folders.ts'
 import { fieldOf, textOf, type Json } from './json.ts'
 import { usageOf, type Usage } from './usage-report.ts'
@@ -36,11 +37,15 @@ export function createGraphDirectory(config: GraphEndConfig): AccountDirectory {
 async function* listAccounts(context: GraphContext, signal: AbortSignal): AsyncGenerator<ListedAccount> {
   const usage = await usageOf(context, signal)
   let waiting: Json[] = []
-  for await (const user of pagesOf(context, USERS, signal)) {
-    waiting.push(user)
-    if (waiting.length < 20) continue
-    yield* await describe(context, waiting, usage, signal)
-    waiting = []
+  try {
+    for await (const user of pagesOf(context, USERS, signal)) {
+      waiting.push(user)
+      if (waiting.length < 20) continue
+      yield* await describe(context, waiting, usage, signal)
+      waiting = []
+    }
+  } catch (error) {
+    throw naming(error, 'User.Read.All')
   }
   yield* await describe(context, waiting, usage, signal)
 }

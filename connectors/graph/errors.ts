@@ -1,4 +1,4 @@
-import { SealpostError, type ErrorKind } from '../../src/core/errors.ts'
+import { isKind, SealpostError, type ErrorKind } from '../../src/core/errors.ts'
 import { fieldOf, textOf, type Json } from './json.ts'
 
 /** What Graph says when it refuses: the status, `error.code`, and `error.message`. */
@@ -171,6 +171,17 @@ export function errorOf(refusal: Refusal, what: string): SealpostError {
     serverText: `${refusal.status} ${refusal.code} ${refusal.message}`.trim(),
     ...(row.hint === undefined ? {} : { hint: row.hint }),
     ...(refusal.retryAfter === null ? {} : { retryAfter: refusal.retryAfter }),
+  })
+}
+
+/** A refusal for want of a permission, with its name in the hint; any other error as it is. */
+export function naming(error: unknown, permission: string): unknown {
+  if (!isKind(error, 'auth', 'config') || !['NO_CONSENT', 'ACCESS_DENIED'].includes(error.code ?? '')) return error
+  const { kind, message, code = '', serverText } = error
+  return new SealpostError(kind, message, {
+    hint: `grant the application permission ${permission} in Entra, with admin consent`,
+    code,
+    ...(serverText === undefined ? {} : { serverText }),
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Capabilities, Connector } from '../../src/core/connector.ts'
 import { tenantOf } from './account-client.ts'
 import { mostBytes } from './append.ts'
-import { limitsOf, type GraphEndConfig } from './config.ts'
+import { limitsOf, type GraphEndConfig, type WriteMode } from './config.ts'
 import { guarded, type GraphContext } from './context.ts'
 import { readMessage } from './fetch-bodies.ts'
 import { readOriginal } from './read-original.ts'
@@ -24,7 +24,7 @@ export function createGraphConnector(config: GraphEndConfig): Connector {
     )
     return context
   }
-  const write = config.write ?? { mode: 'drafts-only', attachOriginal: false }
+  const write: WriteMode = config.write ?? { mode: 'drafts-only', attachOriginal: false }
   const capabilities = capabilitiesOf(limits.sessions, mostBytes(write))
   return {
     ...(config.credentialOf === undefined ? {} : { credentialOf: config.credentialOf }),

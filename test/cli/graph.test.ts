@@ -67,6 +67,24 @@ describe('the program between mailboxes of Microsoft 365', { timeout: 120_000 },
     expect(door.facts.appends).toBe(appends)
   })
 
+  it('moves the items as they are where that is asked for, and names the permission that it takes', async () => {
+    await place.configure(
+      `version: 1\nclient: Beispiel GmbH\nsource: ${end()}\ndestination: ${end('write: transfer,')}\n`,
+      'source,destination\nanna@contoso.example,whole@contoso.example\n',
+    )
+    server.tenant.mailbox('whole@contoso.example')
+    server.tenant.roles.delete('MailboxItem.ImportExport.All')
+    const refused = await place.run(['run'])
+    server.tenant.roles.add('MailboxItem.ImportExport.All')
+    expect(refused.exitCode).toBe(2)
+    expect(refused.stderr).toMatch(/MailboxItem\.ImportExport\.All/)
+    const { appends } = door.facts
+    expect((await place.run(['run'])).exitCode).toBe(0)
+    expect((await place.run(['verify'])).exitCode).toBe(0)
+    expect(server.tenant.mailbox('whole@contoso.example').items.size).toBe(MESSAGES)
+    expect(door.facts.appends).toBe(appends)
+  })
+
   it('lists the mailboxes of the tenant', async () => {
     const { stdout } = await place.run(['mailboxes', 'list', '--from', 'source', '--json'])
     const { accounts } = JSON.parse(stdout) as { accounts: { account: string; kind: string }[] }

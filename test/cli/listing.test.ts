@@ -125,6 +125,6 @@ describe('the accounts of hosted platforms', { timeout: 60_000 }, () => {
     microsoft.tenant.roles.add('User.Read.All')
     expect(exitCode).not.toBe(0)
     expect(stderr.split('\n').filter((line) => line.startsWith('sealpost:'))).toHaveLength(1)
-    expect(stderr).toMatch(/lacks a permission.*admin consent in Entra/s)
+    expect(stderr).toMatch(/lacks a permission.*User\.Read\.All/s)
   })
 })

@@ -17,7 +17,7 @@ const LIFE = LONG ? 60 : 2
 /** How often the server throws everybody out while the run goes on, and how long it takes to let somebody in again. */
 const KICKS = LONG ? 25 : 3
 const LOGIN_MS = LONG ? 25_000 : 1_700
-const MESSAGES = LONG ? 3_000 : 300
+const MESSAGES = LONG ? 20_000 : 300
 const ANNA = 'anna@example.test'
 
 describe.skipIf(why !== null)(`the program with access tokens ${why ?? ''}`, () => {
@@ -118,7 +118,7 @@ limits: { lanes: 1 }
       const verified = await place.run(['verify', '--level', 'full'])
       expect(verified.exitCode).toBe(0)
     },
-    LONG ? 1_200_000 : 120_000,
+    LONG ? 1_800_000 : 120_000,
   )
 
   it('keeps key files whole, shows their kind, and refuses to have them typed in', async () => {

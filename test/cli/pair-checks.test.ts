@@ -72,6 +72,15 @@ describe('the rows against each other and the ends', () => {
     ).toEqual([])
   })
 
+  it('transfers the items of one source into a destination, and no more', async () => {
+    const graph = (more = ''): string =>
+      `{ kind: graph, ${more} auth: { tenant: t, client_id: c, credential: k } }`
+    expect(await check(graph(), graph('write: transfer,'), 'a,x\nb,x\nc,y\n')).toEqual([
+      'm.csv:3: write: transfer takes one source into a destination',
+    ])
+    expect(await check(graph(), graph(), 'a,x\nb,x\n')).toEqual([])
+  })
+
   it('wants a login or a folder that tells the accounts apart, as soon as there are two', async () => {
     const admin = imap('a.example', 'credential: boss, username: "{admin}"')
     expect(await check(admin, imap('b.example'), 'a,a\n')).toEqual([])

@@ -126,6 +126,21 @@ describe('project.yaml', () => {
     expect(config?.source).toEqual({ kind: 'mbox', path: 'a', quoting: 'mboxrd' })
   })
 
+  it('transfers items between tenants of Microsoft alone, and from one source into each destination', async () => {
+    const graph = (more = ''): string =>
+      `{ kind: graph, ${more} auth: { tenant: t, client_id: c, credential: k } }`
+    const yaml = (source: string, destination: string): string =>
+      `version: 1\nclient: x\nsource: ${source}\ndestination: ${destination}\n`
+    const to = graph('write: transfer,')
+    expect(await problemsOf(yaml(graph(), to))).toEqual([])
+    for (const source of ['{ kind: maildir, path: "{account}" }', graph('read: imap,')]) {
+      expect(await problemsOf(yaml(source, to))).toEqual([expect.stringContaining('that is read by Graph')])
+    }
+    expect(await problemsOf(yaml(graph('cloud: china,'), to))).toEqual([
+      expect.stringContaining('national clouds'),
+    ])
+  })
+
   it('takes access tokens for IMAP, of both providers, and the Gmail API', async () => {
     const read = async (auth: string): Promise<unknown> => {
       const { config, problems } = await readProjectConfig(

@@ -28,6 +28,7 @@ export async function startExchangeImap(
   const open = new Set<Socket>()
   const facts: DoorFacts = {
     appends: 0,
+    commands: 0,
     sessions: 0,
     errors: 0,
     byes: 0,

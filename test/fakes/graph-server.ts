@@ -16,6 +16,7 @@ import {
 } from './m365/graph-routes.ts'
 import { DIRECTORY_ROUTES, usageReport } from './m365/directory-routes.ts'
 import { WRITING_ROUTES } from './m365/writing-routes.ts'
+import { answerImport, TRANSFER_ROUTES } from './m365/transfer-routes.ts'
 import { answerToken } from './m365/token-endpoint.ts'
 import { FakeTenant } from './m365/tenant.ts'
 
@@ -34,7 +35,7 @@ export interface GraphServer {
   stop(): Promise<void>
 }
 
-const ROUTES: readonly Route[] = [...READING_ROUTES, ...WRITING_ROUTES, ...DIRECTORY_ROUTES]
+const ROUTES: readonly Route[] = [...READING_ROUTES, ...WRITING_ROUTES, ...DIRECTORY_ROUTES, ...TRANSFER_ROUTES]
 
 /** Starts a server on a free port of this machine. */
 export async function startGraphServer(tenant: FakeTenant = new FakeTenant()): Promise<GraphServer> {
@@ -132,6 +133,9 @@ async function dispatch(
       ? { status: 200, bytes: Buffer.from(usageReport(tenant)) }
       : refusal(400, 'TokenSent', 'a token came along')
   }
+  if (arrived.url.pathname.endsWith('/importItem')) {
+    return answerImport(tenant, arrived.url, arrived.headers, arrived.body)
+  }
   const denied = unauthorized(tenant, arrived.headers['authorization'] ?? '')
   if (denied !== null) return denied
   if (arrived.method === 'POST' && arrived.url.pathname === '/v1.0/$batch') return batch(tenant, origin, arrived)
@@ -156,7 +160,8 @@ async function runRoute(tenant: FakeTenant, origin: string, arrived: Arrived): P
   if (found === null) return refusal(404, 'UnknownError', `no route for ${arrived.method} ${path}`)
   const { route, at } = found
   tenant.noteRequest(route.template)
-  const mailbox = at['user'] ?? at['mailbox'] ?? ''
+  const named = at['user'] ?? at['mailbox'] ?? ''
+  const mailbox = tenant.find(named)?.address ?? named
   const throttled = mailbox === '' ? null : tenant.admit(mailbox.toLowerCase())
   if (throttled !== null) {
     return refusal(429, throttled.code, throttled.message, { 'Retry-After': String(tenant.retryAfterSeconds) })

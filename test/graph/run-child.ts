@@ -6,6 +6,7 @@
  * Says `landed N` as messages land, and `ended OUTCOME` at its end.
  */
 import { readFileSync, writeSync } from 'node:fs'
+import { createGraphExporter } from '../../connectors/graph/exporter.ts'
 import { createGraphConnector } from '../../connectors/graph/graph-connector.ts'
 import { createGraphGuide } from '../../connectors/graph/guide.ts'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
@@ -20,7 +21,19 @@ import { memorySpool } from '../fakes/memory-spool.ts'
 
 /** One end of a task. Tokens and passwords are those of a test. */
 export type TaskEnd =
-  | { readonly kind: 'graph'; readonly port: number; readonly ca: string; readonly token: string }
+  | {
+      readonly kind: 'graph'
+      readonly port: number
+      readonly ca: string
+      readonly token: string
+      /** The tenant that items are transferred from. */
+      readonly from?: {
+        readonly port: number
+        readonly ca: string
+        readonly token: string
+        readonly account: string
+      }
+    }
   | {
       readonly kind: 'exchange'
       readonly port: number
@@ -46,13 +59,22 @@ function connectorTo(end: TaskEnd): Connector {
   const tokens = (token: string) => ({ token: async () => token })
   const common = { clock: systemClock, largeMessageBytes: 1024 * 1024 }
   if (end.kind === 'graph') {
-    return createGraphConnector({
+    const to = (place: { readonly port: number; readonly ca: string; readonly token: string }) => ({
       ...common,
       host: 'localhost',
-      port: end.port,
-      tls: { ca: end.ca },
-      tokens: tokens(end.token),
+      port: place.port,
+      tls: { ca: place.ca },
+      tokens: tokens(place.token),
     })
+    const { from } = end
+    if (from === undefined) return createGraphConnector(to(end))
+    const write = {
+      mode: 'transfer',
+      from: createGraphExporter(to(from)),
+      sourceOf: () => from.account,
+      maxMessageBytes: 35 * 1024 * 1024,
+    } as const
+    return createGraphConnector({ ...to(end), write })
   }
   if (end.kind === 'imap') {
     return createImapConnector({

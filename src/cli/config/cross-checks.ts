@@ -17,6 +17,7 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
     ...plaintextChecks('source', source),
     ...plaintextChecks('destination', source),
     ...mboxChecks(source),
+    ...transferChecks(source),
     ...authChecks('source', source),
     ...authChecks('destination', source),
     ...filterChecks(source),
@@ -39,6 +40,20 @@ function plaintextChecks(side: 'source' | 'destination', source: YamlSource): re
 function mboxChecks(source: YamlSource): readonly Problem[] {
   if (valueAt(source.data, ['destination', 'kind']) !== 'mbox') return []
   return [source.at(['destination', 'kind'], 'an mbox is only read: it cannot be a destination', 'use maildir')]
+}
+
+/** Items in Exchange's own form come from another tenant, by Graph, in Microsoft's public cloud. */
+function transferChecks(source: YamlSource): readonly Problem[] {
+  const at = (side: string, key: string): unknown => valueAt(source.data, [side, key])
+  if (at('destination', 'kind') !== 'graph' || at('destination', 'write') !== 'transfer') return []
+  const says = (message: string): readonly Problem[] => [
+    source.at(['destination', 'write'], `transfer ${message}`, 'use write: imap'),
+  ]
+  if (at('source', 'kind') !== 'graph' || at('source', 'read') === 'imap') {
+    return says('needs a source of kind: graph that is read by Graph')
+  }
+  const clouds = ['source', 'destination'].map((side) => at(side, 'cloud') ?? 'global')
+  return clouds.every((cloud) => cloud === 'global') ? [] : says('is not there in national clouds')
 }
 
 /** Which keys belong to which way of signing in. */

@@ -75,6 +75,15 @@ export function pairProblems(
       }
     }
     problems.push(...overlaps(source, destination))
+    if (destination.kind === 'graph' && destination.write === 'transfer') {
+      const taken = new Set<string>()
+      for (const pair of pairs) {
+        // An item is asked for by its key alone, which means something at one source.
+        if (taken.has(pair.destination))
+          problems.push(at(pair, 'write: transfer takes one source into a destination'))
+        taken.add(pair.destination)
+      }
+    }
     if (pairs.length > 1) {
       for (const [side, end] of [
         ['source', source],

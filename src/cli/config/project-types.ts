@@ -114,8 +114,8 @@ export interface GraphEnd {
   readonly ca: string | null
   /** How a source is read. */
   readonly read: 'graph' | 'imap'
-  /** How a destination is written. All but `imap` is a fallback. */
-  readonly write: 'imap' | 'rebuild' | 'rebuild-with-original' | 'drafts'
+  /** How a destination is written: `transfer` from another tenant; what comes after it is a fallback. */
+  readonly write: 'imap' | 'transfer' | 'rebuild' | 'rebuild-with-original' | 'drafts'
   /** Whether keywords become categories. */
   readonly keywords: 'none' | 'all'
   readonly maxMessageBytes: number | null

@@ -199,7 +199,7 @@ const graphShape = {
   imap_port: count(65_535).optional(),
   ca: text.optional(),
   read: z.enum(['graph', 'imap']).optional(),
-  write: z.enum(['imap', 'rebuild', 'rebuild-with-original', 'drafts']).optional(),
+  write: z.enum(['imap', 'transfer', 'rebuild', 'rebuild-with-original', 'drafts']).optional(),
   keywords: z.enum(['none', 'all']).optional(),
   max_message: size(1).optional(),
 }

@@ -1,6 +1,7 @@
 import type { Connector } from '../../core/connector.ts'
 import type { TokenProvider } from '../../core/ports.ts'
-import type { GraphEndConfig } from '../../../connectors/graph/config.ts'
+import { SealpostError } from '../../core/errors.ts'
+import type { GraphEndConfig, WriteMode } from '../../../connectors/graph/config.ts'
 import {
   EXCHANGE_ONLINE_MANNERS,
   EXCHANGE_ONLINE_SESSIONS,
@@ -43,11 +44,8 @@ export async function openGraph(
   }
   const isGraph = side === 'source' ? end.read === 'graph' : end.write !== 'imap'
   if (isGraph) {
-    const mode = end.write === 'drafts' || end.write === 'imap' ? 'drafts-only' : 'rebuild'
-    return createGraphConnector({
-      ...graph,
-      write: { mode, attachOriginal: end.write === 'rebuild-with-original' },
-    })
+    const write = side === 'source' ? undefined : await writeModeOf(end, facts)
+    return createGraphConnector({ ...graph, write })
   }
   const { createImapConnector } = await import('../../../connectors/imap/imap-connector.ts')
   const { createGraphGuide } = await import('../../../connectors/graph/guide.ts')
@@ -71,6 +69,35 @@ export async function openGraph(
       secret: { token: (force) => tokens.token(username, force, signal) },
     }),
   })
+}
+
+async function writeModeOf(end: GraphEnd, facts: EndFacts): Promise<WriteMode> {
+  if (end.write === 'transfer') return transferFrom(end, facts)
+  const mode = end.write === 'drafts' ? 'drafts-only' : 'rebuild'
+  return { mode, attachOriginal: end.write === 'rebuild-with-original' }
+}
+
+/** Items come from the source's tenant by its own credential. */
+async function transferFrom({ maxMessageBytes }: GraphEnd, facts: EndFacts): Promise<WriteMode> {
+  const { source } = facts.config
+  if (source.kind !== 'graph') throw new SealpostError('bug', 'items are transferred from another kind of end')
+  const { createGraphExporter } = await import('../../../connectors/graph/exporter.ts')
+  const rows = new Map(facts.accounts.map((row) => [row.destination, row]))
+  const bySource = new Map(facts.accounts.map((row) => [row.source, row]))
+  const sourceOf = (account: string): string => rows.get(account)?.source ?? account
+  const nameOf = (account: string): string => {
+    const row = bySource.get(account)
+    return row === undefined ? source.auth.credential : credentialNameOf('source', source, row)
+  }
+  return {
+    mode: 'transfer',
+    from: createGraphExporter({
+      ...(await graphConfigOf(source, nameOf, facts)),
+      idleMs: facts.config.limits.deadAfterMs,
+    }),
+    sourceOf,
+    maxMessageBytes: maxMessageBytes ?? EXCHANGE_ONLINE_MANNERS.maxMessageBytes,
+  }
 }
 
 /** What the graph connector and the list of accounts need to reach the tenant. `nameOf` says whose credential opens an account. */

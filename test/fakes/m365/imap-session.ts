@@ -8,6 +8,8 @@ import { flagsOf, formatDate, inSet, nameOf, parseDate, pathOf, setFlag } from '
 /** What the door has seen. */
 export interface DoorFacts {
   appends: number
+  /** Commands of all kinds. */
+  commands: number
   sessions: number
   errors: number
   /** Sessions that it ended because of their errors. */
@@ -46,6 +48,7 @@ export class ImapSession {
     const match = /^(\S+) (UID \S+|\S+) ?(.*)$/s.exec(text)
     if (match === null) return
     const [, tag = '', verb = '', rest = ''] = match
+    this.#facts.commands++
     const answer = this.#answer(verb.toUpperCase(), rest, literals)
     if (answer === null) return
     if (!answer.startsWith('OK')) {

@@ -34,8 +34,6 @@ export interface FakeItem {
   /** The message as it was put in; null where it was made from parts. */
   readonly mime: Buffer | null
   readonly parts: FakeParts | null
-  /** Exchange's own form, where the item was imported in it. */
-  readonly fts: Buffer | null
   readonly attachments: FakeAttachment[]
   receivedMs: number
   readonly createdMs: number
@@ -70,7 +68,7 @@ export interface FakeFolder {
 export type NewItem = Partial<
   Pick<
     FakeItem,
-    'mime' | 'parts' | 'fts' | 'isRead' | 'isDraft' | 'isFlagged' | 'imapFlagged' | 'receivedMs' | 'categories'
+    'mime' | 'parts' | 'isRead' | 'isDraft' | 'isFlagged' | 'imapFlagged' | 'receivedMs' | 'categories'
   >
 > & { readonly properties?: ReadonlyMap<string, string> }
 
@@ -78,6 +76,8 @@ export type NewItem = Partial<
 export class FakeMailbox {
   readonly address: string
   readonly userId: string = guid()
+  /** As the import and export API names it. */
+  readonly exchangeId: string = `MBX:${guid()}@${guid()}`
   kind: 'user' | 'shared' | 'room' = 'user'
   licensed = true
   imapEnabled = true
@@ -167,7 +167,6 @@ export class FakeMailbox {
       seq: ++this.seq,
       mime: from.mime ?? null,
       parts: from.parts ?? null,
-      fts: from.fts ?? null,
       attachments: [],
       receivedMs: from.receivedMs ?? now,
       createdMs: now,

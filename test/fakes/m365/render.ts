@@ -15,13 +15,6 @@ export function renderMime(item: FakeItem, regenerate: boolean): Buffer {
   return Buffer.concat([mime.subarray(0, at), added, mime.subarray(at)])
 }
 
-/** A body that two items share exactly when they carry the same message. */
-export function ftsOf(item: FakeItem): Buffer {
-  if (item.fts !== null) return item.fts
-  const facts = [item.isRead, item.isFlagged, item.isDraft, item.receivedMs, item.categories, [...item.properties]]
-  return Buffer.concat([Buffer.from(`FTS\0${JSON.stringify(facts)}\0`), renderMime(item, false)])
-}
-
 function fromParts(item: FakeItem): Buffer {
   const parts = item.parts
   if (parts === null) return Buffer.alloc(0)

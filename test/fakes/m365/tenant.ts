@@ -64,8 +64,9 @@ export class FakeTenant {
   /** Refused because a mailbox had more in flight than it stands. */
   refusedForConcurrency = 0
   throttled = 0
-  /** Items that an import stored, by mailbox address and the import. */
-  imports = 0
+  /** Seconds that an import session lives. */
+  importSeconds = 3600
+  readonly importSessions = new Map<string, { readonly address: string; readonly until: number }>()
 
   readonly #mailboxes = new Map<string, FakeMailbox>()
   readonly #tokens = new Map<string, FakeToken>()
@@ -81,9 +82,10 @@ export class FakeTenant {
     return made
   }
 
-  /** The mailbox of an address or an id of a user, if there is one. */
+  /** The mailbox of an address, an id of a user or one of Exchange, if there is one. */
   find(user: string): FakeMailbox | undefined {
-    return this.#mailboxes.get(user.toLowerCase()) ?? this.mailboxes().find(({ userId }) => userId === user)
+    const named = this.#mailboxes.get(user.toLowerCase())
+    return named ?? this.mailboxes().find(({ userId, exchangeId }) => userId === user || exchangeId === user)
   }
 
   mailboxes(): readonly FakeMailbox[] {
