@@ -298,7 +298,9 @@ describe('a thousand messages, throttled, killed and resumed', () => {
       expect(door.facts.commands - commands).toBeLessThan(MESSAGES * 1.5 + OTHERS)
       // Graph only says what the folders are for.
       expect(server.tenant.requestCount).toBeLessThan(OTHERS)
-      expect(await doveadm('mailbox', 'status', '-u', user, 'messages', 'INBOX')).toContain(`messages=${MESSAGES / 4}`)
+      expect(await doveadm('mailbox', 'status', '-u', user, 'messages', 'INBOX')).toContain(
+        `messages=${MESSAGES / 4}`,
+      )
     },
   )
 })
