@@ -112,6 +112,10 @@ describe('when nobody can open the keystore any more', () => {
 
   it('the same where the keystore itself is lost, or a recovery was killed after setting it aside', async () => {
     rmSync(join(place.home, 'keystore'), { recursive: true })
+    const other = join(place.folder, 'other')
+    const made = await as('mia', 'init', other, '--client', 'Drei KG', '--kdf', 'interactive')
+    expect(made.exitCode).toBe(4)
+    expect(made.stderr).toContain('belongs to a workspace whose keystore is gone')
     const plain = await opened()
     const foreign = plain.replace(
       /"recordsKey":"[^"]*"/,

@@ -117,6 +117,16 @@ export function verifierKeyOf(
   return formatVerifierKey(`${logOptions.origin}/${name}`, key)
 }
 
+/** Throws `policy` where records or a log lie without the keystore that opens them: another one would not fit. */
+export function assertNoBooks(home: string): void {
+  const found = [recordsPath(home), auditFolderOf(home)].find((path) => existsSync(path))
+  if (found === undefined) return
+  throw new SealpostError('policy', `${found} belongs to a workspace whose keystore is gone`, {
+    hint: 'bring the keystore back, or begin anew with the recovery file: sealpost operator recovery use; or name another folder with SEALPOST_HOME',
+    code: 'KEYSTORE_GONE',
+  })
+}
+
 /** Throws `locked` when there are records that this records key does not open. */
 export function assertRecordsOpen(home: string, privateKey: Buffer): void {
   if (!existsSync(recordsPath(home))) return

@@ -178,6 +178,8 @@ async function openOrMakeWorkspace(
       },
     )
   }
+  const { assertNoBooks } = await import('../books/open-books.ts')
+  assertNoBooks(home)
   const name = context.options.operator ?? systemUser.toLowerCase()
   const { assertOperatorName } = await import('../../../vault/names.ts')
   assertOperatorName(name)
