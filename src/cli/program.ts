@@ -6,6 +6,7 @@ import { addCertificate } from './commands/certificate.ts'
 import { addCredentials } from './commands/credentials.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExceptions } from './commands/exceptions.ts'
+import { addCompletion, addExamples, addHelp } from './commands/help.ts'
 import { addHold } from './commands/hold.ts'
 import { addIncident } from './commands/incident.ts'
 import { addInit } from './commands/init.ts'
@@ -88,10 +89,16 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addHold(program, start)
   addIncident(program, start)
   addAudit(program, start)
+  addCompletion(program, output, start)
+  addHelp(program, version, output, start)
   program.hook('preAction', (_, called) => {
     program.setOptionValue('command', pathOf(called))
   })
-  for (const command of allOf(program)) command.copyInheritedSettings(program)
+  for (const command of allOf(program)) {
+    command.copyInheritedSettings(program)
+    command.helpCommand(false)
+    addExamples(command, pathOf(command))
+  }
   return program
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { RIGHTS, WITHOUT_KEYS } from '../../src/cli/access/rights.ts'
+import { EXAMPLES } from '../../src/cli/help/examples.ts'
 import { buildProgram, pathOf } from '../../src/cli/program.ts'
 import { processOutput } from '../../src/cli/terminal/output.ts'
 
@@ -25,6 +26,10 @@ describe('who may do what', () => {
     const unknown = leaves(program).filter((path) => !RIGHTS.has(path) && !WITHOUT_KEYS.includes(path))
     expect(unknown).toEqual([])
     expect(leaves(program)).toContain('credentials set')
+  })
+
+  test('every command has an example behind its help (src/cli/help/examples.ts)', () => {
+    expect(leaves(program).filter((path) => EXAMPLES[path] === undefined)).toEqual([])
   })
 
   test('docs/access.md says the same as the table of rights', () => {

@@ -120,7 +120,13 @@ export const RIGHTS: ReadonlyMap<string, Right> = new Map(
 )
 
 /** Commands that open no operator's keys, so that nobody is known who could be refused. */
-export const WITHOUT_KEYS: readonly string[] = ['certificate verify', 'backup verify', 'operator recovery use']
+export const WITHOUT_KEYS: readonly string[] = [
+  'certificate verify',
+  'backup verify',
+  'operator recovery use',
+  'completion',
+  'help',
+]
 
 /** True when the table says so, and only then. */
 export function isAllowed(role: OperatorRole | null, action: string): boolean {
