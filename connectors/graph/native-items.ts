@@ -82,6 +82,11 @@ export function immutableIdOf(context: GraphContext, id: string, signal: AbortSi
   return translate(context, id, 'restId', 'restImmutableEntryId', signal)
 }
 
+/** When the import session ends, in milliseconds since 1970; now where none is open. */
+export function importSessionEnd(context: GraphContext): number {
+  return doorOf(context).session?.until ?? context.clock.now()
+}
+
 /** The place that takes imports carries its own leave, which ends; it is kept in memory and nowhere else. */
 async function importUrl(context: GraphContext, signal: AbortSignal): Promise<string> {
   const door = doorOf(context)

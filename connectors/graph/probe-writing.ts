@@ -9,6 +9,7 @@ import { expandOf, PROPERTY, propertyOf } from './extended-properties.ts'
 import { folderPath, pagesOf } from './folders.ts'
 import { fieldOf, instantOf, textOf, type Json } from './json.ts'
 import { messagePath } from './list-messages.ts'
+import { exportItem, immutableIdOf, importItem, importSessionEnd } from './native-items.ts'
 import { rebuildMessage } from './rebuild-message.ts'
 
 const FACTS = `$select=id,parentFolderId,isDraft,receivedDateTime,internetMessageId&${expandOf(PROPERTY.deliveryTime)}`
@@ -33,18 +34,15 @@ export async function* probeWriting(
     ['json-mail', (): Promise<ProbeFinding> => jsonMail(context, folder, signal)],
     ['mime-folder', (): Promise<ProbeFinding> => mimeIntoFolder(context, folder, signal)],
     ['mime-size', (): Promise<ProbeFinding> => mimeSizes(context, folder, signal)],
+    ['item-transfer', (): Promise<ProbeFinding> => itemAgain(context, folder, signal)],
   ] as const
   for (const [code, ask] of parts) {
     try {
       yield await ask()
     } catch (error) {
       if (!isKind(error, 'config', 'auth', 'rejected', 'not-found')) throw error
-      yield {
-        code,
-        state: 'unknown',
-        text: `${error.message} (${error.serverText ?? ''})`,
-        hint: `it needs ${NEEDS}`,
-      }
+      const hint = code === 'item-transfer' ? (error.hint ?? null) : `it needs ${NEEDS}`
+      yield { code, state: 'unknown', text: `${error.message} (${error.serverText ?? ''})`, hint }
     }
   }
 }
@@ -177,6 +175,30 @@ async function mimeSizes(context: GraphContext, folder: string, signal: AbortSig
     text,
     hint: 'drafts of that size are quarantined by write: drafts',
   }
+}
+
+/** An item of the trial is exported and imported beside itself: whether it stays what it was, and how long a session lives. */
+async function itemAgain(context: GraphContext, folder: string, signal: AbortSignal): Promise<ProbeFinding> {
+  const code = 'item-transfer'
+  let key: string | null = null
+  for await (const item of pagesOf(context, `${folderPath(context, folder)}/messages?$top=1&$select=id`, signal)) {
+    key ??= textOf(item, 'id')
+  }
+  if (key === null) return { code, state: 'unknown', text: 'there is no item to export', hint: null }
+  const item = await exportItem(context, key, signal)
+  const made = await importItem(context, folder, item, () => undefined, signal)
+  const facts = async (id: string): Promise<string> => {
+    const path = `${messagePath(context, id)}?$select=isDraft,isRead,receivedDateTime,internetMessageId`
+    const found = await context.client.get(path, 'reading it again', signal)
+    return ['isDraft', 'isRead', 'receivedDateTime', 'internetMessageId']
+      .map((name) => String(fieldOf(found, name)))
+      .join()
+  }
+  const isSame = (await facts(key)) === (await facts(await immutableIdOf(context, made, signal)))
+  const minutes = Math.round((importSessionEnd(context) - context.clock.now()) / 60_000)
+  const text = `an exported item was imported ${isSame ? 'as it was' : 'as another one'}; an import session lives ${minutes} minutes`
+  if (isSame) return factOf(code, text)
+  return { code, state: 'adverse', text, hint: 'do not use write: transfer at this tenant' }
 }
 
 interface Made {

@@ -34,6 +34,10 @@ describe('what a tenant shows when it is tried', () => {
     const found = await tried('may@contoso.example')
     expect(found.get('json-mail')).toMatchObject({ state: 'good' })
     expect(found.get('mime-size')).toMatchObject({ state: 'good' })
+    expect(found.get('item-transfer')).toMatchObject({
+      state: 'good',
+      text: 'an exported item was imported as it was; an import session lives 60 minutes',
+    })
     const mailbox = server.tenant.mailbox('may@contoso.example')
     const folders = new Set([...mailbox.items.values()].map(({ folder }) => folder.parent?.wellKnown))
     expect([...folders]).toEqual(['deleteditems'])
@@ -49,6 +53,14 @@ describe('what a tenant shows when it is tried', () => {
     }
     expect(found.get('scratch-mailbox')?.hint).toMatch(/with Outlook/)
     expect(server.tenant.mailbox('denied@contoso.example').items.size).toBe(0)
+  })
+
+  it('is not known for items without the permission to export them, which is named', async () => {
+    server.tenant.roles.delete('MailboxItem.ImportExport.All')
+    const found = await tried('maybe@contoso.example')
+    server.tenant.roles.add('MailboxItem.ImportExport.All')
+    const hint = expect.stringContaining('MailboxItem.ImportExport.All') as string
+    expect(found.get('item-transfer')).toMatchObject({ state: 'unknown', hint })
   })
 
   it('is adverse where JSON makes drafts, and where drafts of the size that is sent are lost', async () => {
