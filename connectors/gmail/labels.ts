@@ -13,11 +13,19 @@ export interface Label {
   readonly mailbox: Mailbox
 }
 
+/** Names that Gmail refuses as the first level of a label, as the tools that import into it know them. */
+const RESERVED: readonly string[] =
+  'inbox sent draft drafts spam trash bin starred important unread chat chats migrated todo todos buzz allmail archive archived muted'.split(
+    ' ',
+  )
+
 /** What labels Gmail can store. Its limit is 225 characters for a whole name; all lies below the inbox, since names that begin with a system label are reserved. */
 export const GMAIL_NAMING: MailboxNaming = {
   delimiter: '/',
   forbidden: '',
   maxLevelBytes: 225,
+  maxNameBytes: 225,
+  reserved: RESERVED,
   caseSensitive: false,
   belowInbox: true,
 }
@@ -84,11 +92,14 @@ export class Labels {
       const key = pathKey(whole.slice(0, levels), GMAIL_NAMING)
       const isThere = (label: Label): boolean => pathKey(label.mailbox.path, GMAIL_NAMING) === key
       if (labels.some(isThere)) continue
+      let taken: SealpostError | null = null
       await this.create(whole.slice(0, levels).join('/'), signal).catch((error: unknown) => {
-        // Another session was first.
         if (!isKind(error) || !isNameTaken(error)) throw error
+        taken = error
       })
       labels = await this.list(signal)
+      // Another session was first; or Gmail has the name for itself, and no label with it.
+      if (taken !== null && !labels.some(isThere)) throw taken
     }
     const made = labels.find(({ mailbox }) => pathKey(mailbox.path, GMAIL_NAMING) === pathKey(whole, GMAIL_NAMING))
     if (made === undefined) throw new SealpostError('transient', 'Gmail: a label that was made is not listed yet')

@@ -27,6 +27,10 @@ export interface MailboxNaming {
   readonly forbidden: string
   /** Levels longer than this many bytes of UTF-8 are shortened by the mapper. */
   readonly maxLevelBytes: number
+  /** A whole name longer than this, in bytes of UTF-8 with its delimiters, is shortened too; absent where only levels count. */
+  readonly maxNameBytes?: number
+  /** First levels, in small letters, that the end keeps for mailboxes of its own. */
+  readonly reserved?: readonly string[]
   /** False where `Trash` and `trash` are one mailbox. */
   readonly caseSensitive: boolean
   /** True where all mailboxes live below the inbox (`INBOX.`), so that `['INBOX','A']` and `['A']` are one. */

@@ -30,6 +30,9 @@ const ORIGINALS: ReadonlyMap<string, string> = new Map(
   [...STAND_INS].map(([original, other]) => [other, original]),
 )
 
+/** No level is made shorter: a little of it is to be read beside its mark. */
+const SHORTEST_BYTES = 16
+
 /** What a level becomes at an end with this naming. Deterministic; equal to its argument where nothing stands against it. */
 export function fitLevel(level: string, naming: MailboxNaming): string {
   let fitted = ''
@@ -37,6 +40,21 @@ export function fitLevel(level: string, naming: MailboxNaming): string {
   if (fitted === '') fitted = '_'
   if (fitted === '.' || fitted === '..') fitted = fitted.replaceAll('.', '\u2024')
   return shorten(fitted, naming.maxLevelBytes)
+}
+
+/** A whole path that an end with this naming can name: its last levels give way first. */
+export function fitWhole(path: readonly string[], naming: MailboxNaming): readonly string[] {
+  const { maxNameBytes = Infinity } = naming
+  const bytesOf = (levels: readonly string[]): number => Buffer.byteLength(levels.join('/'))
+  if (bytesOf(path) <= maxNameBytes) return path
+  const most = Math.max(1, Math.floor(maxNameBytes / (SHORTEST_BYTES + 1)))
+  const levels = path.length <= most ? [...path] : [...path.slice(0, most - 1), path.slice(most - 1).join(' - ')]
+  for (let index = levels.length - 1; index >= 0 && bytesOf(levels) > maxNameBytes; index--) {
+    const level = levels[index] ?? ''
+    const bytes = Buffer.byteLength(level) - (bytesOf(levels) - maxNameBytes)
+    levels[index] = shorten(level, Math.max(SHORTEST_BYTES, bytes))
+  }
+  return levels
 }
 
 /** The key under which two paths are one mailbox at an end with this naming. */

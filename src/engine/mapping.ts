@@ -1,6 +1,6 @@
 import type { Mailbox, MailboxNaming, SpecialUse } from '../core/mail.ts'
 import { compileGlob, formatPath, isWithin, samePath } from '../core/mailbox-path.ts'
-import { collisionKey, fitLevel } from './level-names.ts'
+import { collisionKey, fitLevel, fitWhole } from './level-names.ts'
 import type { LabelMapping } from './sights.ts'
 import { specialUseOfName } from './special-names.ts'
 
@@ -157,9 +157,17 @@ export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping 
   function fit(path: readonly string[]): readonly string[] {
     const levels = path.map((level) => fitLevel(level, facts.naming))
     const atInbox = levels[0]?.toLowerCase() === 'inbox'
-    if (levels.length > 1 && atInbox && facts.naming.belowInbox) return levels.slice(1)
+    if (levels.length > 1 && atInbox && facts.naming.belowInbox)
+      return fitWhole(besideReserved(levels.slice(1)), facts.naming)
     if (facts.naming.delimiter === null && levels.length > 1) return [fitLevel(levels.join(' - '), facts.naming)]
-    return levels
+    return fitWhole(besideReserved(levels), facts.naming)
+  }
+
+  /** The end's own mailboxes can be used, but nothing can be made under their names. */
+  function besideReserved(levels: readonly string[]): readonly string[] {
+    const [first = '', ...below] = levels
+    const isReserved = facts.naming.reserved?.includes(first.toLowerCase()) === true
+    return isReserved && existing(levels) === undefined ? [`${first}_`, ...below] : levels
   }
 
   function existing(path: readonly string[]): Mailbox | undefined {

@@ -46,6 +46,32 @@ describe('mapping', () => {
     expect(new Set(Object.values(mapped)).size).toBe(3)
   })
 
+  it('makes nothing under a name that the end keeps for itself, and uses what is there', () => {
+    const gmail = { ...SLASH, caseSensitive: false, belowInbox: true, reserved: ['sent', 'starred'] }
+    const source = ['INBOX', 'INBOX/Starred', 'Sent', 'Sent/2019', 'starred', 'a/Starred'].map((name) => box(name))
+    expect(map(source, [box('INBOX'), box('Sent', 'sent')], gmail)).toEqual({
+      ...{ INBOX: 'INBOX', 'INBOX/Starred': 'Starred_ (2)', Sent: 'Sent', 'Sent/2019': 'Sent_/2019' },
+      ...{ starred: 'starred_', 'a/Starred': 'a/Starred' },
+    })
+  })
+
+  it('shortens whole names, and no two to one', () => {
+    const gmail = { ...SLASH, maxLevelBytes: 225, maxNameBytes: 225 }
+    const deep = Array.from({ length: 60 }, (_, n) => `level ${n}`)
+    const long = 'a'.repeat(220)
+    const paths = [[long, 'one'], [long, 'two'], ['ب'.repeat(110), 'ت'.repeat(110)], deep, [...deep, 'x']]
+    const { mapped } = mapMailboxes(
+      {
+        ...{ source: paths.map((path) => box(path)), destination: [box('INBOX')], naming: gmail },
+        ...{ labels: null, earlier: [] },
+      },
+      DEFAULT_MAPPING,
+    )
+    const names = mapped.map(({ destinationPath }) => destinationPath.join('/'))
+    expect(new Set(names).size).toBe(paths.length)
+    for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(225)
+  })
+
   it('keeps a name with the other delimiter in one level, and brings it back', () => {
     const there = map([box('Dr. Jones/a.b')], [], DOT)
     expect(there).toEqual({ 'Dr. Jones/a.b': 'Dr\u2024 Jones/a\u2024b' })

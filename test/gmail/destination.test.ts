@@ -169,6 +169,18 @@ describe('labels', () => {
     },
   )
 
+  it('that Gmail says are taken, and does not list, are refused and not waited for', async () => {
+    const error = { code: 409, message: 'Label name exists or conflicts', errors: [{ reason: 'aborted' }] }
+    stage.server.faults.arm(/^labels\.create/, { kind: 'answer', status: 409, body: { error } })
+    expect(await errorOf(session.ensureMailbox(['Theirs'], null, quiet))).toMatchObject({ kind: 'rejected' })
+  })
+
+  it('beyond the 10,000th are refused', async () => {
+    for (let n = account.labels.size; n < 10_020; n++)
+      account.labels.set(`L${n}`, { id: `L${n}`, name: `n${n}`, type: 'user', labelListVisibility: 'labelShow' })
+    expect(await errorOf(session.ensureMailbox(['One more'], null, quiet))).toMatchObject({ kind: 'rejected' })
+  })
+
   it('that were deleted meanwhile take no message', async () => {
     const work = await session.ensureMailbox(['Work'], null, quiet)
     account.deleteLabel(account.byName('Work')?.id ?? '')

@@ -230,7 +230,7 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
       .sort()
   }
 
-  it('from Gmail to Gmail keep labels, stars, importance and categories', { timeout: 180_000 }, async () => {
+  it('from Gmail to Gmail keep labels, stars, importance and categories', { timeout: 600_000 }, async () => {
     fillGmail()
     const moves = new Moves({ source: source.email, destination: destination.email }, (clock) => ({
       source: gmail(from, clock),
@@ -256,7 +256,7 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
     writeTally('gmail to gmail', { compared: MESSAGES, steps: 2 })
   })
 
-  it('and what it costs when nothing goes wrong', { timeout: 180_000 }, async () => {
+  it('and what it costs when nothing goes wrong', { timeout: 600_000 }, async () => {
     const count = 100
     for (let n = 0; n < count; n++)
       source.store(letter(n), ['INBOX', source.byName('Work')?.id ?? source.createLabel('Work').id], 'dateHeader')
@@ -271,7 +271,7 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
     expectCost(to, 'Gmail to Gmail, storing, undisturbed', destination.email, count, storingCost(count, 1, count))
   })
 
-  it.skipIf(why !== null)(`from IMAP to Gmail ${why ?? ''}`, { timeout: 180_000 }, async () => {
+  it.skipIf(why !== null)(`from IMAP to Gmail ${why ?? ''}`, { timeout: 600_000 }, async () => {
     if (dovecot === null) return
     // Every tenth lies in two mailboxes, as it came in and as it was sent.
     const stored: StoredMessage[] = []
@@ -306,7 +306,7 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
     writeTally('imap to gmail', { compared: MESSAGES, steps: 2 })
   })
 
-  it.skipIf(why !== null)(`from Gmail to IMAP ${why ?? ''}`, { timeout: 180_000 }, async () => {
+  it.skipIf(why !== null)(`from Gmail to IMAP ${why ?? ''}`, { timeout: 600_000 }, async () => {
     if (dovecot === null) return
     fillGmail()
     const bert = 'bert@example.test'
