@@ -92,11 +92,7 @@ export class Labels {
       const key = pathKey(whole.slice(0, levels), GMAIL_NAMING)
       const isThere = (label: Label): boolean => pathKey(label.mailbox.path, GMAIL_NAMING) === key
       if (labels.some(isThere)) continue
-      let taken: SealpostError | null = null
-      await this.create(whole.slice(0, levels).join('/'), signal).catch((error: unknown) => {
-        if (!isKind(error) || !isNameTaken(error)) throw error
-        taken = error
-      })
+      const taken = await this.#createOrTaken(whole.slice(0, levels).join('/'), signal)
       labels = await this.list(signal)
       // Another session was first; or Gmail has the name for itself, and no label with it.
       if (taken !== null && !labels.some(isThere)) throw taken
@@ -104,6 +100,17 @@ export class Labels {
     const made = labels.find(({ mailbox }) => pathKey(mailbox.path, GMAIL_NAMING) === pathKey(whole, GMAIL_NAMING))
     if (made === undefined) throw new SealpostError('transient', 'Gmail: a label that was made is not listed yet')
     return made.mailbox
+  }
+
+  /** What Gmail says when the name is taken; null when the label was made. */
+  async #createOrTaken(name: string, signal: AbortSignal): Promise<SealpostError | null> {
+    try {
+      await this.create(name, signal)
+      return null
+    } catch (error) {
+      if (!isKind(error) || !isNameTaken(error)) throw error
+      return error
+    }
   }
 
   /** Has Gmail show a label; those of its own it always shows. */
