@@ -7,13 +7,22 @@ import type { Body, Fetched, Mailbox, NewMessage } from './mail.ts'
  * batch goes at once and the next one waits: over any time no more than rate times time and one batch.
  */
 export class Rate {
-  readonly #bytesPerMs: number
+  #bytesPerMs: number
   readonly #clock: Clock
   #freeAt = 0
 
   constructor(bytesPerSecond: number, clock: Clock) {
     this.#bytesPerMs = bytesPerSecond / 1000
     this.#clock = clock
+  }
+
+  get bytesPerSecond(): number {
+    return this.#bytesPerMs * 1000
+  }
+
+  /** Another rate from the next taking on; what was taken before is waited for as it was. */
+  change(bytesPerSecond: number): void {
+    this.#bytesPerMs = bytesPerSecond / 1000
   }
 
   /** Resolves when `bytes` may pass; first come, first served. Rejects with the signal's reason. */
@@ -87,7 +96,7 @@ function slowed(body: Body, rate: Rate, signal: AbortSignal): Body {
 }
 
 /** The object itself but for some members; what it computes and keeps stays its own. */
-function withMembers<T extends object>(target: T, members: Partial<T>): T {
+export function withMembers<T extends object>(target: T, members: Partial<T>): T {
   return new Proxy(target, {
     get: (own, name) => {
       if (Object.hasOwn(members, name)) return Reflect.get(members, name) as unknown

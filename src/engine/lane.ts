@@ -58,20 +58,27 @@ export async function runLane(lane: LaneContext, board: Board): Promise<void> {
   }
 }
 
-/** True where the server is to have fewer lanes at once, and outside of the hours in which work is done. */
-function isToRest({ index, pair, context }: LaneContext): boolean {
-  const { hours } = context.limits
-  return index >= pair.lanes.allowed || (hours !== null && untilOpen(hours, context.clock.now()) > 0)
+/** True where the server is to have fewer lanes at once, outside of the hours in which work is done, and in a pause. */
+function isToRest(lane: LaneContext): boolean {
+  const { hours } = lane.context.limits
+  const isClosed = hours !== null && untilOpen(hours, lane.context.clock.now()) > 0
+  return isClosed || lane.context.pace?.isPaused === true || isSpare(lane)
 }
 
-/** Waits for something to change. Until the hours begin again nothing is kept open: the servers would end it. */
+function isSpare({ index, pair, context }: LaneContext): boolean {
+  return index >= Math.min(pair.lanes.allowed, context.pace?.lanes ?? Infinity)
+}
+
+/** Waits for something to change. While all lanes rest nothing is kept open: the servers would end it. */
 async function rest(lane: LaneContext, board: Board): Promise<void> {
-  const { index, pair, context, sessions, stop } = lane
-  if (index >= pair.lanes.allowed) {
+  const { pair, context, sessions, stop } = lane
+  const isPaused = context.pace?.isPaused === true
+  if (isSpare(lane) && !isPaused) {
     await board.changed()
     return
   }
   await sessions.close()
+  if (isPaused) await context.pace.whenGoing(stop)
   const onWait = (milliseconds: number): void =>
     context.events({ event: 'waiting', pair: pair.pairId, reason: 'hours', milliseconds })
   await whenOpen(context.limits.hours, context.clock, onWait, stop)

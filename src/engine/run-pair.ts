@@ -43,6 +43,7 @@ export async function runPair(
     const onWait = (reason: string, milliseconds: number): void =>
       context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
     await whenOpen(context.limits.hours, context.clock, (milliseconds) => onWait('hours', milliseconds), stop)
+    await context.pace?.whenGoing(stop)
     first.warm(stop)
     const look = async () => {
       const source = await first.source(stop)
@@ -102,6 +103,7 @@ export async function runPair(
     const laneStop = AbortSignal.any([stop, failed.signal])
     setMaxListeners(0, laneStop)
     laneStop.addEventListener('abort', () => board.notify(), { once: true })
+    const endPace = context.pace?.onChange(() => board.notify())
     const runOne = async (index: number): Promise<void> => {
       const sessions = index === 0 ? first : new LaneSessions(context, gate, pair)
       // On a first pass there is work for every lane; later there may be none, and a login costs more than it saves.
@@ -115,6 +117,7 @@ export async function runPair(
       }
     }
     await Promise.all(Array.from({ length: lanes }, (_, index) => runOne(index)))
+    endPace?.()
     // The first failure ended the others; its reason is the one to tell.
     if (failed.signal.aborted && !stop.aborted)
       throw toSealpostError(failed.signal.reason, `moving ${pair.source}`)

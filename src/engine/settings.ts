@@ -6,6 +6,7 @@ import type { WorkHours } from '../core/work-hours.ts'
 import type { Spool } from '../core/ports.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { MappingRules } from './mapping.ts'
+import type { Pace } from './pace.ts'
 
 /** What keeps mail out of a project. What a filter excludes is not source. */
 export interface Filters {
@@ -42,6 +43,8 @@ export interface EngineContext {
   readonly filters: Filters
   readonly limits: Limits
   readonly budget: ByteBudget
+  /** Where somebody watches who may pause the run; else it goes as its limits say. */
+  readonly pace?: Pace
 }
 
 /** The limits of a project that names none. */

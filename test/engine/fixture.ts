@@ -68,7 +68,7 @@ export class Fixture {
   readonly spool = memorySpool()
   sourceOptions: MemoryOptions = {}
   destinationOptions: MemoryOptions = {}
-  settings: Partial<Pick<EngineContext, 'mapping' | 'filters' | 'limits'>> = {}
+  settings: Partial<Pick<EngineContext, 'mapping' | 'filters' | 'limits' | 'pace'>> = {}
   readonly #folder = mkdtempSync(join(tmpdir(), 'sealpost-engine-'))
   readonly #key = randomBytes(32)
   #ledger: Ledger | null = null
