@@ -3,6 +3,7 @@ import { isKind, SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox, NewMessage } from '../../src/core/mail.ts'
 import { announcedBytes } from '../shared/exact-body.ts'
 import { checkSize } from './capabilities.ts'
+import { noteMark } from './find.ts'
 import { longestLine } from './longest-line.ts'
 import type { Part } from './command-writer.ts'
 import type { Context } from './context.ts'
@@ -96,7 +97,7 @@ function landed(context: Context, mailbox: Mailbox, reply: Reply, count: number)
     context.positions.delete(mailbox.name)
     return Array.from({ length: count }, () => ({ kind: 'landed', key: null, validity: null }))
   }
-  context.positions.set(mailbox.name, { validity, next: String(Math.max(...uids) + 1) })
+  noteMark(context, mailbox, { validity, next: String(Math.max(...uids) + 1) })
   return uids.map((uid) => ({ kind: 'landed', key: String(uid), validity }))
 }
 

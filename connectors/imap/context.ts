@@ -31,8 +31,12 @@ export interface Context {
   known: Map<string, Mailbox> | null
   /** The mailbox that `position` has just opened to see it as it is; good for one look while no command comes between. */
   justSeen: { readonly name: string; readonly commands: number } | null
-  /** Where the session's own last append to a mailbox left UIDNEXT; used once by `position`. */
+  /** Where the session itself last saw UIDNEXT; used once by `position`. */
   readonly positions: Map<string, Position>
+  /** Where any session of the account last saw UIDNEXT, by wire name, and when (monotonic). */
+  readonly marks: Map<string, { readonly position: Position; readonly at: number }>
+  /** Mailboxes whose position this session has asked for, or taken from another. */
+  readonly positioned: Set<string>
   /** What mailboxes keep of flags, by wire name; shared by the account's sessions. */
   readonly flagsKept: Map<string, Pick<Selection, 'permanentFlags' | 'anyKeyword'>>
 }

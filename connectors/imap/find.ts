@@ -84,16 +84,33 @@ export async function* readFlags(
   }
 }
 
+/** For so many milliseconds a session may begin with the mark of another one. */
+const MARK_LIFE_MS = 10_000
+
+/** Remembers where UIDNEXT stands, for one use by this session and for the account's others to begin with. */
+export function noteMark(context: Context, mailbox: Mailbox, position: Position): void {
+  context.positions.set(mailbox.name, position)
+  context.marks.set(mailbox.name, { position, at: context.clock.monotonic() })
+}
+
 /**
- * UIDVALIDITY and UIDNEXT, asked from the server each time, but for one use of what the session's own last append to
- * this mailbox has told: an older mark is as good while UIDVALIDITY stands.
+ * UIDVALIDITY and UIDNEXT, asked from the server each time, but for one use of what the session has just seen or its
+ * last append has told, and of what another session of the account saw a moment ago: an older mark is as good while
+ * UIDVALIDITY stands.
  */
 export async function position(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<Position> {
-  const known = context.positions.get(mailbox.name)
+  const known = context.positions.get(mailbox.name) ?? markOfAnother(context, mailbox)
   context.positions.delete(mailbox.name)
+  context.positioned.add(mailbox.name)
   const found = known ?? (await askPosition(context, mailbox, signal))
   context.validities.set(mailbox.name, found.validity)
   return found
+}
+
+function markOfAnother(context: Context, mailbox: Mailbox): Position | undefined {
+  const mark = context.marks.get(mailbox.name)
+  if (mark === undefined || context.positioned.has(mailbox.name)) return undefined
+  return context.clock.monotonic() - mark.at < MARK_LIFE_MS ? mark.position : undefined
 }
 
 async function askPosition(context: Context, mailbox: Mailbox, signal: AbortSignal): Promise<Position> {
@@ -109,7 +126,11 @@ async function askPosition(context: Context, mailbox: Mailbox, signal: AbortSign
       context.flagsKept.set(mailbox.name, now)
       context.justSeen = { name: mailbox.name, commands: context.connection.commands }
     }
-    if (now !== null && now.next !== null) return { validity: now.validity, next: String(now.next) }
+    if (now !== null && now.next !== null) {
+      const seen = { validity: now.validity, next: String(now.next) }
+      noteMark(context, mailbox, seen)
+      return seen
+    }
   }
   if (context.selected?.name === mailbox.name) {
     // STATUS of the selected mailbox may show what was (RFC 9051 section 6.3.11): open it anew instead.

@@ -9,7 +9,9 @@ import { probeSessions } from './probe-sessions.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
 /** What the sessions of one account tell each other. */
-type Shared = Pick<Context, 'namespace' | 'validities' | 'sizes' | 'flagsKept'> & { readonly told: Guided }
+type Shared = Pick<Context, 'namespace' | 'validities' | 'sizes' | 'marks' | 'flagsKept'> & {
+  readonly told: Guided
+}
 
 /**
  * Sessions over IMAP4rev1 (RFC 3501) with the extensions that a server offers. Throws `config` at once for a host that
@@ -31,6 +33,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           namespace,
           validities: new Map(),
           sizes: new Map(),
+          marks: new Map(),
           flagsKept: new Map(),
           told: { uses: null, others: new Set() },
         }
@@ -48,6 +51,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           known: null,
           justSeen: null,
           positions: new Map(),
+          positioned: new Set(),
         }
         return {
           context,

@@ -37,6 +37,8 @@ export async function runPair(
   hard: AbortSignal,
 ): Promise<void> {
   const first = new LaneSessions(context, gate, pair)
+  /** Those of the other lanes, as far as they are opened before there is a lane. */
+  const spare: LaneSessions[] = []
   /** All at once in the end: each takes a round trip. */
   const goodbyes: Promise<void>[] = []
   try {
@@ -48,8 +50,17 @@ export async function runPair(
     const look = async () => {
       const source = await first.source(stop)
       const destination = await first.destination(stop)
+      if (!hasBegun && spare.length === 0) {
+        // There is work for every lane, and the credentials are good: the others connect while the mailboxes are listed.
+        for (let lane = 1; lane < lanesOf(context, source, destination); lane++) {
+          const sessions = new LaneSessions(context, gate, pair)
+          spare.push(sessions)
+          sessions.warm(stop)
+        }
+      }
       return { source, destination, mapping: await mapPair(context, pair, source, destination, stop) }
     }
+    const hasBegun = context.ledger.totals({ pairId: pair.id }).source > 0
     const { source, destination, mapping } = await retry(context.clock, onWait, look, stop)
     const works = openWorks(context, pair, mapping)
     const sights = source.capabilities.labels
@@ -59,10 +70,7 @@ export async function runPair(
       const order = bySight(sights.mode)
       works.sort((a, b) => order(a.source, b.source))
     }
-    const lanes = Math.max(
-      1,
-      Math.min(context.limits.lanes, source.capabilities.sessions, destination.capabilities.sessions),
-    )
+    const lanes = lanesOf(context, source, destination)
     const shareBytes = Math.floor(context.limits.memoryBytes / (lanes * COPIES))
     const state = new PairState(context, pair.id, lanes)
     const slice = {
@@ -80,7 +88,7 @@ export async function runPair(
         // A label that the server sets by itself cannot be added later: what has it is to be stored under it.
         first: ({ record: { specialUse } }) => joins && (specialUse === 'sent' || specialUse === 'drafts'),
       })
-      await runLanes(board, state, lanes, !listAllFirst, content)
+      await runLanes(board, state, lanes, content)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)
         break
@@ -88,16 +96,10 @@ export async function runPair(
       for (const work of works) Object.assign(work, { phase: 'new', afterId: 0, exhausted: false })
     }
   } finally {
-    await Promise.all([first.close(), ...goodbyes])
+    await Promise.all([first.close(), ...spare.map((sessions) => sessions.close()), ...goodbyes])
   }
 
-  async function runLanes(
-    board: Board,
-    state: PairState,
-    lanes: number,
-    isFirstPass: boolean,
-    content: boolean,
-  ): Promise<void> {
+  async function runLanes(board: Board, state: PairState, lanes: number, content: boolean): Promise<void> {
     // One lane that fails ends the others of the pair in good order.
     const failed = new AbortController()
     const laneStop = AbortSignal.any([stop, failed.signal])
@@ -105,9 +107,7 @@ export async function runPair(
     laneStop.addEventListener('abort', () => board.notify(), { once: true })
     const endPace = context.pace?.onChange(() => board.notify())
     const runOne = async (index: number): Promise<void> => {
-      const sessions = index === 0 ? first : new LaneSessions(context, gate, pair)
-      // On a first pass there is work for every lane; later there may be none, and a login costs more than it saves.
-      if (isFirstPass) sessions.warm(laneStop)
+      const sessions = index === 0 ? first : (spare.shift() ?? new LaneSessions(context, gate, pair))
       try {
         await runLane({ index, context, sessions, pair: state, content, stop: laneStop, hard }, board)
       } catch (error) {
@@ -122,6 +122,11 @@ export async function runPair(
     if (failed.signal.aborted && !stop.aborted)
       throw toSealpostError(failed.signal.reason, `moving ${pair.source}`)
   }
+}
+
+/** As many lanes as both ends stand. */
+function lanesOf({ limits }: EngineContext, source: Session, destination: Session): number {
+  return Math.max(1, Math.min(limits.lanes, source.capabilities.sessions, destination.capabilities.sessions))
 }
 
 /** Lists both ends and decides where each mailbox goes; earlier decisions of the ledger stand. */
