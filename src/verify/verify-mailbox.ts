@@ -1,9 +1,10 @@
 import type { Listed, Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
-import { SealpostError, throwIfAborted } from '../core/errors.ts'
+import { isKind, SealpostError, throwIfAborted } from '../core/errors.ts'
 import type { Finding, MailboxRecord, MessageRecord } from '../core/ledger.ts'
 import { formatPath, samePath } from '../core/mailbox-path.ts'
 import { digestFetched } from '../core/match-digests.ts'
+import { throttleDelay } from '../core/retry.ts'
 import type { Fidelity } from '../core/states.ts'
 import { checkContent, checkListed, refusedFlag, type Deviation } from './check-message.ts'
 import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
@@ -131,20 +132,36 @@ export async function verifyMailbox(
       const key = row.destinationKey ?? row.mergedKey ?? ''
       awaited.set(key, [...(awaited.get(key) ?? []), row])
     }
-    for await (const fetched of session.fetch(at, [...awaited.keys()], signal)) {
-      const sharers = awaited.get(fetched.key)
-      if (sharers === undefined) continue
-      awaited.delete(fetched.key)
-      if (fetched.kind === 'gone') {
-        missing.push(...sharers)
-        continue
+    const readRest = async (): Promise<void> => {
+      for await (const fetched of session.fetch(at, [...awaited.keys()], signal)) {
+        const sharers = awaited.get(fetched.key)
+        if (sharers === undefined) continue
+        awaited.delete(fetched.key)
+        if (fetched.kind === 'gone') {
+          missing.push(...sharers)
+          continue
+        }
+        const digests = await digestFetched(fetched, session.capabilities)
+        for (const row of sharers) {
+          if (row.digests === null) continue
+          const { fidelity, deviations } = checkContent(row.digests, digests, session.capabilities)
+          for (const found of deviations) findings.push(place(row, found))
+          checked.push({ row, fidelity })
+        }
       }
-      const digests = await digestFetched(fetched, session.capabilities)
-      for (const row of sharers) {
-        if (row.digests === null) continue
-        const { fidelity, deviations } = checkContent(row.digests, digests, session.capabilities)
-        for (const found of deviations) findings.push(place(row, found))
-        checked.push({ row, fidelity })
+    }
+    // A server that throttles every so many reads would never let a large mailbox be read from the start again: what was read
+    // stays read, and each wait has brought something.
+    for (let left = Infinity; awaited.size > 0 && awaited.size < left;) {
+      left = awaited.size
+      try {
+        await readRest()
+        break
+      } catch (error) {
+        if (!isKind(error, 'throttled') || !session.alive || awaited.size === left) throw error
+        const milliseconds = throttleDelay(error)
+        context.events({ event: 'waiting', pair: record.pairId, reason: 'throttled', milliseconds })
+        await context.clock.sleep(milliseconds, signal)
       }
     }
     if (awaited.size > 0) {

@@ -17,7 +17,7 @@ const LIFE = LONG ? 60 : 2
 /** How often the server throws everybody out while the run goes on, and how long it takes to let somebody in again. */
 const KICKS = LONG ? 25 : 3
 const LOGIN_MS = LONG ? 25_000 : 1_700
-const MESSAGES = LONG ? 20_000 : 300
+const MESSAGES = LONG ? 3_000 : 300
 const ANNA = 'anna@example.test'
 
 describe.skipIf(why !== null)(`the program with access tokens ${why ?? ''}`, () => {
@@ -111,14 +111,14 @@ limits: { lanes: 1 }
       stage.provider.introspectionDelay = 0
       expect([exitCode, stderr.split('\n').filter((line) => line.startsWith('sealpost:'))]).toEqual([0, []])
       expect(await arrived()).toBe(MESSAGES)
-      expect(kicked).toBeGreaterThanOrEqual(LONG ? KICKS : 2)
+      expect(kicked).toBeGreaterThanOrEqual(LONG ? 10 : 2)
       if (LONG) expect(performance.now() - begun).toBeGreaterThan(600_000)
       // Each time somebody was let in again the token before had ended.
       expect(stage.provider.asked).toBeGreaterThanOrEqual(kicked)
       const verified = await place.run(['verify', '--level', 'full'])
       expect(verified.exitCode).toBe(0)
     },
-    LONG ? 1_800_000 : 120_000,
+    LONG ? 1_500_000 : 120_000,
   )
 
   it('keeps key files whole, shows their kind, and refuses to have them typed in', async () => {
