@@ -242,8 +242,8 @@ export interface Ledger {
   claimant(destinationId: number, validity: string, key: string): MessageRecord | null
   /** Where a key means one message in the whole account: a delivered row of any of its mailboxes that has it, or null. */
   copyHolder(destinationId: number, key: string): MessageRecord | null
-  /** True when a survey of any mailbox of the account wrote down a message with this key. */
-  wasThere(destinationId: number, key: string): boolean
+  /** True when a survey wrote down a message with this key: of the destination, or where a key means one message there, of the account. */
+  wasThere(destinationId: number, key: string, inAccount: boolean): boolean
 
   /** The destination's keys are good under this validity. Claims under another one are kept until reclaimed. */
   setValidity(destinationId: number, validity: string): void

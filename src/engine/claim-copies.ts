@@ -36,11 +36,20 @@ export async function claimCopies(
   const { ledger } = context
   const { labels, merges } = session.capabilities
   const { id: destinationId } = work.record.destination
-  if (merges === 'none') {
-    ledger.land(landed.map(({ message, key, validity }) => ({ id: message.row.id, key, validity })))
-    return
+  const keys = new Set<string>()
+  const plain = landed.filter(isPlain)
+  ledger.land(plain.map(({ message, key, validity }) => ({ id: message.row.id, key, validity })))
+  for (const one of landed) if (!plain.includes(one)) await claim(one)
+
+  /** Nobody else has the key, as is to be where nothing merges: a server that does so without saying it is told all the same. */
+  function isPlain({ message, key, validity }: Landed): boolean {
+    if (merges !== 'none') return false
+    if (key === null || validity === null) return true
+    const holder = ledger.claimant(destinationId, validity, key)
+    const isFree = !keys.has(key) && (holder === null || holder.id === message.row.id)
+    keys.add(key)
+    return isFree
   }
-  for (const one of landed) await claim(one)
 
   async function claim({ message, key, validity }: Landed): Promise<void> {
     const { row, digests } = message
@@ -67,7 +76,7 @@ export async function claimCopies(
 
   /** What lay there before the first run and has this key now. */
   async function keptBefore(key: string): Promise<Digests | null> {
-    if (!ledger.wasThere(destinationId, key)) return null
+    if (merges === 'none' || !ledger.wasThere(destinationId, key, labels)) return null
     for await (const fetched of session.fetch(destination, [key], signal)) {
       if (fetched.kind !== 'gone') return digestFetched(fetched, session.capabilities)
     }

@@ -63,7 +63,8 @@ export function adoptionMethods(store: Store): Methods {
   const selectEqual = store.prepare<CandidateRow>(
     `${SELECT_UNCLAIMED} AND candidate.match_digest = ? ORDER BY candidate.id`,
   )
-  const wasThere = store
+  const wasHere = store.prepare<number>('SELECT 1 FROM candidate WHERE destination_id = ? AND key = ?').pluck()
+  const wasInAccount = store
     .prepare<number>(
       `SELECT 1 FROM candidate WHERE key = ? AND destination_id IN (SELECT id FROM destination
          WHERE account = (SELECT account FROM destination WHERE id = ?)) LIMIT 1`,
@@ -146,7 +147,11 @@ export function adoptionMethods(store: Store): Methods {
       )
     }),
 
-    wasThere: store.read('wasThere', (destinationId, key) => wasThere.get(key, destinationId) !== undefined),
+    wasThere: store.read('wasThere', (destinationId, key, inAccount) =>
+      inAccount
+        ? wasInAccount.get(key, destinationId) !== undefined
+        : wasHere.get(destinationId, key) !== undefined,
+    ),
 
     adopt: store.write('adopt', (destinationId, validity, adoptions) => {
       for (const adoption of adoptions) adoptOne(destinationId, validity, adoption)

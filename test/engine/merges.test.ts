@@ -123,6 +123,38 @@ describe('a destination that makes one of equal Message-IDs', () => {
     expect(openFindings(await fixture.verify())).toEqual([])
   })
 
+  it('does not take keys of other mailboxes for its own where each has keys of its own', async () => {
+    const fixture = fixtureTo({ ...GMAIL, labels: false } as unknown as typeof GMAIL)
+    fixture.moved.create(['Work'])
+    fixture.moved.add(['Work'], copy('there', '', 'before'))
+    for (const id of ['a', 'b']) fixture.alice.add(['INBOX'], copy(id))
+    fixture.alice.add(['Work'], copy('c'))
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, lanes: 1 } }
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 3, landed: 3 })
+    await fixture.run()
+    fixture.alice.add(['INBOX'], copy('d'))
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 4, landed: 4 })
+  })
+
+  it('and one that merges without saying so is found out by its keys', async () => {
+    const fixture = new Fixture()
+    for (const text of ['first', 'first', 'second']) fixture.alice.add(['INBOX'], copy('a', '', text))
+    fixture.destinationOptions = { capabilities: GMAIL }
+    const { destination } = fixture.connectors()
+    const silent: typeof destination = {
+      openSource: (account, signal) => destination.openSource(account, signal),
+      openDestination: async (account, signal) => {
+        const session = await destination.openDestination(account, signal)
+        return { ...session, capabilities: { ...session.capabilities, labels: false, merges: 'none' } }
+      },
+    }
+    const both = { source: fixture.connectors().source, destination: silent }
+    fixture.connectors = () => both
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 3, landed: 2, quarantined: 1, merged: 1 })
+  })
+
   it('counts as read when one of them was', async () => {
     for (const read of [0, 1]) {
       const fixture = fixtureTo()

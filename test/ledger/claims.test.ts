@@ -39,11 +39,10 @@ describe('claims', () => {
     expect(ledger.message(later)).toMatchObject({ state: 'landed', destinationKey: null, mergedKey: 'k' })
     expect(ledger.totals({ pairId })).toMatchObject({ landed: 2, merged: 1 })
     ledger.addCandidates(work.destination.id, [candidate('old', null)])
-    expect([inbox, elsewhere].map(({ destination }) => ledger.wasThere(destination.id, 'old'))).toEqual([
-      true,
-      false,
-    ])
-    expect(ledger.wasThere(inbox.destination.id, 'k')).toBe(false)
+    const was = (id: number, inAccount: boolean): boolean => ledger.wasThere(id, 'old', inAccount)
+    expect([work, inbox].map(({ destination }) => was(destination.id, false))).toEqual([true, false])
+    expect([inbox, elsewhere].map(({ destination }) => was(destination.id, true))).toEqual([true, false])
+    expect(ledger.wasThere(inbox.destination.id, 'k', true)).toBe(false)
   })
 
   it('go stale when the destination’s validity changes, and are made again', () => {
