@@ -52,46 +52,52 @@ function sheet(over: Partial<HandoverSheet> = {}): HandoverSheet {
   }
 }
 
-describe.skipIf(noBrowser !== null)(`the hand-over sheet, in Chromium${noBrowser === null ? '' : ` (${noBrowser})`}`, () => {
-  let browser: Browser
-  let folder = ''
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'sealpost-sheet-'))
-    browser = await startBrowser()
-  })
-  afterAll(async () => {
-    await browser.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+describe.skipIf(noBrowser !== null)(
+  `the hand-over sheet, in Chromium${noBrowser === null ? '' : ` (${noBrowser})`}`,
+  () => {
+    let browser: Browser
+    let folder = ''
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'sealpost-sheet-'))
+      browser = await startBrowser()
+    })
+    afterAll(async () => {
+      await browser.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
 
-  async function show(content: HandoverSheet, width: number): ReturnType<typeof showFile> {
-    const file = join(folder, 'sheet.html')
-    writeFileSync(file, handoverSheetHtml(content))
-    const shown = await showFile(browser, file, { width, height: 900 })
-    // Its own policy lets its style in and nothing else; nothing is asked for but the page.
-    expect(shown.requests).toEqual([pathToFileURL(file).href])
-    return shown
-  }
-
-  it.each(['en', 'ar'] as const)('reads in its direction, on a desk and on a telephone (%s)', async (language) => {
-    for (const width of [900, 380]) {
-      const { page } = await show(sheet({ language }), width)
-      const seen = await page.evaluate<Seen>(LOOK)
-      expect(seen).toMatchObject({ language, direction: language === 'ar' ? 'rtl' : 'ltr', overflow: 0 })
-      expect(seen.width).not.toBe('none')
-      expect(new Set(seen.codes)).toEqual(new Set(['ltr']))
-      for (const text of [digestOf(1), digestOf(2), '2,147,483,648', 'Jane Doe', 'age -d -i key.txt']) {
-        expect(seen.text).toContain(text)
-      }
-      await page.close()
+    async function show(content: HandoverSheet, width: number): ReturnType<typeof showFile> {
+      const file = join(folder, 'sheet.html')
+      writeFileSync(file, handoverSheetHtml(content))
+      const shown = await showFile(browser, file, { width, height: 900 })
+      // Its own policy lets its style in and nothing else; nothing is asked for but the page.
+      expect(shown.requests).toEqual([pathToFileURL(file).href])
+      return shown
     }
-  })
 
-  it('shows names as they are, and runs nothing of them', async () => {
-    const file = { ...sheet().files[0], name: `${HOSTILE}.age` } as HandoverSheet['files'][number]
-    const { page } = await show(sheet({ client: HOSTILE, to: HOSTILE, how: HOSTILE, files: [file] }), 900)
-    expect(await page.title()).toContain(HOSTILE)
-    expect(await page.locator('img').count()).toBe(0)
-    expect(await page.locator('section code').first().innerText()).toBe(`${HOSTILE}.age`)
-  })
-})
+    it.each(['en', 'ar'] as const)(
+      'reads in its direction, on a desk and on a telephone (%s)',
+      async (language) => {
+        for (const width of [900, 380]) {
+          const { page } = await show(sheet({ language }), width)
+          const seen = await page.evaluate<Seen>(LOOK)
+          expect(seen).toMatchObject({ language, direction: language === 'ar' ? 'rtl' : 'ltr', overflow: 0 })
+          expect(seen.width).not.toBe('none')
+          expect(new Set(seen.codes)).toEqual(new Set(['ltr']))
+          for (const text of [digestOf(1), digestOf(2), '2,147,483,648', 'Jane Doe', 'age -d -i key.txt']) {
+            expect(seen.text).toContain(text)
+          }
+          await page.close()
+        }
+      },
+    )
+
+    it('shows names as they are, and runs nothing of them', async () => {
+      const file = { ...sheet().files[0], name: `${HOSTILE}.age` } as HandoverSheet['files'][number]
+      const { page } = await show(sheet({ client: HOSTILE, to: HOSTILE, how: HOSTILE, files: [file] }), 900)
+      expect(await page.title()).toContain(HOSTILE)
+      expect(await page.locator('img').count()).toBe(0)
+      expect(await page.locator('section code').first().innerText()).toBe(`${HOSTILE}.age`)
+    })
+  },
+)
