@@ -136,12 +136,12 @@ describe.skipIf(noZsh !== null)(`completion in zsh${noZsh === null ? '' : ` (${n
       const said = execFileSync('zsh', ['-f', '-c', script], {
         cwd: folder,
         encoding: 'utf8',
-        timeout: 30_000,
+        timeout: 50_000,
         env: { HOME: folder, TERM: 'dumb', PATH: process.env['PATH'] ?? '' },
       })
       expect(said).toContain(wanted)
     }
-  }, 60_000)
+  }, 240_000)
 })
 
 const noMan = lacking('man-db')
