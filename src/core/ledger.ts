@@ -194,16 +194,19 @@ export interface Ledger {
   endListing(mailboxId: number, listing: number, cursor: Cursor, complete: boolean): void
   /**
    * The source's keys mean nothing any more: later listings make new rows, the old ones wait to be matched by content.
-   * Those that were never read are dropped: they are listed again.
+   * Those that were never read are dropped: they are listed again. Of many rows only the first are seen to at once:
+   * `continueEpoch` is to be called until nothing is left, and before each listing, since a run may have ended between.
    */
   beginEpoch(mailboxId: number): void
+  /** Sees to some more rows of an epoch that has begun. Returns whether none is left. */
+  continueEpoch(mailboxId: number): boolean
   /**
    * A new row turned out to be one of an earlier epoch: it takes over state, claim and history, and the old row goes.
    * Returns false when no old row with this matchDigest is left.
    */
   inherit(id: number, digests: Digests): boolean
-  /** Rows of earlier epochs that no new row took over are marked gone. */
-  endEpochs(mailboxId: number): void
+  /** Marks some rows of earlier epochs that no new row took over as gone. Returns whether none is left. */
+  endEpochs(mailboxId: number): boolean
 
   /** `discovered` rows after `afterId`, in order, at most so many messages and (but for the first) bytes. */
   pending(mailboxId: number, afterId: number, messages: number, bytes: number): readonly MessageRecord[]

@@ -19,7 +19,7 @@ export async function finishMailbox(
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger } = context
-  if (work.epochsOpen) ledger.endEpochs(work.record.id)
+  if (work.epochsOpen) while (!ledger.endEpochs(work.record.id)) await context.clock.sleep(0, signal)
   work.epochsOpen = false
   const findings: Finding[] = []
   for (const { row, flag, reason, key } of await mergeFlags(context, session, work, destination, signal)) {

@@ -27,15 +27,22 @@ export async function listMailbox(
   const { maxMessageBytes, sights, onRows } = options
   const mailboxId = work.record.id
   const asKeywords = sights?.mode === 'keywords'
+  await seeToRows()
   let cursor = ledger.mailbox(mailboxId).cursor
   for (let round = 0; round < 2; round++) {
     const ended = await listOnce(cursor)
     if (ended) return
     ledger.beginEpoch(mailboxId)
     work.epochsOpen = true
+    await seeToRows()
     cursor = null
   }
   throw new SealpostError('transient', 'the source changed the identity of a mailbox twice while it was listed')
+
+  /** In parts, with time between for what else goes on. */
+  async function seeToRows(): Promise<void> {
+    while (!ledger.continueEpoch(mailboxId)) await context.clock.sleep(0, signal)
+  }
 
   async function listOnce(since: string | null): Promise<boolean> {
     const listing = ledger.beginListing(mailboxId)

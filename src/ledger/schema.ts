@@ -273,4 +273,8 @@ CREATE TABLE limit_met (
   PRIMARY KEY (pair_id, reason)
 ) STRICT, WITHOUT ROWID;
 `,
+  // How far the rows of an epoch that has begun have been seen to, by id; null when all have been.
+  `
+ALTER TABLE mailbox ADD COLUMN epoch_after INTEGER;
+`,
 ]

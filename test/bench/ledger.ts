@@ -33,7 +33,10 @@ try {
   timed('delivered at the end, page of 500', () => ledger.delivered(mailbox.id, total - 600, 500), 100)
   list(ledger, mailbox.id, 'second listing, complete')
   timed('beginEpoch', () => ledger.beginEpoch(mailbox.id), 1)
-  timed('endEpochs', () => ledger.endEpochs(mailbox.id), 1)
+  timed('continueEpoch, a part', () => ledger.continueEpoch(mailbox.id), 1)
+  while (!ledger.continueEpoch(mailbox.id));
+  timed('endEpochs, a part', () => ledger.endEpochs(mailbox.id), 1)
+  while (!ledger.endEpochs(mailbox.id));
   timed('setValidity', () => ledger.setValidity(mailbox.destination.id, '1800000000'), 1)
   timed('staleClaims, page of 500', () => ledger.staleClaims(mailbox.destination.id, total / 2, 500), 20)
   timed('close', () => ledger.close(), 1)

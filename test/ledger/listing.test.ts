@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { openLedger } from '../../src/ledger/open-ledger.ts'
 import {
   claim,
   createFixture,
@@ -165,6 +166,37 @@ describe('an epoch', () => {
     })
     expect(thrownBy(() => ledger.message(old)).kind).toBe('bug')
     expect(ledger.totals({}).source).toBe(2)
+  })
+
+  it('of many rows is seen to in parts, and the next process goes on where one ended', () => {
+    const { ledger, path, key, inbox } = createFixture()
+    const names = Array.from({ length: 10_500 }, (_, i) => String(i))
+    const listing = ledger.beginListing(inbox.id)
+    ledger.addListed(
+      inbox.id,
+      listing,
+      names.map((name) => newRow(name)),
+    )
+    const ids: number[] = []
+    for (let after = 0; ids.length < names.length; after = ids.at(-1) ?? 0)
+      ids.push(...ledger.pending(inbox.id, after, 1000, 1e12).map((row) => row.id))
+    ledger.endListing(inbox.id, listing, 'c', true)
+    const last = ids.at(-1) ?? 0
+    deliver(ledger, last, '7', 'mail')
+    ledger.beginEpoch(inbox.id)
+    // Those that were never read are dropped; the last ones have not been looked at.
+    expect(ledger.totals({}).source).toBe(500)
+    ledger.close()
+    const next = openLedger(path, key)
+    expect(next.continueEpoch(inbox.id)).toBe(true)
+    expect(next.continueEpoch(inbox.id)).toBe(true)
+    expect(next.mailbox(inbox.id).epoch).toBe(1)
+    expect(next.totals({})).toMatchObject({ source: 1, landed: 1 })
+    const [fresh = 0] = list(next, inbox.id, ['1'])
+    expect(next.inherit(fresh, digestsOf('mail'))).toBe(true)
+    expect(next.endEpochs(inbox.id)).toBe(true)
+    expect(next.totals({})).toMatchObject({ source: 1, landed: 1 })
+    next.close()
   })
 
   it('does not hand out rows whose keys mean nothing any more', () => {

@@ -162,12 +162,13 @@ export class ModelLedger implements Covered {
     return old.state !== 'discovered'
   }
 
-  endEpochs(mailboxId: number): void {
+  endEpochs(mailboxId: number): boolean {
     for (const row of this.of(mailboxId)) {
       if (!row.waiting) continue
       vanish(row)
       row.waiting = false
     }
+    return true
   }
 
   intend(items: readonly Intent[], position: Position): void {
