@@ -108,13 +108,14 @@ limits: { lanes: 1 }
         before = there
       }
       const { exitCode, stderr } = await running
+      const elapsed = performance.now() - begun
       stage.provider.introspectionDelay = 0
       expect([exitCode, stderr.split('\n').filter((line) => line.startsWith('sealpost:'))]).toEqual([0, []])
       expect(await arrived()).toBe(MESSAGES)
-      expect(kicked).toBeGreaterThanOrEqual(LONG ? 10 : 2)
-      if (LONG) expect(performance.now() - begun).toBeGreaterThan(600_000)
-      // Each time somebody was let in again the token before had ended.
-      expect(stage.provider.asked).toBeGreaterThanOrEqual(kicked)
+      expect(kicked).toBeGreaterThanOrEqual(LONG ? KICKS : 2)
+      if (LONG) expect(elapsed).toBeGreaterThan(600_000)
+      // One token did not last: in the short form each login needs one, in the long form each minute.
+      expect(stage.provider.asked).toBeGreaterThanOrEqual(LONG ? Math.floor(elapsed / 60_000) : kicked)
       const verified = await place.run(['verify', '--level', 'full'])
       expect(verified.exitCode).toBe(0)
     },
