@@ -195,6 +195,35 @@ describe.skipIf(whyNoDovecot() !== null)('the program, killed with SIGKILL and s
   )
 
   it.concurrent(
+    'a message that kills the connection is listed, and moved by `retry` once the server is mended',
+    async () => {
+      const [account = ''] = names(1)
+      const project = await ProgramProject.open(stage, { accounts: [account] })
+      try {
+        const mail = plainMail(30, { mark: (index) => (index === 11 ? 'kills-the-connection' : '') })
+        await project.fill(account, mail)
+        const { destination } = project.proxies
+        const poison = destination.poison({ marker: 'kills-the-connection', direction: 'to-server' })
+        expect((await project.run('run')).exitCode).toBe(3)
+        expect(poison.fired).toBeGreaterThan(0)
+        const { stdout } = await project.run('exceptions', '--json')
+        const bad = mail.filter(({ bytes }) => bytes.includes('kills-the-connection'))
+        expect(bad.length).toBeGreaterThan(0)
+        const reason = { code: 'connection-died' }
+        const expected = { state: 'quarantined', source: account, messageId: 'm11@example.com', reason }
+        expect((JSON.parse(stdout) as { exceptions: unknown }).exceptions).toMatchObject(bad.map(() => expected))
+        expect(stdout).not.toMatch(/subject|kills-the-connection/i)
+        poison.mend()
+        expect((await project.run('retry')).exitCode).toBe(0)
+        await expectWhole(project, account, mail, 'mended')
+      } finally {
+        await project.close()
+      }
+    },
+    2 * MINUTES,
+  )
+
+  it.concurrent(
     'a second process on the project exits 6 and leaves the first alone',
     async () => {
       const [account = ''] = names(1)
