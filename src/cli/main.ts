@@ -17,8 +17,10 @@ const umask = process.umask(0o077)
 
 const argv = process.argv.slice(2)
 const endOfOptions = argv.indexOf('--')
+const given = endOfOptions === -1 ? argv : argv.slice(0, endOfOptions)
 const output = processOutput({
-  json: (endOfOptions === -1 ? argv : argv.slice(0, endOfOptions)).includes('--json'),
+  json: given.includes('--json'),
+  plain: given.includes('--plain') || process.env['TERM'] === 'dumb',
   noColour: (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb',
 })
 

@@ -44,6 +44,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
     .description("Moves a company's mailboxes between mail platforms and proves that every message arrived.")
     .version(version, '-V, --version', 'print the version')
     .addOption(new Option('--json', 'print JSON: one document, or one event a line for long work'))
+    .addOption(new Option('--plain', 'lines instead of a dashboard, on a terminal too'))
     .addOption(new Option('--project <dir>', 'the project folder').default('.', 'the current folder'))
     .addOption(
       descriptorOption('--passphrase-fd <n>', 'read the passphrase from the first line of an open descriptor'),

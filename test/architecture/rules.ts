@@ -38,6 +38,8 @@ export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
   ['commander', 'src/cli'],
   ['env-paths', 'src/cli'],
   ['pino', 'src/cli'],
+  ['ink', 'src/cli'],
+  ['react', 'src/cli'],
   ['write-excel-file', 'src/report'],
   ['tar-stream', 'connectors/archive'],
   ['@azure/msal-node', 'connectors/shared'],

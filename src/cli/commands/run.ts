@@ -125,21 +125,35 @@ async function makePass(
   context: CommandContext,
 ): Promise<{ readonly code: ExitCode; readonly outcome: RunOutcome }> {
   const { runProject } = await import('../../engine/run-project.ts')
+  const { Pace } = await import('../../engine/pace.ts')
+  const { counted } = await import('../../core/session-count.ts')
   const { showProgress } = await import('../terminal/progress.ts')
-  const { ledger, config, spool, source, destination } = project
+  const { ledger, config, spool } = project
   const { output, clock } = context
   const before = ledger.totals({})
   await project.audit.note('run-started', { facts: { command, pass, accounts: pairs.length } })
-  const progress = showProgress(output, clock, pairs, ledger)
+  const { mapping, filters, limits } = config
+  const pace = new Pace(limits.lanes)
+  const source = counted(project.source)
+  const destination = counted(project.destination)
+  const watched = {
+    ...{ pairs, ledger, pace, rates: project.rates, stop: context.stop },
+    ...{ source: source.sessions, destination: destination.sessions },
+  }
+  const progress = output.interactive
+    ? await (await import('../terminal/run-dashboard.ts')).showRun(output, clock, watched)
+    : showProgress(output, clock, pairs, ledger)
   let outcome: RunOutcome
   try {
-    const { mapping, filters, limits } = config
     const events = (event: EngineEvent): void => {
       project.log.event(event)
       progress.sink(event)
     }
     outcome = await runProject(
-      { source, destination, ledger, spool, clock, events, mapping, filters, limits, pass },
+      {
+        ...{ source: source.connector, destination: destination.connector },
+        ...{ ledger, spool, clock, events, mapping, filters, limits, pass, pace },
+      },
       pairs,
       project.freeze.signal,
       context.hard,

@@ -30,16 +30,28 @@ export function addStatus(program: Command, start: Start): void {
     .description('say where the project stands; makes no connection')
     .addOption(accountOption())
     .addOption(waveOption())
-    .action((options: AccountChoice) => start((context) => status(options, context)))
+    .option('--watch', 'keep showing how a run goes on, until q or Ctrl-C')
+    .action((options: AccountChoice & { readonly watch?: boolean }) =>
+      start((context) => status(options, context)),
+    )
 }
 
-async function status(choice: AccountChoice, context: CommandContext): Promise<ExitCode> {
+async function status(
+  choice: AccountChoice & { readonly watch?: boolean },
+  context: CommandContext,
+): Promise<ExitCode> {
   const { knownPairs, openReadable } = await import('../project/open-project.ts')
   const { output, clock } = context
   const project = await openReadable(context)
   try {
     const { folder, ledger, config } = project
     const pairs = knownPairs(project, chooseAccounts(project.accounts, choice))
+    if (choice.watch === true) {
+      const { watchStatus } = await import('../terminal/watch-status.ts')
+      const isRunning = async (): Promise<boolean> => (await projectHolder(folder.state)) !== null
+      await watchStatus(output, clock, { pairs, ledger, isRunning }, context.stop)
+      return EXIT.complete
+    }
     const holder = await projectHolder(folder.state)
     // Without a run nobody waits: one that was killed leaves its waits behind.
     const waits = holder === null ? [] : ledger.waits().filter((wait) => wait.until > clock.now())

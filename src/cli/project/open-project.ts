@@ -5,7 +5,7 @@ import type { Connector } from '../../core/connector.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { Ledger, LedgerReader, Pair } from '../../core/ledger.ts'
 import type { Spool } from '../../core/ports.ts'
-import { metered, Rate } from '../../core/rate.ts'
+import { metered, Rate, type Rates } from '../../core/rate.ts'
 import { openLedger, openLedgerReader } from '../../ledger/open-ledger.ts'
 import { openSpool } from '../../spool/open-spool.ts'
 import { openCredentialStore, type CredentialStore } from '../../../vault/credentials.ts'
@@ -62,6 +62,8 @@ export interface OpenProject extends LedgeredProject {
   readonly spool: Spool
   readonly source: Connector
   readonly destination: Connector
+  /** What holds both ends to `limits.rate`; null without it. */
+  readonly rates: Rates | null
   /** Tells of a freeze while the work goes on; its signal is to be used in the place of the command's. */
   readonly freeze: FreezeWatch
   /** What happens, in ids and numbers. */
@@ -218,22 +220,22 @@ export async function openProject(
         scrubber.add(secret)
       },
     }
-    const meter = meterOf(config.limits.bytesPerSecond, context.clock)
+    const rates = ratesOf(config.limits.bytesPerSecond, context.clock)
+    const meter = (end: Connector): Connector => (rates === null ? end : metered(end, rates))
     const source = meter(await openEnd('source', facts))
     const destination = meter(await openEnd('destination', facts))
     const spool = openSpool(join(folder.state, 'spool'), createSealer(keys.spoolKey, folder.record.id))
-    return { ...project, spool, source, destination, freeze, log, close }
+    return { ...project, spool, source, destination, rates, freeze, log, close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-/** Holds both ends of a project to one rate, where it has one. */
-function meterOf(bytesPerSecond: number | null, clock: Clock): (connector: Connector) => Connector {
-  if (bytesPerSecond === null) return (connector) => connector
-  const rates = { reading: new Rate(bytesPerSecond, clock), writing: new Rate(bytesPerSecond, clock) }
-  return (connector) => metered(connector, rates)
+/** One rate for both ends of a project, where it has one. */
+function ratesOf(bytesPerSecond: number | null, clock: Clock): Rates | null {
+  if (bytesPerSecond === null) return null
+  return { reading: new Rate(bytesPerSecond, clock), writing: new Rate(bytesPerSecond, clock) }
 }
 
 /** The ledger's pairs of the accounts, entered where they are new. */

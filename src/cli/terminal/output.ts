@@ -13,6 +13,16 @@ export interface Sink {
   readonly columns?: number
   readonly rows?: number
   write(text: string): unknown
+  on?(event: 'resize', listener: () => void): unknown
+  off?(event: 'resize', listener: () => void): unknown
+}
+
+/** How output is written. */
+export interface OutputOptions {
+  readonly json: boolean
+  readonly noColour: boolean
+  /** Lines, on a terminal too: nothing is drawn anew. */
+  readonly plain?: boolean
 }
 
 /** How a word can stand out on a terminal. */
@@ -32,18 +42,20 @@ export class Output {
   readonly json: boolean
   readonly #streams: Streams
   readonly #colour: boolean
+  readonly #plain: boolean
   #blockLines = 0
   #closed = false
 
-  constructor(streams: Streams, options: { readonly json: boolean; readonly noColour: boolean }) {
+  constructor(streams: Streams, options: OutputOptions) {
     this.#streams = streams
     this.json = options.json
+    this.#plain = options.plain === true
     this.#colour = !options.noColour && !options.json
   }
 
   /** True where a block can be redrawn in place. */
   get interactive(): boolean {
-    return !this.json && this.#streams.stdout.isTTY === true
+    return !this.json && !this.#plain && this.#streams.stdout.isTTY === true
   }
 
   /** Characters a line of the terminal holds. */
@@ -54,6 +66,13 @@ export class Output {
   /** Lines that a block may have, so that redrawing it never scrolls. */
   get blockLines(): number {
     return Math.max(1, Math.min(40, (this.#streams.stdout.rows ?? 24) - 1))
+  }
+
+  /** Calls `listener` when the terminal has another size; returns what ends that. */
+  onResize(listener: () => void): () => void {
+    const { stdout } = this.#streams
+    stdout.on?.('resize', listener)
+    return () => stdout.off?.('resize', listener)
   }
 
   /** Nobody reads stdout any more (`| head`): later writes are dropped. */
@@ -153,7 +172,7 @@ export class Output {
 }
 
 /** Output over the process's own streams. A reader of stdout that goes away (`| head`) does not end the command. */
-export function processOutput(options: { readonly json: boolean; readonly noColour: boolean }): Output {
+export function processOutput(options: OutputOptions): Output {
   const output = new Output(process, options)
   process.stdout.on('error', () => output.stdoutClosed())
   return output

@@ -98,6 +98,19 @@ export class ProgressState {
     }
   }
 
+  /** Takes what the ledger knows of a pair, where another process does the work. A pair with id 0 is not in it. */
+  readAgain(pair: number, change: Pick<AccountProgress, 'phase' | 'note'>): void {
+    const before = this.#accounts.get(pair)
+    if (before === undefined || pair === 0) return
+    this.#recount(pair, change)
+    const after = this.#accounts.get(pair) ?? before
+    // Not done in one step: what was done before the first look is not what moves per second.
+    const isFirst = before.messages === 0 && before.doneMessages === 0
+    if (isFirst) return
+    this.#landedMessages += Math.max(0, after.doneMessages - before.doneMessages)
+    this.#landedBytes += Math.max(0, after.doneBytes - before.doneBytes)
+  }
+
   /** Notes how far it has come at `at` (milliseconds of a monotonic clock). */
   sample(at: number): void {
     this.#samples.push({ at, messages: this.#landedMessages, bytes: this.#landedBytes })

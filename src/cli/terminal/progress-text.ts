@@ -58,7 +58,8 @@ export function cut(text: string, columns: number): string {
   return characters.length <= columns ? text : `${characters.slice(0, Math.max(0, columns - 1)).join('')}…`
 }
 
-function share(done: number, all: number): string {
+/** So many of all, and how much that is in a hundred. */
+export function share(done: number, all: number): string {
   const percent = all === 0 ? '' : ` ${Math.floor((Math.min(done, all) / all) * 100)}%`
   return `${formatCount(done)}/${formatCount(all)}${percent}`
 }

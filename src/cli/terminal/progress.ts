@@ -12,9 +12,11 @@ export interface Progress {
   stop(): void
 }
 
-const SAMPLE_MS = 1000
+/** How often the rate is measured. */
+export const SAMPLE_MS = 1000
 const REDRAW_MS = 250
-const LINE_MS = 5000
+/** How often a line is written where there is no terminal. */
+export const LINE_MS = 5000
 
 /**
  * Shows events as they come: a block that is drawn anew on a terminal, a line every few seconds on a pipe, and one JSON
@@ -39,21 +41,10 @@ export function showProgress(
       shown = line
     }
   }
-  const every = (ms: number, work: () => void): (() => void) => {
-    let cancel = (): void => undefined
-    const again = (): void => {
-      cancel = clock.after(ms, () => {
-        work()
-        again()
-      })
-    }
-    again()
-    return () => cancel()
-  }
   state.sample(clock.monotonic())
   const cancels = [
-    every(SAMPLE_MS, () => state.sample(clock.monotonic())),
-    every(output.interactive ? REDRAW_MS : LINE_MS, draw),
+    every(clock, SAMPLE_MS, () => state.sample(clock.monotonic())),
+    every(clock, output.interactive ? REDRAW_MS : LINE_MS, draw),
   ]
   return {
     sink: (event) => {
@@ -66,6 +57,19 @@ export function showProgress(
       output.block([])
     },
   }
+}
+
+/** Does `work` every so many milliseconds; returns what ends that. */
+export function every(clock: Clock, ms: number, work: () => void): () => void {
+  let cancel = (): void => undefined
+  const again = (): void => {
+    cancel = clock.after(ms, () => {
+      work()
+      again()
+    })
+  }
+  again()
+  return () => cancel()
 }
 
 /** Names the accounts once, where their number first appears. */

@@ -1,0 +1,164 @@
+import { Box, Text, useInput, type Key } from 'ink'
+import { createElement as h, useState, type ReactElement } from 'react'
+import { printable } from '../../core/errors.ts'
+import { formatDuration, formatSize } from '../config/units.ts'
+import {
+  firstShown,
+  inOrder,
+  type DashboardControls,
+  type DashboardView,
+  type MailboxLine,
+} from './dashboard-view.ts'
+import type { Colour } from './output.ts'
+import type { AccountProgress } from './progress-state.ts'
+import { formatCount, share, totalLine } from './progress-text.ts'
+
+/** What a dashboard is drawn from. */
+export interface DashboardProps {
+  readonly view: DashboardView
+  readonly lines: number
+  /** Null: the run is only watched. */
+  readonly controls: DashboardControls | null
+  /** False where no key can be read. */
+  readonly hasKeys: boolean
+  readonly mailboxesOf: (pair: number) => readonly MailboxLine[]
+  readonly quit: () => void
+  readonly paint: (colour: Colour, text: string) => string
+}
+
+/** Lines that are neither an account nor a mailbox: three of totals, a heading, a blank one and the keys. */
+const FRAME_LINES = 6
+const NAME_COLUMNS = 34
+const PHASE_COLOURS = { running: 'green', paused: 'yellow', stopping: 'yellow', 'no run': 'dim' } as const
+
+/** The dashboard: totals, a row an account or, once one is opened, a mailbox, and what the keys do. */
+export function Dashboard(props: DashboardProps): ReactElement {
+  const [chosen, choose] = useState<number | null>(null)
+  const [opened, open] = useState<number | null>(null)
+  const [scrolled, scroll] = useState(0)
+  const { view, controls, hasKeys, lines } = props
+  const accounts = inOrder(view.state.accounts)
+  const at = Math.max(
+    0,
+    accounts.findIndex(({ pair }) => pair === chosen),
+  )
+  const shownLines = Math.max(1, lines - FRAME_LINES)
+  const detail = opened === null ? null : props.mailboxesOf(opened)
+  const farthest = Math.max(0, (detail?.length ?? 0) - shownLines)
+  const move = (step: number): void => {
+    if (detail !== null) scroll(Math.max(0, Math.min(farthest, scrolled + step)))
+    else choose(accounts[Math.max(0, Math.min(accounts.length - 1, at + step))]?.pair ?? null)
+  }
+  const onKey = (input: string, key: Key): void => {
+    if (input === 'q' || (key.ctrl && input === 'c')) props.quit()
+    else if (key.upArrow || input === 'k') move(-1)
+    else if (key.downArrow || input === 'j') move(1)
+    else if (key.pageUp) move(-shownLines)
+    else if (key.pageDown) move(shownLines)
+    else if (key.escape || (key.return && opened !== null)) open(null)
+    else if (key.return) {
+      scroll(0)
+      open(accounts[at]?.pair ?? null)
+    } else if (input === 'p') controls?.togglePause()
+    else if (input === '+' || input === '=') controls?.changeLanes(1)
+    else if (input === '-') controls?.changeLanes(-1)
+    else if (input === '[') controls?.changeRate(0.5)
+    else if (input === ']') controls?.changeRate(2)
+  }
+  useInput(onKey, { isActive: hasKeys })
+  const first = firstShown(at, accounts.length, shownLines)
+  const rows =
+    detail === null
+      ? accounts
+          .slice(first, first + shownLines)
+          .map((account) => accountRow(account, account.pair === accounts[at]?.pair && hasKeys, props))
+      : detail.slice(scrolled, scrolled + shownLines).map((mailbox) => mailboxRow(mailbox))
+  const name = accounts.find(({ pair }) => pair === opened)?.name
+  return h(
+    Box,
+    { flexDirection: 'column' },
+    ...[headLine(props), `  ${totalLine(view.state)}`, `  ${limitsLine(view)}`].map((text, key) =>
+      line(text, key),
+    ),
+    line(
+      detail === null
+        ? heading('account', first, rows.length, accounts.length)
+        : heading(`mailboxes of ${printable(name ?? '', 60)}`, scrolled, rows.length, detail.length),
+      'heading',
+    ),
+    ...rows,
+    line('', 'blank'),
+    line(props.paint('dim', keyLine(props, detail !== null)), 'keys'),
+  )
+}
+
+function line(text: string, key: string | number): ReactElement {
+  return h(Text, { key, wrap: 'truncate' }, text === '' ? ' ' : text)
+}
+
+function headLine({ view, paint }: DashboardProps): string {
+  return paint(PHASE_COLOURS[view.phase], view.phase.toUpperCase())
+}
+
+function limitsLine({ connections, lanes, bytesPerSecond }: DashboardView): string {
+  const parts = [
+    connections === null
+      ? null
+      : `connections ${connections.source} source, ${connections.destination} destination`,
+    lanes === null ? null : `lanes ${lanes.allowed} of ${lanes.most}`,
+    bytesPerSecond === null ? null : `rate limit ${formatSize(bytesPerSecond)}/s`,
+  ]
+  return parts.filter((part) => part !== null).join('  ')
+}
+
+function heading(what: string, first: number, shown: number, count: number): string {
+  return `${what}  ${count === 0 ? 0 : first + 1}-${first + shown} of ${formatCount(count)}`
+}
+
+function accountRow(account: AccountProgress, isChosen: boolean, { view, paint }: DashboardProps): ReactElement {
+  const { phase, note, pair } = account
+  const until = view.waitsUntil.get(pair) ?? 0
+  const rest = Math.max(0, until - view.now)
+  const parts = [
+    phase === 'failed' ? paint('red', `failed: ${printable(note ?? 'no reason given', 200)}`) : phase,
+    phase === 'queued' || phase === 'failed' ? null : share(account.doneMessages, account.messages),
+    phase === 'queued' || phase === 'failed' ? null : formatSize(account.doneBytes),
+    account.quarantined === 0 ? null : `${formatCount(account.quarantined)} quarantined`,
+    note === null || phase !== 'working'
+      ? null
+      : paint('yellow', `waits: ${printable(note, 60)}${rest > 0 ? `, ${formatDuration(rest)} more` : ''}`),
+  ]
+  return row(
+    `${isChosen ? '>' : ' '} ${printable(account.name, 200)}`,
+    parts.filter((part) => part !== null).join('  '),
+    pair,
+  )
+}
+
+function mailboxRow({ name, messages, doneMessages, exceptions }: MailboxLine): ReactElement {
+  const odd = exceptions === 0 ? '' : `  ${formatCount(exceptions)} exceptions`
+  return row(`  ${printable(name, 200)}`, `${share(doneMessages, messages)}${odd}`, name)
+}
+
+/** A name in its column, and what is said of it. */
+function row(name: string, text: string, key: string | number): ReactElement {
+  return h(
+    Box,
+    { key },
+    h(Box, { width: NAME_COLUMNS, flexShrink: 0, marginRight: 1 }, h(Text, { wrap: 'truncate' }, name)),
+    h(Box, { flexGrow: 1, flexShrink: 1 }, h(Text, { wrap: 'truncate' }, text)),
+  )
+}
+
+function keyLine({ view, controls, hasKeys }: DashboardProps, isOpened: boolean): string {
+  if (!hasKeys) return 'Ctrl-C quits'
+  const parts = [
+    controls === null ? null : view.phase === 'paused' ? 'p resume' : 'p pause',
+    controls === null ? null : '+ - lanes',
+    controls === null || view.bytesPerSecond === null ? null : '[ ] rate',
+    isOpened ? 'up/down scroll' : 'up/down choose',
+    isOpened ? 'esc back' : 'enter mailboxes',
+    controls !== null && view.phase === 'stopping' ? 'q leave at once' : 'q quit',
+  ]
+  return parts.filter((part) => part !== null).join('   ')
+}
