@@ -32,6 +32,7 @@ export type AuditAction =
   | 'credentials-expired'
   | 'token-revoked'
   | 'pairs-confirmed'
+  | 'cutover-step'
   | 'run-started'
   | 'run-finished'
   | 'verify'

@@ -36,6 +36,7 @@ export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
   ['zod', 'src/cli'],
   ['csv-parse', 'src/cli'],
   ['commander', 'src/cli'],
+  ['dns-packet', 'src/cli'],
   ['env-paths', 'src/cli'],
   ['pino', 'src/cli'],
   ['ink', 'src/cli'],
