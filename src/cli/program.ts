@@ -16,6 +16,7 @@ import { addOperatorCommands } from './commands/operator.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRecords } from './commands/records.ts'
 import { addRevoke } from './commands/revoke.ts'
+import { addCutover } from './commands/cutover.ts'
 import { addRetry, addRun } from './commands/run.ts'
 import { addReport } from './commands/report.ts'
 import { addRestore } from './commands/restore.ts'
@@ -82,6 +83,7 @@ export function buildProgram(version: string, output: Output, start: Start): Com
   addRetry(program, start)
   addVerify(program, start)
   addReport(program, start)
+  addCutover(program, start)
   addBackup(program, start)
   addRestore(program, start)
   addSignoff(program, start)

@@ -31,15 +31,20 @@ export function addCutover(program: Command, start: Start): void {
     .action((options: WaveOptions) => start((context) => show(options, context)))
   group
     .command('dns')
-    .description('MX and SPF records of the accounts’ domains with their TTL; the first look is kept for the way back')
+    .description(
+      'MX and SPF records of the accounts’ domains with their TTL; the first look is kept for the way back',
+    )
     .addOption(wave())
     .addOption(repeatedOption('--expect-mx <host>', 'what the MX records are to be; may be repeated'))
     .addOption(
-      new Option('--resolver <address>', 'whom to ask instead of this machine’s resolver').argParser((text: string) => {
-        const resolver = parseResolver(text)
-        if (resolver === null) throw new InvalidArgumentError('it must be an address such as 192.0.2.53 or [::1]:5353')
-        return resolver
-      }),
+      new Option('--resolver <address>', 'whom to ask instead of this machine’s resolver').argParser(
+        (text: string) => {
+          const resolver = parseResolver(text)
+          if (resolver === null)
+            throw new InvalidArgumentError('it must be an address such as 192.0.2.53 or [::1]:5353')
+          return resolver
+        },
+      ),
     )
     .action((options: DnsOptions) => start((context) => dns(options, context)))
   group
@@ -71,7 +76,7 @@ interface Opened {
   /** As it stands in mailboxes.csv; empty for all accounts. */
   readonly wave: string
   readonly operator: string
-  note(facts: Readonly<Record<string, string | boolean>>): Promise<void>
+  readonly note: (facts: Readonly<Record<string, string | boolean>>) => Promise<void>
 }
 
 /** Unlocks, asks whether the operator may, and reads what there is. The project itself stays closed: a run may hold it. */
@@ -108,7 +113,7 @@ function show(options: WaveOptions, context: CommandContext): Promise<ExitCode> 
       mark === null ? 'open' : `${formatInstant(mark.at)} by ${mark.by}`,
       mark?.note ?? meaning,
     ])
-    for (const line of table(rows)) output.line(line)
+    for (const line of table(['step', 'state', ''], rows)) output.line(line)
     output.document({ wave: wave === '' ? null : wave, accounts: accounts.length, steps })
     return EXIT.complete
   })
@@ -120,7 +125,7 @@ function dns(options: DnsOptions, context: CommandContext): Promise<ExitCode> {
     const resolver = options.resolver ?? ownResolver()
     const domains = domainsOf(accounts)
     const looked: MailRecords[] = []
-    for (const domain of domains) looked.push(await lookUp(resolver, domain, stop))
+    for (const domain of domains) looked.push(await lookUp(resolver, domain, clock, stop))
     const kept = noteFirst(cutover, looked, clock.now())
     await writeCutover(folder.state, kept)
     const documents = looked.map((records) => {
@@ -145,8 +150,9 @@ function mark(
   const step = stepNamed(name)
   return atCutover(options, context, async ({ folder, cutover, wave, operator, note }) => {
     const { output, clock } = context
-    const { [step]: _, ...others } = cutover.done[wave] ?? {}
-    const now = marked === null ? others : { ...others, [step]: { at: clock.now(), by: operator, note: marked.note } }
+    const others = Object.fromEntries(Object.entries(cutover.done[wave] ?? {}).filter(([other]) => other !== step))
+    const now =
+      marked === null ? others : { ...others, [step]: { at: clock.now(), by: operator, note: marked.note } }
     await writeCutover(folder.state, { ...cutover, done: { ...cutover.done, [wave]: now } })
     await note({ step, done: marked !== null })
     output.line(marked === null ? `${step} is open again` : `${step} is done`)

@@ -43,7 +43,10 @@ export async function readCutover(stateFolder: string): Promise<Cutover> {
   try {
     return fileShape.parse(JSON.parse(bytes.toString('utf8')))
   } catch (cause) {
-    throw new SealpostError('corrupt', `${path}: cannot be read`, { cause, hint: 'put a good copy there, or remove it' })
+    throw new SealpostError('corrupt', `${path}: cannot be read`, {
+      cause,
+      hint: 'put a good copy there, or remove it',
+    })
   }
 }
 

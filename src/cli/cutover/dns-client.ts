@@ -3,6 +3,7 @@ import { getServers } from 'node:dns'
 import { connect, isIP } from 'node:net'
 import { randomInt } from 'node:crypto'
 import { decode, encode, RECURSION_DESIRED, streamEncode, type Answer, type Packet } from 'dns-packet'
+import type { Clock } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
 
 /** Where questions go. */
@@ -32,9 +33,13 @@ export function parseResolver(text: string): Resolver | null {
 
 /** The first resolver that the machine itself asks. Throws `config` where it has none. */
 export function ownResolver(): Resolver {
-  const resolver = getServers().map(parseResolver).find((each) => each !== null)
-  if (resolver !== undefined && resolver !== null) return resolver
-  throw new SealpostError('config', 'this machine has no DNS resolver', { hint: 'name one with --resolver ADDRESS' })
+  const resolver = getServers()
+    .map(parseResolver)
+    .find((each) => each !== null)
+  if (resolver != null) return resolver
+  throw new SealpostError('config', 'this machine has no DNS resolver', {
+    hint: 'name one with --resolver ADDRESS',
+  })
 }
 
 /**
@@ -45,6 +50,7 @@ export async function ask(
   resolver: Resolver,
   name: string,
   type: 'MX' | 'TXT',
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Answered> {
   let failure: unknown = null
@@ -53,7 +59,7 @@ export async function ask(
     const id = randomInt(65_536)
     const query: Packet = { type: 'query', id, flags: RECURSION_DESIRED, questions: [{ type, name }] }
     try {
-      const over = await askUdp(resolver, query, signal)
+      const over = await askUdp(resolver, query, clock, signal)
       return read(over.flag_tc ? await askTcp(resolver, query, signal) : over, name, type)
     } catch (error) {
       signal.throwIfAborted()
@@ -93,13 +99,13 @@ function answers(packet: Decoded, query: Packet): boolean {
   )
 }
 
-function askUdp({ host, port }: Resolver, query: Packet, signal: AbortSignal): Promise<Decoded> {
+function askUdp({ host, port }: Resolver, query: Packet, clock: Clock, signal: AbortSignal): Promise<Decoded> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIP(host) === 6 ? 'udp6' : 'udp4')
-    const timer = setTimeout(() => end(new Error('no answer in time')), PATIENCE_MS)
+    const stopTimer = clock.after(PATIENCE_MS, () => end(new Error('no answer in time')))
     const onAbort = (): void => end(new Error('interrupted'))
     const end = (error: unknown, packet?: Decoded): void => {
-      clearTimeout(timer)
+      stopTimer()
       signal.removeEventListener('abort', onAbort)
       socket.close()
       if (packet === undefined) reject(error instanceof Error ? error : new Error('no answer'))

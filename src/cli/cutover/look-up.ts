@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import { ask, type Resolver } from './dns-client.ts'
 
 /** Where a domain's mail goes, as DNS has it. */
@@ -10,8 +11,16 @@ export interface MailRecords {
 }
 
 /** Looks up one domain. Throws what `ask` throws. */
-export async function lookUp(resolver: Resolver, domain: string, signal: AbortSignal): Promise<MailRecords> {
-  const [mx, txt] = await Promise.all([ask(resolver, domain, 'MX', signal), ask(resolver, domain, 'TXT', signal)])
+export async function lookUp(
+  resolver: Resolver,
+  domain: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<MailRecords> {
+  const [mx, txt] = await Promise.all([
+    ask(resolver, domain, 'MX', clock, signal),
+    ask(resolver, domain, 'TXT', clock, signal),
+  ])
   return {
     domain,
     mx: mx.answers
@@ -37,15 +46,22 @@ export async function lookUp(resolver: Resolver, domain: string, signal: AbortSi
 }
 
 /** What is to be known about these records before and after the cutover, a sentence each. */
-export function adviceOn(now: MailRecords, before: MailRecords | null, expected: readonly string[]): readonly string[] {
+export function adviceOn(
+  now: MailRecords,
+  before: MailRecords | null,
+  expected: readonly string[],
+): readonly string[] {
   const advice: string[] = []
   const ttl = Math.max(0, ...now.mx.map((record) => record.ttl))
   if (now.mx.length === 0) advice.push('no MX record: mail for it has nowhere to go')
   else if (ttl > LOW_TTL_SECONDS) {
-    advice.push(`the TTL of its MX records is ${ttl} s: lower it to ${LOW_TTL_SECONDS} s at least ${ttl} s before the cutover`)
+    advice.push(
+      `the TTL of its MX records is ${ttl} s: lower it to ${LOW_TTL_SECONDS} s at least ${ttl} s before the cutover`,
+    )
   }
   if (now.spf.length === 0) advice.push('no SPF record')
-  if (now.spf.length > 1) advice.push(`${now.spf.length} SPF records: receivers take that for an error (RFC 7208 section 4.5)`)
+  if (now.spf.length > 1)
+    advice.push(`${now.spf.length} SPF records: receivers take that for an error (RFC 7208 section 4.5)`)
   if (expected.length > 0) {
     const there = new Set(now.mx.map(({ exchange }) => exchange))
     const wanted = expected.map((host) => host.toLowerCase().replace(/\.$/, ''))
