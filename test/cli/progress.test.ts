@@ -85,6 +85,20 @@ describe('progress', () => {
     expect(state.timeLeft).toBe(45_000)
   })
 
+  it('knows a rate where a batch lands every few seconds only', () => {
+    const state = begin({ source: 1000, sourceBytes: 100_000 }, ['anna'])
+    state.take({ event: 'pair-started', pair: 1 })
+    state.sample(0)
+    for (let second = 1; second <= 40; second++) {
+      if (second % 4 === 0)
+        state.take({ event: 'batch-landed', pair: 1, mailbox: 1, messages: 40, bytes: 4000, adopted: 0 })
+      state.sample(second * 1000)
+    }
+    expect(state.rate.messages).toBeGreaterThanOrEqual(8)
+    expect(state.rate.messages).toBeLessThanOrEqual(16)
+    expect(state.timeLeft).not.toBeNull()
+  })
+
   it('tells no time left before anything has landed', () => {
     const state = begin({ source: 10 })
     state.take({ event: 'pair-started', pair: 1 })

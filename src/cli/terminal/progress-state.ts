@@ -30,6 +30,9 @@ interface Sample {
 
 const MAX_SAMPLES = 60
 
+/** In samples. */
+const STRETCHES = [1, 5, 15, 30]
+
 /** Turns events into what progress shows. Knows no clock: whoever samples says when. */
 export class ProgressState {
   readonly #accounts = new Map<number, AccountProgress>()
@@ -117,10 +120,24 @@ export class ProgressState {
     if (this.#samples.length > MAX_SAMPLES) this.#samples.shift()
   }
 
-  /** The median over the samples, so that one large message or one pause does not make it jump. */
+  /**
+   * The median over the samples, so that one large message or one pause does not make it jump; over longer stretches
+   * where so little lands at a time that most samples saw nothing.
+   */
   get rate(): Rate {
-    const steps = this.#samples.slice(1).flatMap((sample, index) => {
-      const before = this.#samples[index]
+    for (const stretch of STRETCHES) {
+      const rate = this.#rateOver(stretch)
+      if (rate.messages > 0 || rate.bytes > 0) return rate
+    }
+    return { messages: 0, bytes: 0 }
+  }
+
+  /** The same over every `stretch`-th sample. */
+  #rateOver(stretch: number): Rate {
+    const last = this.#samples.length - 1
+    const samples = this.#samples.filter((_, index) => (last - index) % stretch === 0)
+    const steps = samples.slice(1).flatMap((sample, index) => {
+      const before = samples[index]
       const seconds = before === undefined ? 0 : (sample.at - before.at) / 1000
       if (before === undefined || seconds <= 0) return []
       const messages = (sample.messages - before.messages) / seconds
