@@ -1,11 +1,12 @@
 import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
 import { LoginGate } from '../core/login-gate.ts'
-import type { DestinationSession, SourceSession } from '../core/connector.ts'
-import type { Listed, Mailbox, Quota } from '../core/mail.ts'
+import type { Capabilities, DestinationSession, SourceSession } from '../core/connector.ts'
+import type { Listed, Mailbox, Quota, SpecialUse } from '../core/mail.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { EngineContext } from './settings.ts'
 import type { MappingNote } from './mapping.ts'
 import { passes } from './list-mailbox.ts'
+import { MailTally, type Amount, type LargeMessage, type YearCount } from './mail-tally.ts'
 import { mapPair } from './run-pair.ts'
 import { bySight, labelMapping, ownersOfShown, type LabelMapping } from './sights.ts'
 import { LaneSessions } from './sessions.ts'
@@ -16,9 +17,12 @@ export interface PlannedMailbox {
   readonly destinationPath: readonly string[]
   readonly exists: boolean
   readonly note: MappingNote | null
+  readonly specialUse: SpecialUse | null
   readonly messages: number
   readonly bytes: number
-  /** Messages above what the destination takes; they will be skipped. */
+  /** What is above what the destination takes, and will be skipped. */
+  readonly tooLarge: Amount
+  /** The first hundred of these messages. */
   readonly oversized: readonly { readonly key: string; readonly bytes: number }[]
   /** Messages that the project's filters leave out. */
   readonly filtered: number
@@ -37,12 +41,21 @@ export interface PlannedPair {
   readonly quota: Quota | null
   /** Bytes that will not fit; 0 where they will, null where the destination does not say. */
   readonly shortfallBytes: number | null
+  /** What earlier runs have moved already. */
+  readonly moved: Amount
+  readonly growth: readonly YearCount[]
+  readonly largest: readonly LargeMessage[]
+  /** What was received in the last 365 days. */
+  readonly recent: Amount
+  /** What both ends say of themselves; null where the account could not be looked at. */
+  readonly ends: { readonly source: Capabilities; readonly destination: Capabilities } | null
   /** Why the account could not be looked at, or null. */
   readonly error: SealpostError | null
 }
 
-/** Oversized messages named for one mailbox; the others are counted in their bytes only by `run`. */
+/** Oversized messages named for one mailbox; all of them are counted. */
 const MAX_NAMED = 100
+const NOTHING: Amount = { messages: 0, bytes: 0 }
 
 /**
  * Looks at both ends and says what a run would do, account by account. Reads only: no command that changes anything
@@ -87,6 +100,11 @@ async function planOne(
       maxLineBytes: null,
       quota: null,
       shortfallBytes: null,
+      moved: NOTHING,
+      growth: [],
+      largest: [],
+      recent: NOTHING,
+      ends: null,
       error: toSealpostError(error, `planning ${pair.source}`),
     }
   } finally {
@@ -104,23 +122,25 @@ async function assess(
   const mapping = await mapPair(context, pair.id === 0 ? null : pair, source, destination, signal)
   const { maxMessageBytes } = destination.capabilities
   const mailboxes: PlannedMailbox[] = []
+  const tally = new MailTally(context.clock.now())
   const mode = source.capabilities.labels ? labelMapping(context.mapping.labels, destination.capabilities) : null
   const isOwn = mode === null ? null : ownership(mode)
   const order = mode === null ? null : bySight(mode)
   const entries = order === null ? mapping.mapped : mapping.mapped.toSorted((a, b) => order(a.source, b.source))
   for (const entry of entries) {
-    const counts = await count(context, source, entry.source, isOwn, maxMessageBytes, signal)
+    const counts = await count(context, source, entry.source, isOwn, maxMessageBytes, tally, signal)
     mailboxes.push({
       sourcePath: entry.source.path,
       destinationPath: entry.destinationPath,
       exists: entry.exists,
       note: entry.note,
+      specialUse: entry.source.specialUse,
       ...counts,
     })
   }
   const bytes = mailboxes.reduce((sum, mailbox) => sum + mailbox.bytes, 0)
   const quota = await destination.quota(signal)
-  const moved = context.ledger.totals({ pairId: pair.id }).landedBytes
+  const totals = context.ledger.totals({ pairId: pair.id })
   const free = quota?.limitBytes == null ? null : quota.limitBytes - quota.usedBytes
   return {
     pair,
@@ -131,7 +151,12 @@ async function assess(
     maxMessageBytes,
     maxLineBytes: destination.capabilities.maxLineBytes ?? null,
     quota,
-    shortfallBytes: free === null ? null : Math.max(0, bytes - moved - free),
+    shortfallBytes: free === null ? null : Math.max(0, bytes - totals.landedBytes - free),
+    moved: { messages: totals.landed, bytes: totals.landedBytes },
+    growth: tally.growth,
+    largest: tally.largest,
+    recent: tally.recent,
+    ends: { source: source.capabilities, destination: destination.capabilities },
     error: null,
   }
 }
@@ -156,11 +181,13 @@ async function count(
   mailbox: Mailbox,
   isOwn: ReturnType<typeof ownership> | null,
   maxMessageBytes: number | null,
+  tally: MailTally,
   signal: AbortSignal,
-): Promise<Pick<PlannedMailbox, 'messages' | 'bytes' | 'oversized' | 'filtered'>> {
+): Promise<Pick<PlannedMailbox, 'messages' | 'bytes' | 'tooLarge' | 'oversized' | 'filtered'>> {
   let messages = 0
   let bytes = 0
   let filtered = 0
+  const tooLarge = { messages: 0, bytes: 0 }
   const oversized: { key: string; bytes: number }[] = []
   for await (const page of source.listMessages(mailbox, null, signal)) {
     if (page.kind !== 'messages') continue
@@ -173,10 +200,12 @@ async function count(
       }
       messages++
       bytes += listed.bytes
-      if (maxMessageBytes !== null && listed.bytes > maxMessageBytes && oversized.length < MAX_NAMED) {
-        oversized.push({ key: listed.key, bytes: listed.bytes })
-      }
+      tally.add(listed, mailbox.path)
+      if (maxMessageBytes === null || listed.bytes <= maxMessageBytes) continue
+      tooLarge.messages++
+      tooLarge.bytes += listed.bytes
+      if (oversized.length < MAX_NAMED) oversized.push({ key: listed.key, bytes: listed.bytes })
     }
   }
-  return { messages, bytes, oversized, filtered }
+  return { messages, bytes, tooLarge, oversized, filtered }
 }

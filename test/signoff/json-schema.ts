@@ -90,6 +90,7 @@ function hasType(type: string, value: unknown): boolean {
     case 'null':
       return value === null
     case 'string':
+    case 'number':
     case 'boolean':
       return typeof value === type
     default:

@@ -1,20 +1,28 @@
-import type { Command } from 'commander'
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { formatInstant } from '../../core/clock.ts'
+import { SealpostError } from '../../core/errors.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import type { PlannedMailbox, PlannedPair } from '../../engine/plan-project.ts'
+import { LANGUAGES, type Language } from '../../report/intake-words.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { accountOption, waveOption, confirmOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
-import { errorDocument, failureText, type Output } from '../terminal/output.ts'
+import { failureText, type Output } from '../terminal/output.ts'
 import { formatCount } from '../terminal/progress-text.ts'
 import { table } from '../terminal/table.ts'
+import { readVersion } from '../version.ts'
 
 interface PlanOptions {
   readonly mailbox?: readonly string[]
   readonly wave?: readonly string[]
   readonly confirm?: readonly string[]
+  readonly html?: string
+  readonly language?: Language
 }
 
 /** `plan`: looks at both ends and says what a run would do. */
@@ -25,6 +33,8 @@ export function addPlan(program: Command, start: Start): void {
     .addOption(accountOption())
     .addOption(waveOption())
     .addOption(confirmOption())
+    .addOption(new Option('--html <file>', 'also write it as a page for the client'))
+    .addOption(new Option('--language <code>', 'language of the page').choices(LANGUAGES).default('en'))
     .action((options: PlanOptions) => start((context) => showPlan(options, context)))
 }
 
@@ -33,8 +43,10 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
   const { knownPairs, noteCredentialUse, openProject } = await import('../project/open-project.ts')
   const { confirmPairs } = await import('../project/confirm-pairs.ts')
   const { planProject } = await import('../../engine/plan-project.ts')
+  const { buildPlan } = await import('../report/build-plan.ts')
   const { ByteBudget } = await import('../../engine/byte-budget.ts')
   const { output, clock, stop } = context
+  const page = options.html === undefined ? null : await placeOfPage(options.html)
   const project = await openProject(context)
   try {
     const { source, destination, ledger, spool, config } = project
@@ -52,11 +64,34 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
       stop,
     )
     showTotal(plans, output)
-    output.document(planDocument(plans))
+    const head = {
+      project: project.folder.record.id,
+      written: formatInstant(clock.now()),
+      tool: `sealpost ${readVersion()}`,
+    }
+    const report = buildPlan(head, plans, config)
+    if (page !== null) {
+      const { planHtml } = await import('../../report/plan-html.ts')
+      const { writePrivateFile } = await import('../../../vault/files.ts')
+      await project.audit.note('document-issued', { facts: { kind: 'plan' } })
+      await writePrivateFile(page, Buffer.from(planHtml(report, options.language ?? 'en'), 'utf8'))
+      output.line(`Wrote ${page}`)
+    }
+    output.document(report)
     return failureCode(plans.flatMap(({ error }) => (error === null ? [] : [error]))) ?? EXIT.complete
   } finally {
     await project.close()
   }
+}
+
+/** Found out before mailboxes are listed, which may take an hour. Throws `config`. */
+async function placeOfPage(file: string): Promise<string> {
+  const path = resolve(file)
+  const folder = dirname(path)
+  if ((await stat(folder).catch(() => null))?.isDirectory() !== true) {
+    throw new SealpostError('config', `${folder} is not a folder`, { hint: 'make it, or name another file' })
+  }
+  return path
 }
 
 function showAccount(planned: PlannedPair, output: Output): void {
@@ -87,7 +122,7 @@ function remarks(mailbox: PlannedMailbox): readonly string[] {
   return [
     mailbox.exists ? null : 'to be created',
     mailbox.note === null || mailbox.note === 'parent' ? null : NOTES[mailbox.note],
-    mailbox.oversized.length === 0 ? null : `${formatCount(mailbox.oversized.length)} too large`,
+    mailbox.tooLarge.messages === 0 ? null : `${formatCount(mailbox.tooLarge.messages)} too large`,
     mailbox.filtered === 0 ? null : `${formatCount(mailbox.filtered)} filtered out`,
   ].filter((remark) => remark !== null)
 }
@@ -103,7 +138,7 @@ const NOTES = {
 function showTotal(plans: readonly PlannedPair[], output: Output): void {
   const good = plans.filter((plan) => plan.error === null)
   const mailboxes = good.flatMap((plan) => plan.mailboxes)
-  const oversized = mailboxes.reduce((sum, mailbox) => sum + mailbox.oversized.length, 0)
+  const oversized = mailboxes.reduce((sum, mailbox) => sum + mailbox.tooLarge.messages, 0)
   const missing = mailboxes.filter((mailbox) => !mailbox.exists).length
   const parts = [
     `${formatCount(good.length)} account${good.length === 1 ? '' : 's'}`,
@@ -114,36 +149,6 @@ function showTotal(plans: readonly PlannedPair[], output: Output): void {
     good.length === plans.length ? null : `${formatCount(plans.length - good.length)} could not be looked at`,
   ]
   output.line(parts.filter((part) => part !== null).join(', '))
-}
-
-/** The plan as `--json` shows it. */
-export function planDocument(plans: readonly PlannedPair[]): object {
-  return {
-    accounts: plans.map((plan) => ({
-      source: plan.pair.source,
-      destination: plan.pair.destination,
-      messages: plan.messages,
-      bytes: plan.bytes,
-      maxMessageBytes: plan.maxMessageBytes,
-      maxLineBytes: plan.maxLineBytes,
-      quota: plan.quota,
-      shortfallBytes: plan.shortfallBytes,
-      mailboxes: plan.mailboxes.map((mailbox) => ({
-        source: formatPath(mailbox.sourcePath),
-        destination: formatPath(mailbox.destinationPath),
-        create: !mailbox.exists,
-        note: mailbox.note,
-        messages: mailbox.messages,
-        bytes: mailbox.bytes,
-        filtered: mailbox.filtered,
-        oversized: mailbox.oversized,
-      })),
-      excluded: plan.excluded.map(formatPath),
-      error: plan.error === null ? null : errorDocument(plan.error),
-    })),
-    messages: total(plans, 'messages'),
-    bytes: total(plans, 'bytes'),
-  }
 }
 
 function total(plans: readonly PlannedPair[], key: 'messages' | 'bytes'): number {

@@ -24,7 +24,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'intake open': ['sealpost intake open answer.txt'],
   'mailboxes list': ['sealpost mailboxes list --from source --csv > mailboxes.csv'],
   doctor: ['sealpost doctor', 'sealpost doctor --write --mailbox anna@example.com'],
-  plan: ['sealpost plan', 'sealpost plan --mailbox anna@example.com --json'],
+  plan: [
+    'sealpost plan',
+    'sealpost plan --mailbox anna@example.com --json',
+    'sealpost plan --html plan.html --language ar',
+  ],
   run: [
     'sealpost run',
     'sealpost run --mailbox anna@example.com',
