@@ -68,11 +68,11 @@ function risks({ risks: all }: PlanReport, words: PlanWords): string {
   if (all.length === 0) return `<p>${words.noRisks}</p>`
   const rows = all.map(({ code, accounts }) => {
     const rest = accounts.length - MOST_NAMED
-    const named = accounts.slice(0, MOST_NAMED).map(value).join('<br>')
+    const named = accounts.slice(0, MOST_NAMED).map(value).join(', ')
     return [
       words.risks[code],
       formatNumber(accounts.length),
-      rest > 0 ? `${named}<br>+ ${formatNumber(rest)}` : named,
+      rest > 0 ? `${named}, + ${formatNumber(rest)}` : named,
     ]
   })
   return tableOf([words.risk, number(''), words.concerned], rows)
