@@ -24,7 +24,7 @@ import {
   type AuditFolder,
 } from './audit-folder.ts'
 import type { AuditHead } from './audit-head.ts'
-import { parseLine } from './audit-line.ts'
+import { type LeafContent, parseLine } from './audit-line.ts'
 import { recover } from './audit-recover.ts'
 import { readRows } from './audit-scan.ts'
 import { NO_EVIDENCE, verifyLog } from './audit-verify.ts'
@@ -210,7 +210,8 @@ async function* readEntries(
     throwIfAborted(signal)
     const line = parseLine(bytes)
     // What can still be read is worth most when something was damaged.
-    yield { index: line?.index ?? position, leafHash: line?.leafHash ?? NO_HASH, entry: line?.content ?? null }
+    const entry = line?.content == null ? null : entryOf(line.content)
+    yield { index: line?.index ?? position, leafHash: line?.leafHash ?? NO_HASH, entry }
     position++
   }
 }
@@ -246,4 +247,10 @@ async function readLeaves(files: AuditFolder, size: number): Promise<LeafHashes>
   }
   if (count < size) throw damagedLog(`entry ${count} is missing`)
   return (index) => hashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
+}
+
+/** Without the bytes that chain it to the entry before, which are no part of what is shown. */
+function entryOf(content: LeafContent): AuditEntry {
+  const { index, at, by, action, outcome, project, object, facts, personal, erased } = content
+  return { index, at, by, action, outcome, project, object, facts, personal, erased }
 }

@@ -16,6 +16,7 @@ import { serveAgent } from '../../vault/agent-server.ts'
 import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import { Secret } from '../../vault/secret.ts'
 import { PASSPHRASE, Place, type Ended } from './program.ts'
+import { assertPublished } from './published.ts'
 
 const CALM = new AbortController().signal
 
@@ -80,7 +81,7 @@ function agentSocketOf(place: Place): string {
   return join(place.folder, 'agent', 'socket')
 }
 
-/** Runs one command line within this process and in the project, at a time of the test's choice, or by its clock. */
+/** Runs one command line within this process and in the project, at a time of the test's choice, or by its clock. JSON must be as published. */
 export async function runAt(
   place: Place,
   words: readonly string[],
@@ -117,6 +118,7 @@ export async function runAt(
       exitCode = exitCodeOf(failure.kind)
     }
   }
+  assertPublished(words, stdout)
   return { exitCode, stdout, stderr }
 }
 

@@ -1,5 +1,5 @@
 /**
- * As much of JSON Schema 2020-12 as the certificate's schema uses. A keyword that it does not know is an error, so that
+ * As much of JSON Schema 2020-12 as the published schemas use. A keyword that it does not know is an error, so that
  * nothing in the schema goes unchecked.
  */
 export type Schema = Readonly<Record<string, unknown>>
@@ -48,6 +48,11 @@ function check(
       const fitting = (rule as readonly Schema[]).filter((one) => validate(one, value, root, path).length === 0)
       return wrong(fitting.length !== 1)
     }
+    case 'anyOf': {
+      const found = (rule as readonly Schema[]).map((one) => validate(one, value, root, path))
+      // The one that fits best says what is wrong.
+      return found.reduce((best, faults) => (faults.length < best.length ? faults : best))
+    }
     case 'required':
       return isObject(value)
         ? (rule as readonly string[]).filter((name) => !(name in value)).map((name) => `${path}.${name}: required`)
@@ -59,13 +64,13 @@ function check(
           )
         : []
     case 'additionalProperties': {
-      if (rule !== false) throw new Error(`${path}: additionalProperties is not false`)
       const known = Object.keys(schema['properties'] ?? {})
-      return isObject(value)
-        ? Object.keys(value)
-            .filter((name) => !known.includes(name))
-            .map((name) => `${path}.${name}: additionalProperties`)
-        : []
+      const others = isObject(value) ? Object.entries(value).filter(([name]) => !known.includes(name)) : []
+      return others.flatMap(([name, other]) =>
+        rule === false
+          ? [`${path}.${name}: additionalProperties`]
+          : validate(rule as Schema, other, root, `${path}.${name}`),
+      )
     }
     default:
       throw new Error(`${path}: unknown keyword ${keyword}`)
@@ -73,7 +78,7 @@ function check(
 }
 
 function resolve(root: Schema, reference: string): Schema {
-  const name = /^#\/\$defs\/(\w+)$/.exec(reference)?.[1] ?? ''
+  const name = /^#\/\$defs\/([\w-]+)$/.exec(reference)?.[1] ?? ''
   const found = (root['$defs'] as Readonly<Record<string, Schema>>)[name]
   if (found === undefined) throw new Error(`${reference} is not there`)
   return found

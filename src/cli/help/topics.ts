@@ -42,7 +42,7 @@ variable: such a call is refused. sealpost unlock keeps the keys in memory for a
   json: {
     summary: 'output for machines',
     text: `With --json a command prints one document; run, retry, backup and restore print one event a line, and the last one sums
-up. Errors are {"error":{"kind","message","hint",…}} on stderr. docs/cli.md names the members of each.`,
+up. Errors are {"error":{"kind","message","hint",…}} on stdout too. docs/schemas/cli-output.schema.json has a definition a command.`,
   },
   environment: {
     summary: 'variables that are read',
