@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -21,6 +21,8 @@ function compile(folders: readonly string[]): string {
   }
   for (const folder of folders) {
     mkdirSync(join(target, folder), { recursive: true })
+    for (const name of readdirSync(join(REPOSITORY, folder)).filter((entry) => entry.endsWith('.mjs')))
+      copyFileSync(join(REPOSITORY, folder, name), join(target, folder, name.replace(/mjs$/, 'js')))
     for (const name of readdirSync(join(REPOSITORY, folder)).filter((entry) => entry.endsWith('.ts'))) {
       const source = readFileSync(join(REPOSITORY, folder, name), 'utf8')
       const { outputText } = ts.transpileModule(source, { compilerOptions })
