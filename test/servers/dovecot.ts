@@ -65,8 +65,21 @@ export function isDovecotInstalled(): boolean {
   return whyNoDovecot() === null
 }
 
+/** A port that was free a moment ago may be somebody else's by now. */
+const ATTEMPTS = 3
+
 /** Starts a server and resolves when it answers. */
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function startOnce(options: DovecotOptions): Promise<Dovecot> {
   const folder = mkdtempSync(join(tmpdir(), 'sealpost-dovecot-'))
   chmodSync(folder, 0o755)
   const mail = mailOwner()
@@ -93,7 +106,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
   try {
-    await answers(imapPort, server)
+    await answers(imapPort, server, join(folder, 'run', 'master.pid'))
   } catch (error) {
     const log = existsSync(join(folder, 'log')) ? execFileSync('tail', ['-5', join(folder, 'log')]).toString() : ''
     await stop()
@@ -245,7 +258,8 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function answers(port: number, server: ChildProcess): Promise<void> {
+/** The file of the process id is written once all ports are its own: what greets before that is another server. */
+async function answers(port: number, server: ChildProcess, pidFile: string): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     if (server.exitCode !== null) throw new Error(`exit code ${server.exitCode}`)
     const greeted = await new Promise<boolean>((resolve) => {
@@ -258,7 +272,7 @@ async function answers(port: number, server: ChildProcess): Promise<void> {
       socket.once('error', () => done(false))
       socket.setTimeout(500, () => done(false))
     })
-    if (greeted) return
+    if (greeted && existsSync(pidFile)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error('no greeting')
