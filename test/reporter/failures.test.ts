@@ -29,6 +29,7 @@ describe('the lines above the closing line', () => {
           { name: 'a > passes', state: 'passed' },
           { name: 'a > fails', state: 'failed', message: '\u001b[31mexpected 1 to be 2\u001b[39m\n\n- 2\n+ 1' },
           { name: 'a > is skipped', state: 'skipped' },
+          { name: 'a > needs luck', state: 'passed', message: 'closed' },
           { name: 'a > hangs', state: 'pending' },
         ]),
       ],
@@ -36,6 +37,7 @@ describe('the lines above the closing line', () => {
     )
     expect(lines).toEqual([
       'failed: test/area/x.test.ts: a > fails: expected 1 to be 2',
+      'passed the second time: test/area/x.test.ts: a > needs luck: closed',
       'failed: test/area/x.test.ts: a > hangs: it never ended',
     ])
   })

@@ -17,13 +17,15 @@ export interface FailedModule {
   }
 }
 
-/** How such a line begins; `.ci/run` looks for it. */
+/** How such a line begins; `.ci/run` looks for the first. */
 const FAILED = 'failed: '
+const AGAIN = 'passed the second time: '
 const LONGEST = 300
 
 /**
  * One line for each failure that `countRun` counts: file, test, and the first line of its error, so that the end of a
- * log says what failed. Errors outside of tests have a line of their own.
+ * log says what failed. Errors outside of tests have a line of their own. A test that passed only when it was tried again
+ * is named too: it is no failure, and something is wrong with it.
  */
 export function nameFailures(modules: readonly FailedModule[], unhandled: readonly Told[]): string[] {
   const lines: string[] = []
@@ -39,7 +41,9 @@ export function nameFailures(modules: readonly FailedModule[], unhandled: readon
     }
     for (const test of module.children.allTests()) {
       const { state, errors } = test.result()
-      if (state === 'failed') tell(`${file}: ${test.fullName}`, errors?.[0])
+      if (state === 'passed' && (errors?.length ?? 0) > 0) {
+        lines.push(`${AGAIN}${file}: ${test.fullName}: ${firstLine(errors?.[0])}`)
+      } else if (state === 'failed') tell(`${file}: ${test.fullName}`, errors?.[0])
       else if (state !== 'passed' && state !== 'skipped') {
         tell(`${file}: ${test.fullName}`, { message: 'it never ended' })
       }
