@@ -64,6 +64,15 @@ export function findOperator(list: OperatorList, name: string): OperatorEntry | 
   return list.operators.find((operator) => operator.name === name)
 }
 
+/** Throws `config` for a name that nobody here has or has had, with those that there are. */
+export function assertKnown({ lists, current }: OperatorChain, name: string): void {
+  if (lists.some((list) => findOperator(list, name) !== undefined)) return
+  throw new SealpostError('config', `there is no operator named "${name}"`, {
+    hint: `the operators are ${current.operators.map((operator) => operator.name).join(', ')}`,
+    code: 'NO_OPERATOR',
+  })
+}
+
 /**
  * Reads and verifies the list. `firstLead` is the fingerprint that an operator keeps; with null only the list's own
  * consistency is checked, which is enough to show names and for nothing else. Throws `config` when there is no workspace,

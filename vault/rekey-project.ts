@@ -5,7 +5,7 @@ import { assertKeystore } from './keystore.ts'
 import { withLock } from './lock.ts'
 import { assertProjectId } from './names.ts'
 import type { UnlockedOperator } from './operator.ts'
-import { findOperator, readOperatorChain, type OperatorChain } from './operator-list.ts'
+import { assertKnown, findOperator, readOperatorChain, type OperatorChain } from './operator-list.ts'
 import { keystoreFolder, nextProjectPath, projectLockPath, projectPath } from './paths.ts'
 import { readProjectFile, type ProjectDocument } from './project-document.ts'
 import { makeDocument, openDocument, readShredKey, type ProjectKeys } from './project-keys.ts'
@@ -93,8 +93,8 @@ export async function openRekeying(
   }
 }
 
-function assertRevocable({ lists, current }: OperatorChain, lead: UnlockedOperator, name: string): void {
-  if (findOperator(current, lead.name)?.role !== 'lead') {
+function assertRevocable(chain: OperatorChain, lead: UnlockedOperator, name: string): void {
+  if (findOperator(chain.current, lead.name)?.role !== 'lead') {
     throw new SealpostError('policy', 'only a lead can revoke a project', { code: 'NOT_LEAD' })
   }
   if (name === lead.name) {
@@ -103,11 +103,7 @@ function assertRevocable({ lists, current }: OperatorChain, lead: UnlockedOperat
       code: 'OWN_GRANT',
     })
   }
-  if (lists.some((list) => findOperator(list, name) !== undefined)) return
-  throw new SealpostError('config', `there is no operator named "${name}"`, {
-    hint: `the operators are ${current.operators.map((operator) => operator.name).join(', ')}`,
-    code: 'NO_OPERATOR',
-  })
+  assertKnown(chain, name)
 }
 
 /** The next document, or null. Throws `corrupt` when it does not follow from the one that stands. */

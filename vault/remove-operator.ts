@@ -7,6 +7,7 @@ import { assertKeystore } from './keystore.ts'
 import { withLock } from './lock.ts'
 import { assertOperatorName } from './names.ts'
 import {
+  assertKnown,
   extendOperatorList,
   findOperator,
   readOperatorChain,
@@ -77,12 +78,12 @@ export async function removeOperator(
   })
 }
 
-function assertRemovable({ lists, current }: OperatorChain, lead: UnlockedOperator, name: string): void {
-  if (findOperator(current, lead.name)?.role !== 'lead') {
+function assertRemovable(chain: OperatorChain, lead: UnlockedOperator, name: string): void {
+  if (findOperator(chain.current, lead.name)?.role !== 'lead') {
     throw new SealpostError('policy', 'only a lead can remove an operator', { code: 'NOT_LEAD' })
   }
   if (name === lead.name) {
-    const alone = current.operators.filter(({ role }) => role === 'lead').length === 1
+    const alone = chain.current.operators.filter(({ role }) => role === 'lead').length === 1
     throw new SealpostError(
       'policy',
       alone ? `${name} is the last lead, and a workspace has one` : 'nobody removes himself',
@@ -92,12 +93,7 @@ function assertRemovable({ lists, current }: OperatorChain, lead: UnlockedOperat
       },
     )
   }
-  if (!lists.some((list) => findOperator(list, name) !== undefined)) {
-    throw new SealpostError('config', `there is no operator named "${name}"`, {
-      hint: `the operators are ${current.operators.map((operator) => operator.name).join(', ')}`,
-      code: 'NO_OPERATOR',
-    })
-  }
+  assertKnown(chain, name)
 }
 
 /** Signs every document of a project under the current list, as it is. One that is damaged is left alone. */

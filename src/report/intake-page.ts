@@ -1,5 +1,6 @@
-import { cspHash, escapeHtml, jsonForScript } from './html.ts'
-import { directionOf, INTAKE_WORDS, type Language } from './intake-words.ts'
+import { escapeHtml, jsonForScript } from './html.ts'
+import { INTAKE_WORDS, type Language } from './intake-words.ts'
+import { htmlPage } from './page.ts'
 
 /** What an intake page says and seals to. */
 export interface IntakePage {
@@ -44,23 +45,10 @@ export function intakePageHtml(page: IntakePage, script: string): string {
     number: page.number,
     words,
   })
-  const code = script.replace(/<\/(script)/gi, '<\\/$1')
-  const policy = `default-src 'none'; script-src ${cspHash(code)}; style-src ${cspHash(STYLE)}; img-src data:; base-uri 'none'; form-action 'none'`
   const logo = page.logo === null ? '' : `<img src="${escapeHtml(page.logo)}" alt="">`
   const field = (name: string, label: keyof typeof words, type: string): string =>
     `<label>${text(label)}</label><input name="${name}" type="${type}" autocomplete="off" spellcheck="false" dir="ltr">`
-  return `<!doctype html>
-<html lang="${page.language}" dir="${directionOf(page.language)}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text('title')} · ${escapeHtml(page.client)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-${logo}
+  const body = `${logo}
 <h1>${text('title')}</h1>
 <p>${escapeHtml(page.client)}</p>
 <p>${text('lead')}</p>
@@ -92,9 +80,7 @@ ${field('secret', 'secret', 'password')}
 <p>${text('withoutPage')} <code>age -a -r ${escapeHtml(page.recipient)} -o access.age access.csv</code></p>
 <p><small>${escapeHtml(page.projectId)} · <code>${escapeHtml(page.certificateFingerprint)}</code></small></p>
 ${page.checkpoint === null ? '' : `<pre dir="ltr">${escapeHtml(page.checkpoint)}</pre>`}
-<script type="application/json" id="page-data">${data}</script>
-<script>${code}</script>
-</body>
-</html>
-`
+<script type="application/json" id="page-data">${data}</script>`
+  const title = `${text('title')} · ${escapeHtml(page.client)}`
+  return htmlPage({ language: page.language, title, style: STYLE, script, hasImages: true, body })
 }

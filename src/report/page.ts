@@ -9,6 +9,8 @@ export interface HtmlPage {
   readonly style: string
   /** A script that runs in it, or null; nothing else does. */
   readonly script?: string
+  /** It holds images as `data:` addresses; no others are shown. */
+  readonly hasImages?: boolean
   /** HTML, escaped already. */
   readonly body: string
 }
@@ -36,12 +38,13 @@ footer { margin-block-start: 2rem; font-size: .85em; color: #555; border-block-s
 `
 
 /** The page around a body: it loads nothing, and its own policy allows its style and its script and nothing else. */
-export function htmlPage({ language, title, style, script, body }: HtmlPage): string {
+export function htmlPage({ language, title, style, script, hasImages, body }: HtmlPage): string {
   const code = script?.replace(/<\/(script)/gi, '<\\/$1')
   const policy = [
     "default-src 'none'",
     ...(code === undefined ? [] : [`script-src ${cspHash(code)}`]),
     `style-src ${cspHash(style)}`,
+    ...(hasImages === true ? ['img-src data:'] : []),
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ')

@@ -1,5 +1,6 @@
 import { SealpostError } from '../core/errors.ts'
-import type { Finding, Ledger, MessageRecord, Pair } from '../core/ledger.ts'
+import type { Finding, Ledger, Pair } from '../core/ledger.ts'
+import { exceptionsOf } from '../core/ledger-rows.ts'
 import type { AcceptedItem, Acceptance, DeliveryFacts } from './state.ts'
 
 /** Why a project cannot be signed off yet, and what to do about it. */
@@ -34,8 +35,6 @@ interface Item {
   readonly pair: GateAccount
   count: number
 }
-
-const PAGE = 500
 
 /**
  * Looks at everything in the ledger that keeps a project from being signed off: accounts that were never moved, messages
@@ -105,7 +104,7 @@ function unmovedItems(ledger: Ledger, accounts: readonly GateAccount[]): readonl
 function exceptionItems(ledger: Ledger, pairs: readonly Pair[]): readonly Item[] {
   return pairs.flatMap((pair) => {
     const items = new Map<string, Item>()
-    for (const message of exceptionsOf(ledger, pair)) {
+    for (const message of exceptionsOf(ledger, pair.id)) {
       const classes = [message.state, ...(message.reason === null ? [] : [message.reason.code])]
       const key = classes.join(' ')
       const item = items.get(key) ?? { classes, pair, count: 0 }
@@ -114,17 +113,6 @@ function exceptionItems(ledger: Ledger, pairs: readonly Pair[]): readonly Item[]
     }
     return [...items.values()]
   })
-}
-
-function* exceptionsOf(ledger: Ledger, pair: Pair): Generator<MessageRecord> {
-  let after = 0
-  for (;;) {
-    const page = ledger.exceptions(pair.id, after, PAGE)
-    yield* page
-    const last = page.at(-1)
-    if (last === undefined || page.length < PAGE) return
-    after = last.id
-  }
 }
 
 function findingItems(findings: readonly Finding[], pairs: readonly Pair[]): readonly Item[] {

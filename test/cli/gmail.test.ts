@@ -47,8 +47,8 @@ describe.skipIf(why !== null)(`the program between IMAP and the Gmail API ${why 
     await place.init()
     await writeFile(join(place.project, 'google-ca.pem'), oauth.authority.certificate)
     await writeFile(join(place.project, 'imap-ca.pem'), dovecot.ca)
-    await keep('google', 'service-account', oauth.serviceAccount([MODIFY]))
-    await keep('imap', 'password', `${dovecot.password}\n`)
+    await place.keep('google', 'service-account', oauth.serviceAccount([MODIFY]))
+    await place.keep('imap', 'password', `${dovecot.password}\n`)
     await place.configure(
       `version: 1
 client: Beispiel GmbH
@@ -74,14 +74,6 @@ destination:
     await server.stop()
     await oauth.stop()
   })
-
-  async function keep(name: string, kind: string, content: string): Promise<void> {
-    const file = join(place.folder, `${name}.secret`)
-    await writeFile(file, content, { mode: 0o600 })
-    const words = ['credentials', 'set', name, '--kind', kind, '--secret-file', file]
-    const { exitCode, stderr } = await place.run(words)
-    expect([exitCode, stderr]).toEqual([0, ''])
-  }
 
   it('is throttled, killed in the middle, goes on, and has each message once', { timeout: 240_000 }, async () => {
     const account = server.account(ANNA)

@@ -24,20 +24,13 @@ beforeAll(async () => {
   place = await Place.open()
   await place.init()
   await writeFile(join(place.project, 'ca.pem'), server.ca)
-  await keep('a secret of the app')
+  await place.keep('app', 'client-secret', 'a secret of the app\n')
 }, 60_000)
 afterAll(async () => {
   await place.close()
   await door.stop()
   await server.stop()
 })
-
-async function keep(secret: string): Promise<void> {
-  const file = join(place.folder, 'secret')
-  await writeFile(file, `${secret}\n`, { mode: 0o600 })
-  const words = ['credentials', 'set', 'app', '--kind', 'client-secret', '--secret-file', file]
-  expect(await place.run(words)).toMatchObject({ exitCode: 0, stderr: '' })
-}
 
 function end(more = '', tenant = 'contoso-tenant'): string {
   const address = `https://localhost:${server.port}`

@@ -1,31 +1,23 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DIRECTORY_SCOPE } from '../../connectors/gmail/directory.ts'
 import { USAGE_SCOPE } from '../../connectors/gmail/usage-report.ts'
-import { GmailServer } from '../fakes/gmail-server.ts'
-import { startGraphServer, type GraphServer } from '../fakes/graph-server.ts'
-import { startOauth, type OauthStage } from '../oauth/stage.ts'
-import { issue } from '../servers/certificates.ts'
+import { startHosted, trustHosted, type Hosted } from './hosted.ts'
 import { Place } from './program.ts'
 
 const BOSS = 'boss@example.test'
 
 let place: Place
-let stage: OauthStage
-let google: GmailServer
-let microsoft: GraphServer
+let hosted: Hosted
 beforeAll(async () => {
-  stage = await startOauth()
-  google = new GmailServer()
-  await google.start(await issue(stage.authority, 'gmail'))
-  google.subjectOf = (token) => stage.provider.subjectOf(token)
+  hosted = await startHosted()
+  const { stage, google, microsoft } = hosted
   stage.provider.users.add(BOSS)
   google.users.push(
     { primaryEmail: 'zoe@example.test', isMailboxSetup: true, megabytes: 3 },
     { primaryEmail: BOSS, isMailboxSetup: true, megabytes: 1 },
   )
-  microsoft = await startGraphServer()
   const { tenant } = microsoft
   const anna = tenant.mailbox('anna@contoso.example')
   anna.add(anna.folder('inbox') ?? anna.root, { mime: Buffer.from('Subject: x\r\n\r\nbody\r\n'), receivedMs: 0 })
@@ -34,27 +26,18 @@ beforeAll(async () => {
   tenant.mailbox('nobody@contoso.example').licensed = false
   place = await Place.open()
   await place.init()
-  await writeFile(join(place.project, 'google-ca.pem'), stage.authority.certificate)
-  await writeFile(join(place.project, 'microsoft-ca.pem'), microsoft.ca)
-  await keep('google', 'service-account', stage.serviceAccount([DIRECTORY_SCOPE, USAGE_SCOPE]))
-  await keep('app', 'client-secret', tenant.clientSecret)
+  await trustHosted(place, hosted)
+  await place.keep('google', 'service-account', stage.serviceAccount([DIRECTORY_SCOPE, USAGE_SCOPE]))
+  await place.keep('app', 'client-secret', tenant.clientSecret)
   await place.configure(yaml(), 'source,destination\n')
 }, 60_000)
 afterAll(async () => {
   await place.close()
-  await microsoft.stop()
-  await google.stop()
-  await stage.stop()
+  await hosted.stop()
 })
 
-async function keep(name: string, kind: string, content: string): Promise<void> {
-  const file = join(place.folder, `${name}.secret`)
-  await writeFile(file, content, { mode: 0o600 })
-  const words = ['credentials', 'set', name, '--kind', kind, '--secret-file', file]
-  expect(await place.run(words)).toMatchObject({ exitCode: 0, stderr: '' })
-}
-
 function yaml(): string {
+  const { stage, google, microsoft } = hosted
   const address = `https://localhost:${microsoft.port}`
   return `version: 1
 client: Beispiel GmbH
@@ -120,9 +103,9 @@ describe('the accounts of hosted platforms', { timeout: 60_000 }, () => {
 
   it('are not listed without the right, and the line names it', async () => {
     await place.configure(yaml(), 'source,destination\n')
-    microsoft.tenant.roles.delete('User.Read.All')
+    hosted.microsoft.tenant.roles.delete('User.Read.All')
     const { exitCode, stderr } = await place.run(['mailboxes', 'list', '--from', 'microsoft'])
-    microsoft.tenant.roles.add('User.Read.All')
+    hosted.microsoft.tenant.roles.add('User.Read.All')
     expect(exitCode).not.toBe(0)
     expect(stderr.split('\n').filter((line) => line.startsWith('sealpost:'))).toHaveLength(1)
     expect(stderr).toMatch(/lacks a permission.*User\.Read\.All/s)

@@ -51,21 +51,6 @@ describe.skipIf(why !== null)(`the program with access tokens ${why ?? ''}`, () 
     await stage.stop()
   })
 
-  async function keep(name: string, kind: string, content: string): Promise<void> {
-    const file = join(place.folder, `${name}.secret`)
-    await writeFile(file, content, { mode: 0o600 })
-    const { exitCode, stderr } = await place.run([
-      'credentials',
-      'set',
-      name,
-      '--kind',
-      kind,
-      '--secret-file',
-      file,
-    ])
-    expect([exitCode, stderr]).toEqual([0, ''])
-  }
-
   async function arrived(): Promise<number> {
     const status = await dovecot.doveadm('mailbox', 'status', '-u', ANNA, 'messages', 'INBOX').catch(() => '')
     return Number(/messages=(\d+)/.exec(status)?.[1] ?? 0)
@@ -88,7 +73,7 @@ limits: { lanes: 1 }
   it(
     'moves mail for a run that outlives its tokens several times',
     async () => {
-      await keep('google', 'service-account', stage.serviceAccount([GOOGLE_IMAP_SCOPE]))
+      await place.keep('google', 'service-account', stage.serviceAccount([GOOGLE_IMAP_SCOPE]))
       const auth = `provider: google, credential: google, endpoint: "${stage.provider.url}/token"`
       await place.configure(yaml(auth), `source,destination\n${ANNA},${ANNA}\n`)
       stage.provider.life = LIFE
@@ -133,7 +118,7 @@ limits: { lanes: 1 }
   })
 
   it('says in one line which setting is wrong', async () => {
-    await keep('app', 'client-secret', 'wrong\n')
+    await place.keep('app', 'client-secret', 'wrong\n')
     const auth = (tenant: string): string =>
       `provider: microsoft, tenant: ${tenant}, client_id: app, credential: app, endpoint: "${stage.provider.url}"`
     const row = `source,destination\n${ANNA},${ANNA}\n`
@@ -148,7 +133,7 @@ limits: { lanes: 1 }
     const { exitCode, stderr } = await place.run(['run'])
     expect(exitCode).not.toBe(0)
     expect(stderr).toMatch(/the client secret of credential "app" is wrong/)
-    await keep('app', 'client-secret', 'shh\n')
+    await place.keep('app', 'client-secret', 'shh\n')
     expect((await place.run(['run'])).exitCode).toBe(0)
   })
 })

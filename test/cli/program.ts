@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { expect } from 'vitest'
 
 /** What one run of the program left behind. */
 export interface Ended {
@@ -109,6 +110,19 @@ export class Place {
       const text = `From: a@example.com\r\nMessage-ID: <${i}.${account}@example.com>\r\nSubject: number ${i}\r\n\r\nHello ${i}\r\n`
       await writeFile(join(root, 'cur', `${1_700_000_000 + i}.M${i}P1.example:2,S`), text)
     }
+  }
+
+  /** Keeps a credential out of a file, which must be taken without a word; `run` is another way to run the program. */
+  async keep(
+    name: string,
+    kind: string,
+    content: string,
+    run: (words: readonly string[]) => Promise<Ended> = (words) => this.run(words),
+  ): Promise<void> {
+    const file = join(this.folder, `${name}.secret`)
+    await writeFile(file, content, { mode: 0o600 })
+    const words = ['credentials', 'set', name, '--kind', kind, '--secret-file', file]
+    expect(await run(words)).toMatchObject({ exitCode: 0, stderr: '' })
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import type { LedgerReader, MessageRecord, Pair } from '../../core/ledger.ts'
+import { exceptionsOf } from '../../core/ledger-rows.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import { chooseAccounts, type AccountChoice } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
@@ -10,8 +11,6 @@ import { findingDocument, findingLine } from '../project/findings.ts'
 import { accountOption, waveOption } from '../options.ts'
 import { isOpen } from '../outcome.ts'
 import { formatCount } from '../terminal/progress-text.ts'
-
-const PAGE = 500
 
 /** `exceptions`: what did not go, and why. */
 export function addExceptions(program: Command, start: Start): void {
@@ -33,7 +32,7 @@ async function exceptions(choice: AccountChoice, context: CommandContext): Promi
     const documents: object[] = []
     let count = 0
     for (const pair of pairs) {
-      for (const message of exceptionsOf(pair, ledger)) {
+      for (const message of exceptionsOf(ledger, pair.id)) {
         count++
         output.line(exceptionLine(pair, message, ledger))
         if (output.json) documents.push(exceptionDocument(pair, message, ledger))
@@ -49,17 +48,6 @@ async function exceptions(choice: AccountChoice, context: CommandContext): Promi
     return EXIT.complete
   } finally {
     await project.close()
-  }
-}
-
-function* exceptionsOf(pair: Pair, ledger: LedgerReader): Generator<MessageRecord> {
-  let after = 0
-  for (;;) {
-    const page = ledger.exceptions(pair.id, after, PAGE)
-    yield* page
-    const last = page.at(-1)
-    if (last === undefined || page.length < PAGE) return
-    after = last.id
   }
 }
 

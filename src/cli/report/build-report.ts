@@ -1,5 +1,6 @@
 import { formatInstant } from '../../core/clock.ts'
 import type { Finding, LedgerReader, MessageRecord, Pair } from '../../core/ledger.ts'
+import { exceptionsOf } from '../../core/ledger-rows.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import type { FidelityCounts, Totals } from '../../core/states.ts'
 import type {
@@ -20,7 +21,6 @@ export type ReportSubject = Pick<
   'client' | 'project' | 'written' | 'tool' | 'passes' | 'checkpoint'
 > & { readonly last: CompletionReport['verification']['last'] }
 
-const PAGE = 500
 /** Above, a page with its index would be too large to be opened: 11 bytes an entry, 15 characters. */
 const MOST_LOOKED_UP = 2_000_000
 const NO_FIDELITY: FidelityCounts = { identical: 0, equivalent: 0, altered: 0, missing: 0, unchecked: 0 }
@@ -44,7 +44,7 @@ export function buildReport(
   for (const pair of pairs) {
     const account = accountOf(pair, first, index, ledger)
     accounts.push(account)
-    for (const message of exceptionsOf(pair, ledger)) {
+    for (const message of exceptionsOf(ledger, pair.id)) {
       exceptions.push(exceptionOf(pair, message, ledger))
       const place = mailboxesOf(pair, ledger).findIndex(({ id }) => id === message.mailboxId)
       if (message.messageId !== null) index?.add(message.messageId, endOf(message), first + place)
@@ -104,18 +104,6 @@ function accountOf(pair: Pair, first: number, index: LookUpIndex | null, ledger:
 
 function mailboxesOf(pair: Pair, ledger: LedgerReader): ReturnType<LedgerReader['mailboxes']> {
   return pair.id === 0 ? [] : ledger.mailboxes(pair.id)
-}
-
-function* exceptionsOf(pair: Pair, ledger: LedgerReader): Generator<MessageRecord> {
-  if (pair.id === 0) return
-  let after = 0
-  for (;;) {
-    const page = ledger.exceptions(pair.id, after, PAGE)
-    yield* page
-    const last = page.at(-1)
-    if (last === undefined || page.length < PAGE) return
-    after = last.id
-  }
 }
 
 /** Without the server's words: they may repeat addresses out of the message. */

@@ -1,9 +1,8 @@
 import type { LedgerReader, MailboxRecord, MessageRecord } from '../../core/ledger.ts'
+import { deliveredOf } from '../../core/ledger-rows.ts'
 import { CompactRange, hashLeaf } from '../../records/merkle.ts'
 import type { ReportMerkle } from '../../report/completion-report.ts'
 import type { LookUpIndex, LookUpOutcome } from '../../report/look-up.ts'
-
-const PAGE = 1000
 
 /**
  * Reads every delivered message of an account's mailboxes once: its tree, and the look-up's entries, whose mailboxes count
@@ -17,7 +16,7 @@ export function readDeliveries(
 ): ReportMerkle {
   const digests: Buffer[] = []
   for (const [place, mailbox] of mailboxes.entries()) {
-    for (const message of delivered(mailbox.id, ledger)) {
+    for (const message of deliveredOf(ledger, mailbox.id)) {
       if (message.digests !== null) digests.push(Buffer.from(message.digests.digest))
       if (message.messageId !== null) index?.add(message.messageId, outcomeOf(message), first + place)
     }
@@ -30,17 +29,6 @@ export function treeOf(leaves: readonly Uint8Array[]): ReportMerkle {
   const range = new CompactRange()
   for (const leaf of leaves) range.append(hashLeaf(leaf))
   return { leaves: leaves.length, root: range.root().toString('hex') }
-}
-
-function* delivered(mailboxId: number, ledger: LedgerReader): Generator<MessageRecord> {
-  let after = 0
-  for (;;) {
-    const page = ledger.delivered(mailboxId, after, PAGE)
-    yield* page
-    const last = page.at(-1)
-    if (last === undefined || page.length < PAGE) return
-    after = last.id
-  }
 }
 
 function outcomeOf({ state, fidelity }: MessageRecord): LookUpOutcome {
