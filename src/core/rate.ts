@@ -45,8 +45,7 @@ export interface Rates {
  * by piece; listings and flags are not counted.
  */
 export function metered(connector: Connector, rates: Rates): Connector {
-  return {
-    credentialOf: (account) => connector.credentialOf?.(account) ?? account,
+  return withMembers<Connector>(connector, {
     openSource: async (account, signal) => {
       const session = await connector.openSource(account, signal)
       return withMembers<SourceSession>(session, { fetch: meteredFetch(session, rates.reading) })
@@ -65,7 +64,7 @@ export function metered(connector: Connector, rates: Rates): Connector {
         },
       } satisfies Partial<DestinationSession>)
     },
-  }
+  })
 }
 
 type Fetch = (mailbox: Mailbox, keys: readonly string[], signal: AbortSignal) => AsyncGenerator<Fetched>

@@ -21,11 +21,10 @@ export function counted(connector: Connector): { readonly connector: Connector; 
     }) as S
   }
   return {
-    connector: {
-      credentialOf: (account) => connector.credentialOf?.(account) ?? account,
+    connector: withMembers<Connector>(connector, {
       openSource: async (account, signal) => count(await connector.openSource(account, signal)),
       openDestination: async (account, signal) => count(await connector.openDestination(account, signal)),
-    },
+    }),
     sessions: {
       get open() {
         return open

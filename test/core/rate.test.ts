@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryConnector } from '../../connectors/memory/connector.ts'
 import { createMemoryStore } from '../../connectors/memory/store.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import type { Connector } from '../../src/core/connector.ts'
 import { metered, Rate } from '../../src/core/rate.ts'
+import { counted } from '../../src/core/session-count.ts'
 
 const quiet = new AbortController().signal
 const MB = 1_000_000
@@ -66,6 +68,22 @@ describe('a rate', () => {
 })
 
 describe('a metered connector', () => {
+  it('has whatever the connector has besides, and nothing that it has not', async () => {
+    const clock = new SteppedClock()
+    const plain = createMemoryConnector(createMemoryStore(), { clock })
+    const rates = { reading: new Rate(1, clock), writing: new Rate(1, clock) }
+    const probeSessions: Connector['probeSessions'] = async () => {
+      throw new Error('asked')
+    }
+    const more: Connector = { ...plain, credentialOf: (account) => `of ${account}`, probeSessions }
+    for (const connector of [metered(more, rates), counted(more).connector]) {
+      await expect(connector.probeSessions?.('anna', 1, quiet)).rejects.toThrow('asked')
+      expect(connector.credentialOf?.('anna')).toBe('of anna')
+    }
+    expect(Reflect.get(metered(plain, rates), 'credentialOf')).toBeUndefined()
+    expect(Reflect.get(counted(plain).connector, 'probeSessions')).toBeUndefined()
+  })
+
   it('slows what is read and what is written, and is the same otherwise', async () => {
     const clock = new SteppedClock()
     const store = createMemoryStore()
