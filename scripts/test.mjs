@@ -1,6 +1,7 @@
 // `npm test`: sets up, builds, runs every suite. `--long FORMS` runs all of the suites that have a long form, and nothing
 // else. Arguments after `--` go to vitest. The last line is the count.
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, installModules, installPackages, root, SetUpError } from './set-up.mjs'
 
@@ -31,9 +32,21 @@ try {
 }
 
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+const begun = Date.now()
 const { status } = spawnSync(process.execPath, [vitest, 'run', ...suites, ...words], {
   cwd: root,
   env: { ...process.env, LONG_TESTS: forms.join(',') },
   stdio: ['ignore', 'inherit', 'inherit'],
 })
+// For `npm run test:report`: a form that was run whole, together with these others.
+if (words.length === 0 && forms.length > 0) {
+  const folder = join(root, 'test', 'report', 'forms')
+  const on = new Date(begun).toISOString().slice(0, 10)
+  const minutes = Math.round((Date.now() - begun) / 60_000)
+  mkdirSync(folder, { recursive: true })
+  for (const form of forms) {
+    const report = { form, on, minutes, together: forms, hasPassed: status === 0 }
+    writeFileSync(join(folder, `${form}.json`), JSON.stringify(report))
+  }
+}
 process.exit(status ?? 1)

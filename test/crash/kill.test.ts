@@ -50,7 +50,7 @@ describe.skipIf(whyNoDovecot() !== null)('the program, killed with SIGKILL and s
   beforeAll(() => stage.start())
   afterAll(async () => {
     await stage.stop()
-    writeTally(all ? 'program killed' : 'program killed, bounded share', tally)
+    writeTally('crash', 'the program between two Dovecot servers', tally)
   })
 
   const kinds: readonly [string, Omit<ProgramProjectOptions, 'accounts'>][] = [

@@ -18,7 +18,7 @@ const why = lacking('gcc', 'libc6-dev')
 
 describe.skipIf(why !== null || process.platform !== 'linux')('a disk that fails at the n-th call', () => {
   const tally = { faults: 0 }
-  afterAll(() => writeTally(all ? 'failing calls' : 'failing calls, bounded share', tally))
+  afterAll(() => writeTally('crash', 'the program on a disk that fails', tally))
 
   describe.each(SCENARIOS)('$name', (scenario) => {
     let rehearsal: Rehearsal

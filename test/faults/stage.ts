@@ -290,6 +290,9 @@ export class Project {
   }
 }
 
+/** The row of the report that these suites count for. */
+export const FAULTS = 'servers and networks that fail'
+
 let stages = 0
 
 /**
@@ -309,10 +312,8 @@ export function useStage(options: StageOptions & { readonly concurrent?: boolean
     } finally {
       await stage.stop()
       stages++
-      writeTally(`faults ${basename(expect.getState().testPath ?? '')} ${stages}`, {
-        faults: struck,
-        ...stage.compared,
-      })
+      const part = `${basename(expect.getState().testPath ?? '')} ${stages}`
+      writeTally('faults', FAULTS, { faults: struck, ...stage.compared }, part)
     }
   })
   return stage

@@ -253,7 +253,7 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
     expect(moves.ledger.fidelity(null)).toMatchObject({ identical: totals.landed, unchecked: 0 })
     await moves.run()
     expect(shown(destination)).toEqual(shown(source))
-    writeTally('gmail to gmail', { compared: MESSAGES, steps: 2 })
+    writeTally('gmail', 'to, from and between Gmail accounts', { compared: MESSAGES, steps: 2 }, 'gmail to gmail')
   })
 
   it('and what it costs when nothing goes wrong', { timeout: 600_000 }, async () => {
@@ -303,7 +303,7 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
     const { identical, equivalent } = moves.ledger.fidelity(null)
     expect(identical + equivalent).toBe(MESSAGES)
     expect(equivalent).toBe(MESSAGES - distinct)
-    writeTally('imap to gmail', { compared: MESSAGES, steps: 2 })
+    writeTally('gmail', 'to, from and between Gmail accounts', { compared: MESSAGES, steps: 2 }, 'imap to gmail')
   })
 
   it.skipIf(why !== null)(`from Gmail to IMAP ${why ?? ''}`, { timeout: 600_000 }, async () => {
@@ -334,6 +334,6 @@ describe(`${MESSAGES} messages, throttled, and killed twice`, () => {
     expectCost(from, 'Gmail to IMAP', source.email, MESSAGES, readingCost(MESSAGES, 3))
     expect(openFindings(await moves.verify())).toEqual([])
     expect(moves.ledger.fidelity(null)).toMatchObject({ identical: MESSAGES, unchecked: 0 })
-    writeTally('gmail to imap', { compared: MESSAGES, steps: 2 })
+    writeTally('gmail', 'to, from and between Gmail accounts', { compared: MESSAGES, steps: 2 }, 'gmail to imap')
   })
 })

@@ -6,6 +6,8 @@ export interface HostileMessage {
   /** Milliseconds since 1970. */
   readonly internalDate: number
   readonly flags: readonly string[]
+  /** Minutes east of Greenwich in which its date is written; 0 where it is left out. */
+  readonly zone?: number
 }
 
 const CRLF = '\r\n'
@@ -37,9 +39,10 @@ export function hostileMessages(): HostileMessage[] {
 function made(
   name: string,
   bytes: Buffer | string,
-  more: { readonly internalDate?: number; readonly flags?: readonly string[] } = {},
+  more: { readonly internalDate?: number; readonly flags?: readonly string[]; readonly zone?: number } = {},
 ): HostileMessage {
   return {
+    ...more,
     name,
     bytes: Buffer.from(bytes as string, typeof bytes === 'string' ? 'latin1' : undefined),
     internalDate: more.internalDate ?? DATE,
@@ -228,7 +231,8 @@ function identities(): HostileMessage[] {
 }
 
 function dates(): HostileMessage[] {
-  const dated = (name: string, internalDate: number): HostileMessage => made(name, plain(name), { internalDate })
+  const dated = (name: string, internalDate: number, zone = 0): HostileMessage =>
+    made(name, plain(name), { internalDate, zone })
   return [
     dated('date 1900', Date.UTC(1900, 0, 1)),
     dated('date 1969', Date.UTC(1969, 11, 31, 23, 59, 58)),
@@ -239,6 +243,9 @@ function dates(): HostileMessage[] {
     dated('date in the hour that came twice', Date.UTC(2021, 9, 31, 0, 30)),
     dated('date 2038', Date.UTC(2038, 0, 20)),
     dated('date 2099', Date.UTC(2099, 11, 31)),
+    dated('date 9999', Date.UTC(9999, 11, 31, 12)),
+    dated('date 14 hours east', Date.UTC(2020, 0, 1, 3), 14 * 60),
+    dated('date 9.5 hours west', Date.UTC(2020, 11, 31, 20), -(9 * 60 + 30)),
   ]
 }
 
@@ -254,6 +261,16 @@ function flagged(): HostileMessage[] {
     kept('keyword with punctuation', 'a.b-c_d:e;f+g@h!i?j~k|l'),
     kept('keyword of 50 characters', 'k'.repeat(50)),
     kept('keyword of 60 characters', 'k'.repeat(60)),
+    kept('keyword in brackets', '[Sub]'),
+    kept('keyword with an opening bracket', 'a[b'),
+    kept('keyword with percent', '50%'),
+    kept('keyword with a star', 'a*b'),
+    kept('keyword with a backslash within', 'a\\b'),
+    kept('keyword in quotes', '"quoted"'),
+    kept('keyword of 8-bit letters', 'm\xfcll'),
+    kept('\\Recent and an unknown system flag', '\\Recent', '\\Foo'),
+    kept('a system flag that some servers know', '\\Forwarded'),
+    kept('a keyword that is NIL', 'NIL'),
     kept('twenty keywords on one message', ...Array.from({ length: 20 }, (_, i) => `Label${i}`)),
     ...forty,
   ]

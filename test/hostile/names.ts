@@ -8,10 +8,11 @@ export interface HostileName {
 
 /**
  * Names that arrive but cannot come home as they were: one that stands in for another character already; control
- * characters, which no mailbox that we make may hold; and two that differ in how an accent is composed, which are kept
- * apart by a number, since a server may take them for one.
+ * characters and levels of dots alone, which no mailbox that we make may have; two that differ in how an accent is
+ * composed, which are kept apart by a number, since a server may take them for one; and what is longer than the other
+ * server takes.
  */
-export const ONE_WAY = /(?:^|[^a-z])(?:w1|tab|bell|del|caf)/
+export const ONE_WAY = /(?:^|[^a-z])(?:w1|tab|bell|del|caf|yyy|zzz)|^(?:\.{1,2}|&ICQ(?:gJA)?-)$/
 /** The same, between a server that keeps everything below the inbox and one that does not. */
 export const ONE_WAY_BELOW = /^(INBOX[./])?Child/
 
@@ -29,6 +30,10 @@ export function hostileNames(): HostileName[] {
     named('a dot', 'v1.2'),
     named('dots at both ends', '.hidden.'),
     named('a slash', 'this/that'),
+    named('two slashes', 'this//that'),
+    named('a slash first', '/this'),
+    named('a dot alone', '.'),
+    named('two dots alone', '..'),
     named('a backslash', 'this\\that'),
     named('quotes', 'say "hello"'),
     named('percent', '100%'),
@@ -37,6 +42,7 @@ export function hostileNames(): HostileName[] {
     named('an ampersand', 'R&D'),
     named('what looks like modified UTF-7', '&AOk-'),
     named('umlauts', 'Müller Straße'),
+    named('a look-alike (Cyrillic a)', 'Pl\u0430in'),
     named('composed accent', 'caf\u00e9'),
     named('decomposed accent', 'cafe\u0301'),
     named('emoji', '📬 Post'),
@@ -61,12 +67,16 @@ export function hostileNames(): HostileName[] {
     named('the same name outside of the inbox', 'Child'),
     named('inbox as a lower level', 'Old', 'INBOX'),
     named('200 characters', 'x'.repeat(200)),
+    named('240 characters', 'y'.repeat(240)),
+    named('450 characters', 'z'.repeat(450)),
     named('200 bytes of umlauts', 'ü'.repeat(70)),
     named('a long path', ...Array.from({ length: 4 }, (_, i) => `${i}`.repeat(60))),
     named('NIL', 'NIL'),
     named('a number', '123'),
     named('soft hyphen', 'soft\u00adhyphen'),
     named('stand-in for a dot', 'w1\u20242'),
+    named('line feed', 'bell\nhere'),
+    named('carriage return and line feed', 'bell\r\nthere'),
     named('tab', 'tab\there'),
     named('control character', 'bell\u0007'),
     named('delete', 'del\u007f'),

@@ -31,7 +31,7 @@ export async function fillAccount(client: RawImap, kind: ServerKind): Promise<Fi
     const reply = await client.command(
       'APPEND ',
       nameOf(mailbox),
-      ` (${message.flags.join(' ')}) ${dateOf(message.internalDate)} `,
+      ` (${message.flags.join(' ')}) ${dateOf(message.internalDate, message.zone ?? 0)} `,
       literal,
     )
     const uid = /\[APPENDUID \d+ (\d+)\]/.exec(reply.text)?.[1]
@@ -60,10 +60,12 @@ export async function fillAccount(client: RawImap, kind: ServerKind): Promise<Fi
   return { cases, untaken }
 }
 
-function dateOf(ms: number): string {
-  const date = new Date(ms)
+function dateOf(ms: number, zone: number): string {
+  const date = new Date(ms + zone * 60_000)
   const two = (n: number): string => String(n).padStart(2, '0')
   const day = String(date.getUTCDate()).padStart(2, ' ')
   const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`
-  return `"${day}-${MONTHS[date.getUTCMonth()] ?? ''}-${date.getUTCFullYear()} ${time} +0000"`
+  const east = Math.abs(zone)
+  const offset = `${zone < 0 ? '-' : '+'}${two(Math.floor(east / 60))}${two(east % 60)}`
+  return `"${day}-${MONTHS[date.getUTCMonth()] ?? ''}-${date.getUTCFullYear()} ${time} ${offset}"`
 }
