@@ -36,7 +36,7 @@ export default defineConfig(
   },
   // The compiler checks names and types of the plain JavaScript; ESLint does not see the types in its comments.
   {
-    files: ['scripts/*.mjs', 'vault/*.mjs'],
+    files: ['scripts/*.mjs', 'test/**/*.mjs', 'vault/*.mjs'],
     rules: {
       'no-undef': 'off',
       '@typescript-eslint/no-unsafe-argument': 'off',

@@ -17,6 +17,7 @@ import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import { Secret } from '../../vault/secret.ts'
 import { PASSPHRASE, Place, type Ended } from './program.ts'
 import { assertPublished } from './published.ts'
+import './stretch-once.mjs'
 
 const CALM = new AbortController().signal
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { expect } from 'vitest'
+import { startWarm } from './warm.ts'
 
 /** What one run of the program left behind. */
 export interface Ended {
@@ -22,6 +23,8 @@ export interface Given {
   readonly third?: string
   readonly environment?: Readonly<Record<string, string>>
   readonly nodeOptions?: readonly string[]
+  /** In a process of its own, where start and end are what the test is about. */
+  readonly cold?: true
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -38,6 +41,9 @@ function isBuilt(): boolean {
   )
   return sources.every((file) => !file.endsWith('.ts') || statSync(file).mtimeMs <= built)
 }
+
+/** Variables that are the same to a process that runs already; any other is there from the start of one of its own. */
+const WARM_VARIABLES: ReadonlySet<string> = new Set(['PATH', 'SEALPOST_HOME', 'TMPDIR', 'XDG_RUNTIME_DIR'])
 
 /** The passphrase of every workspace that these tests make. */
 export const PASSPHRASE = 'a passphrase of these tests'
@@ -66,7 +72,7 @@ export class Place {
   start(words: readonly string[], given: Given = {}) {
     return execa(process.execPath, [...(given.nodeOptions ?? []), ...PROGRAM, ...words], {
       cwd: given.cwd ?? this.folder,
-      env: { PATH: process.env['PATH'], HOME: this.folder, SEALPOST_HOME: this.home, ...given.environment },
+      env: this.#environment(given),
       extendEnv: false,
       reject: false,
       stripFinalNewline: false,
@@ -79,10 +85,20 @@ export class Place {
     })
   }
 
-  /** Starts the program and waits for its end; the words alone, no passphrase. */
+  /** Starts the program and waits for its end; the words alone, no passphrase. In a warm process where that is the same. */
   async bare(words: readonly string[], given: Given = {}): Promise<Ended> {
+    const variables = Object.keys(given.environment ?? {})
+    const isUsual = given.nodeOptions === undefined && variables.every((name) => WARM_VARIABLES.has(name))
+    if (isUsual && given.cold !== true) {
+      const { input = null, third = null, cwd = this.folder } = given
+      return startWarm(PROGRAM, { words, cwd, environment: this.#environment(given), input, third })
+    }
     const { exitCode, stdout, stderr } = await this.start(words, given)
     return { exitCode, stdout, stderr }
+  }
+
+  #environment(given: Given): Record<string, string | undefined> {
+    return { PATH: process.env['PATH'], HOME: this.folder, SEALPOST_HOME: this.home, ...given.environment }
   }
 
   /** The same with the passphrase and, but for `init`, in the project. */

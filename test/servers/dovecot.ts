@@ -1,4 +1,5 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { userInfo, tmpdir } from 'node:os'
@@ -150,7 +151,7 @@ function writePasswords(
   name: string,
   rest: (user: string) => string,
 ): void {
-  const hash = execFileSync('/usr/bin/doveadm', ['pw', '-s', 'SHA256', '-p', password]).toString().trim()
+  const hash = `{SHA256}${createHash('sha256').update(password).digest('base64')}`
   writeFileSync(join(folder, name), users.map((user) => `${user}:${hash}:${rest(user)}\n`).join(''), {
     mode: 0o644,
   })

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import { createWorkspace } from '../../vault/keystore.ts'
 import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import { Secret } from '../../vault/secret.ts'
+import '../cli/stretch-once.mjs'
 import { makeSubject, subjectAt, type Subject } from './subject.ts'
 
 export const PASSPHRASE = 'correct horse battery staple'
