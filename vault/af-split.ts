@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /**
  * The anti-forensic splitter of TKS1 as LUKS1 uses it, with SHA-256: a key of 32 bytes becomes 4,000 stripes of 32 bytes,
@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
  */
 export const STRIPES = 4000
 const KEY_BYTES = 32
+const NUMBER_BYTES = 4
 /** The length of a split key: 128,000 bytes. */
 export const SLOT_BYTES = STRIPES * KEY_BYTES
 
@@ -29,11 +30,11 @@ export function mergeKey(slot: Buffer): Buffer {
 
 /** Runs every stripe but the last through the chain: XOR, then SHA-256 of the block's number (0, big-endian) and the block. */
 function diffuseStripes(slot: Buffer): Buffer {
-  const blockNumber = Buffer.alloc(4)
-  const state = Buffer.allocUnsafeSlow(KEY_BYTES).fill(0)
+  const block = Buffer.allocUnsafeSlow(NUMBER_BYTES + KEY_BYTES).fill(0)
+  const state = block.subarray(NUMBER_BYTES)
   for (let stripe = 0; stripe < STRIPES - 1; stripe++) {
     xorInto(state, slot.subarray(stripe * KEY_BYTES, (stripe + 1) * KEY_BYTES))
-    const digest = createHash('sha256').update(blockNumber).update(state).digest()
+    const digest = hash('sha256', block, 'buffer')
     state.set(digest)
     digest.fill(0)
   }

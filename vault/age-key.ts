@@ -1,4 +1,3 @@
-import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { SealpostError } from '../src/core/errors.ts'
 import { Secret } from './secret.ts'
 
@@ -10,6 +9,7 @@ export interface AgeKeys {
 
 /** A new X25519 key pair. The library hands the identity over as a string, which is a stated residual. */
 export async function generateAgeKeys(): Promise<AgeKeys> {
+  const { generateX25519Identity, identityToRecipient } = await import('age-encryption')
   const identity = await generateX25519Identity()
   return {
     identity: Secret.fromBytes(Buffer.from(identity, 'utf8')),
@@ -19,6 +19,7 @@ export async function generateAgeKeys(): Promise<AgeKeys> {
 
 /** The recipient of an identity. Throws `config` when it is none; its text never stands in the error. */
 export async function ageRecipientOf(identity: Secret): Promise<string> {
+  const { identityToRecipient } = await import('age-encryption')
   try {
     return await identityToRecipient(identity.text())
   } catch {

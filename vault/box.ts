@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import sodium from 'libsodium-wrappers-sumo'
 import { SealpostError } from '../src/core/errors.ts'
 import { encodeLabels } from './aes.ts'
 import { wipe } from './secret.ts'
@@ -12,16 +11,25 @@ export interface BoxKeys {
 
 const LABEL_BYTES = 32
 
+/** Imported when it is first used: making it ready takes longer than most commands. */
+async function loadSodium() {
+  const { default: sodium } = await import('libsodium-wrappers-sumo')
+  await sodium.ready
+  return sodium
+}
+
+type Sodium = Awaited<ReturnType<typeof loadSodium>>
+
 /** A new key pair; the caller wipes the private half. */
 export async function generateBoxKeys(): Promise<BoxKeys> {
-  await sodium.ready
+  const sodium = await loadSodium()
   const pair = sodium.crypto_box_keypair()
   return { publicKey: Buffer.from(pair.publicKey), privateKey: takeOver(pair.privateKey) }
 }
 
 /** The public half of a private key. */
 export async function boxPublicKeyOf(privateKey: Uint8Array): Promise<Buffer> {
-  await sodium.ready
+  const sodium = await loadSodium()
   return Buffer.from(sodium.crypto_scalarmult_base(privateKey))
 }
 
@@ -34,7 +42,7 @@ export async function sealToKey(
   labels: readonly string[],
   bytes: Uint8Array,
 ): Promise<Buffer> {
-  await sodium.ready
+  const sodium = await loadSodium()
   const message = Buffer.concat([digestLabels(labels), bytes])
   try {
     return Buffer.from(sodium.crypto_box_seal(message, publicKey))
@@ -49,8 +57,7 @@ export async function openSealedBox(
   labels: readonly string[],
   sealed: Uint8Array,
 ): Promise<Buffer> {
-  await sodium.ready
-  const message = openBox(keys, sealed)
+  const message = openBox(await loadSodium(), keys, sealed)
   try {
     if (message !== null && message.length >= LABEL_BYTES) {
       if (timingSafeEqual(message.subarray(0, LABEL_BYTES), digestLabels(labels))) {
@@ -65,7 +72,7 @@ export async function openSealedBox(
   throw new SealpostError('corrupt', `the sealed ${labels[0] ?? 'key'} was changed or is not for this operator`)
 }
 
-function openBox(keys: BoxKeys, sealed: Uint8Array): Buffer | null {
+function openBox(sodium: Sodium, keys: BoxKeys, sealed: Uint8Array): Buffer | null {
   try {
     return takeOver(sodium.crypto_box_seal_open(sealed, keys.publicKey, keys.privateKey))
   } catch {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseResolver } from '../../src/cli/cutover/dns-client.ts'
+import { parseResolver } from '../../src/cli/cutover/resolver.ts'
 import { startDnsServer } from '../fakes/dns-server.ts'
 import { jsonAt, runAt, useWorkspace } from './at-time.ts'
 import { MAILDIR_YAML, type Place } from './program.ts'

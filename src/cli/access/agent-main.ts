@@ -10,7 +10,7 @@ import { serveAgent } from '../../../vault/agent-server.ts'
 import { unlockOperator } from '../../../vault/operator.ts'
 import { Secret } from '../../../vault/secret.ts'
 import type { AgentAnswer, AgentOrder } from './agent-process.ts'
-import { wrongBeforeText } from './unlock.ts'
+import { wrongBeforeText } from './guess-texts.ts'
 import { watchPassphrases } from './watch-guesses.ts'
 
 process.umask(0o077)

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { SealpostError, throwIfAborted, type ErrorKind } from '../../core/errors.ts'
 import { agentSocketPath, lineReader } from '../../../vault/agent-protocol.ts'
 import type { CommandContext } from '../context.ts'
-import { waitingText, type Factors } from './unlock.ts'
+import { waitingText } from './guess-texts.ts'
+import type { Factors } from './unlock.ts'
 
 /** What the agent's process is told on its standard input, one line of JSON before passphrase and key file. */
 export interface AgentOrder {

@@ -7,7 +7,7 @@ import type { CommandContext } from '../context.ts'
 import { canPrompt, promptSecret } from '../terminal/prompt.ts'
 import { isAllowed, RIGHTS } from './rights.ts'
 import { readSecretLine } from './secret-input.ts'
-import { waitingText } from './unlock.ts'
+import { waitingText } from './guess-texts.ts'
 import { guessWatch } from './watch-guesses.ts'
 
 /** Where a code comes from, when nobody is asked. */

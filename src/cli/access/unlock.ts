@@ -6,6 +6,7 @@ import type { CommandContext } from '../context.ts'
 import { forbidCoreFiles } from '../core-limit.ts'
 import { assertNoDebugger } from '../guards.ts'
 import { readKeyFileOf } from './key-file.ts'
+import { waitingText, wrongBeforeText } from './guess-texts.ts'
 import { readSecretFile, readSecretLine } from './secret-input.ts'
 import { watchPassphrases } from './watch-guesses.ts'
 import { canPrompt, promptSecret } from '../terminal/prompt.ts'
@@ -83,17 +84,6 @@ export async function openOperator(
   })
   if (operator.wrongBefore > 0) warn(wrongBeforeText(operator))
   return operator
-}
-
-/** What is told while a guess has to wait. */
-export function waitingText(ms: number, what: 'passphrases' | 'codes'): string {
-  return `waiting ${Math.ceil(ms / 1000)} s: there were several wrong ${what}`
-}
-
-/** What an operator is told of the guesses before. */
-export function wrongBeforeText({ name, wrongBefore }: { name: string; wrongBefore: number }): string {
-  const guesses = wrongBefore === 1 ? 'was one wrong passphrase' : `were ${wrongBefore} wrong passphrases`
-  return `there ${guesses} for ${name} since the last right one; when: sealpost audit show`
 }
 
 /** The passphrase of the first operator, from where a passphrase comes. The caller wipes it. Throws `config` when two differ. */

@@ -1,7 +1,6 @@
 import { basename, join } from 'node:path'
 import { Option, type Command } from 'commander'
 import { ensurePrivateFolder, writePrivateFile } from '../../../vault/files.ts'
-import { certificateFingerprint } from '../../../vault/operator.ts'
 import { formatInstant } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { handoverSheetHtml } from '../../report/handover-sheet.ts'
@@ -109,6 +108,7 @@ async function handOver(
     })),
   )
   for (const { volume, records } of found) records.setHandover(volume.set.id, volume.number, { to, how, at })
+  const { certificateFingerprint } = await import('../../../vault/operator.ts')
   const { folder, operator, audit } = backups
   const html = handoverSheetHtml({
     client: folder.record.client,

@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { SealpostError } from '../../core/errors.ts'
 import { fileError, readPrivateFile } from '../../../vault/files.ts'
+import type { CredentialReading } from '../config/credentials-csv.ts'
 import { problemsError } from '../config/problems.ts'
-import { readCredentials } from '../config/credentials-csv.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { KeyedProject } from '../project/open-project.ts'
@@ -45,7 +45,7 @@ async function importAll(file: string | null, options: ImportOptions, context: C
   const project = await openKeys(context)
   try {
     const { name, content } = await readSource(file, options, project, context)
-    const { credentials, problems } = readContent(name, content)
+    const { credentials, problems } = await readContent(name, content)
     try {
       if (problems.length > 0) throw problemsError(problems)
       if (credentials.length === 0) throw new SealpostError('config', `${name} holds no credential`)
@@ -73,7 +73,8 @@ async function importAll(file: string | null, options: ImportOptions, context: C
   }
 }
 
-function readContent(name: string, content: Buffer): ReturnType<typeof readCredentials> {
+async function readContent(name: string, content: Buffer): Promise<CredentialReading> {
+  const { readCredentials } = await import('../config/credentials-csv.ts')
   try {
     return readCredentials(name, content)
   } finally {

@@ -2,9 +2,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
 import type { CommandContext, Start } from '../context.ts'
-import { noteFirst, readCutover, stepNamed, STEPS, writeCutover, type Cutover } from '../cutover/checklist.ts'
-import { ownResolver, parseResolver, type Resolver } from '../cutover/dns-client.ts'
-import { adviceOn, lookUp, type MailRecords } from '../cutover/look-up.ts'
+import type { Cutover } from '../cutover/checklist.ts'
+import type { MailRecords } from '../cutover/look-up.ts'
+import { ownResolver, parseResolver, type Resolver } from '../cutover/resolver.ts'
+import { stepNamed, STEPS } from '../cutover/steps.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { repeatedOption } from '../options.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
@@ -89,6 +90,7 @@ async function atCutover(
   const { readProjectFiles } = await import('../project/files.ts')
   const { atDesk } = await import('../books/desk.ts')
   const { projectAuditOf } = await import('../books/project-audit.ts')
+  const { readCutover } = await import('../cutover/checklist.ts')
   const folder = await findProject(context.options.project)
   const files = await readProjectFiles(folder.path)
   const accounts = chooseAccounts(files.accounts, options.wave === undefined ? {} : { wave: [options.wave] })
@@ -121,6 +123,8 @@ function show(options: WaveOptions, context: CommandContext): Promise<ExitCode> 
 
 function dns(options: DnsOptions, context: CommandContext): Promise<ExitCode> {
   return atCutover(options, context, async ({ folder, cutover, accounts }) => {
+    const { adviceOn, lookUp } = await import('../cutover/look-up.ts')
+    const { noteFirst, writeCutover } = await import('../cutover/checklist.ts')
     const { output, clock, stop } = context
     const resolver = options.resolver ?? ownResolver()
     const domains = domainsOf(accounts)
@@ -149,6 +153,7 @@ function mark(
 ): Promise<ExitCode> {
   const step = stepNamed(name)
   return atCutover(options, context, async ({ folder, cutover, wave, operator, note }) => {
+    const { writeCutover } = await import('../cutover/checklist.ts')
     const { output, clock } = context
     const others = Object.fromEntries(Object.entries(cutover.done[wave] ?? {}).filter(([other]) => other !== step))
     const now =

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import { collectExposure, type Exposure } from '../../records/incident-collect.ts'
-import { buildNotice, formatNotice, type Notice } from '../../records/incident-notice.ts'
+import type { Notice } from '../../records/incident-notice.ts'
 import type { Incident, Recipient } from '../../records/incident-types.ts'
 import { noticeHtml } from '../../report/notice-html.ts'
 import { writePrivateFile } from '../../../vault/files.ts'
@@ -38,6 +38,7 @@ export function addIncidentReport(group: Command, start: Start): void {
 
 async function report(number: string, options: ReportOptions, context: CommandContext): Promise<ExitCode> {
   const { atDesk, makeEvent } = await import('../books/desk.ts')
+  const { buildNotice, formatNotice } = await import('../../records/incident-notice.ts')
   const { output, clock, stop } = context
   return atDesk(context, { project: null }, async (books) => {
     const { incident, clients } = await books.withRecords(

@@ -8,7 +8,6 @@ import { codeOf, ensurePrivateFolder, fileError } from '../../../vault/files.ts'
 import type { KdfProfile } from '../../../vault/kdf-profile.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { wipe } from '../../../vault/secret.ts'
-import { MAILBOXES_HEADER } from '../config/mailboxes-csv.ts'
 import { projectTemplate } from '../config/project-template.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -74,6 +73,7 @@ async function init(dir: string, options: InitOptions, context: CommandContext):
     const fingerprint = await certificateFingerprint(home, operator)
     const created = formatInstant(clock.now())
     const yamlMade = await writeNew(join(path, 'project.yaml'), projectTemplate(client))
+    const { MAILBOXES_HEADER } = await import('../config/mailboxes-csv.ts')
     const csvMade = await writeNew(join(path, 'mailboxes.csv'), MAILBOXES_HEADER)
     const event = { project: id, facts: { workspaceMade }, personal: { client } }
     await books.log.append(makeEvent(books, 'init', event), context.stop)

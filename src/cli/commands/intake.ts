@@ -11,12 +11,9 @@ import {
   usePage,
   type IntakeAnswer,
 } from '../../../vault/intake.ts'
-import { openAge } from '../../../vault/age.ts'
-import { certificateFingerprint } from '../../../vault/operator.ts'
 import type { CredentialStore, NewCredential } from '../../../vault/credentials.ts'
 import { intakePageHtml } from '../../report/intake-page.ts'
 import { LANGUAGES, type Language } from '../../report/intake-words.ts'
-import { accountCredentialName, readCredentials } from '../config/credentials-csv.ts'
 import { problemsError } from '../config/problems.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -69,6 +66,7 @@ export function addIntake(program: Command, start: Start): void {
 
 async function writePage(options: PageOptions, context: CommandContext): Promise<ExitCode> {
   const { openKeys } = await import('../project/open-project.ts')
+  const { certificateFingerprint } = await import('../../../vault/operator.ts')
   const { output, clock, home } = context
   const script = await readPageScript('vault/browser/intake.js')
   const logo = options.logo === undefined ? null : await readLogo(options.logo)
@@ -124,7 +122,7 @@ async function openAnswer(file: string, options: OpenOptions, context: CommandCo
     const { path, record } = project.folder
     const answer = readAnswer(await readSealed(file, project), record.id)
     await requirePage(path, answer.number, clock)
-    const credentials = credentialsOf(answer)
+    const credentials = await credentialsOf(answer)
     try {
       const present = await namesPresent(project.credentials, credentials)
       for (const { name, username, kind } of credentials) {
@@ -156,7 +154,8 @@ async function openAnswer(file: string, options: OpenOptions, context: CommandCo
 }
 
 /** A dropped JSON file is a service account for both ends' accounts to name; a dropped CSV holds rows like typed ones. */
-function credentialsOf(answer: IntakeAnswer): NewCredential[] {
+async function credentialsOf(answer: IntakeAnswer): Promise<NewCredential[]> {
+  const { accountCredentialName, readCredentials } = await import('../config/credentials-csv.ts')
   const credentials: NewCredential[] = answer.entries.map(({ side, account, username, secret }) => ({
     name: accountCredentialName(side, account),
     kind: 'password',
@@ -189,6 +188,7 @@ async function namesPresent(store: CredentialStore, credentials: readonly NewCre
 }
 
 async function readSealed(file: string, project: KeyedProject): Promise<Buffer> {
+  const { openAge } = await import('../../../vault/age.ts')
   const handle = await open(file).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') throw new SealpostError('config', `there is no file ${file}`)
     throw fileError(error, 'read', file)

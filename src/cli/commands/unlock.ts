@@ -5,7 +5,6 @@ import { startAgent } from '../access/agent-process.ts'
 import { formatDuration, parseDuration } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { readFactors, wipeFactors } from '../access/unlock.ts'
 
 const DEFAULT_IDLE_MS = 30 * 60_000
 const LONGEST_IDLE_MS = 12 * 3_600_000
@@ -41,6 +40,7 @@ export function addLock(program: Command, start: Start): void {
 
 async function unlockWorkspace(context: CommandContext, idleMs: number): Promise<ExitCode> {
   const { output } = context
+  const { readFactors, wipeFactors } = await import('../access/unlock.ts')
   const factors = await readFactors(context)
   try {
     await stopAgent(context.agentSocket)

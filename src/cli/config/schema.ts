@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { UNIT_COSTS, type UnitName } from '../../../connectors/gmail/config.ts'
 import { PRESET_NAMES } from '../../../connectors/presets/preset.ts'
 import { assertTransportAllowed } from '../../../connectors/shared/tls.ts'

@@ -50,8 +50,8 @@ export async function parseWorkspaceConfig(
   if (source.data === null) return { config: { retention: DEFAULT_RETENTION }, problems: [] }
   // Imported where they are used: they take longer to load than all the rest.
   const { explainIssue } = await import('./explain-issue.ts')
-  const schema = await workspaceSchema()
-  const parsed = schema.safeParse(source.data)
+  const { workspaceSchema } = await import('./workspace-schema.ts')
+  const parsed = workspaceSchema.safeParse(source.data)
   if (!parsed.success) {
     return {
       config: null,
@@ -87,22 +87,6 @@ export function formatKeep(keep: RetentionRule['keep']): string {
 interface RawRule {
   readonly keep?: string | undefined
   readonly legal_basis?: string | null | undefined
-}
-
-async function workspaceSchema() {
-  const { z } = await import('zod')
-  const text = z.string().trim().min(1, 'must not be empty').max(500, 'is longer than 500 characters')
-  const rule = z.strictObject({ keep: text.optional(), legal_basis: text.nullable().optional() })
-  const table = z.strictObject(
-    Object.fromEntries(CLASSES.map((name) => [name, rule.optional()])) as Record<
-      RetentionClass,
-      ReturnType<typeof rule.optional>
-    >,
-  )
-  return z.strictObject({
-    version: z.literal(1),
-    retention: z.preprocess((value) => value ?? undefined, table.optional()),
-  })
 }
 
 function toConfig(

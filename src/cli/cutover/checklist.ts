@@ -1,22 +1,8 @@
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { SealpostError } from '../../core/errors.ts'
 import { readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
 import type { MailRecords } from './look-up.ts'
-
-/** The steps of a cutover, in their order: what is typed, and what it means. */
-export const STEPS: readonly (readonly [string, string])[] = [
-  ['ttl-lowered', 'the TTL of the MX records is low, and the old one has gone by'],
-  ['users-told', 'the users know when it is and what changes for them'],
-  ['delta-passed', 'a delta pass has just ended: sealpost run --delta'],
-  ['mx-changed', 'the MX records name the destination'],
-  ['spf-changed', 'SPF, DKIM and DMARC allow what the destination sends'],
-  ['forwarding-set', 'the source forwards what still arrives there'],
-  ['final-passed', 'the old TTL has gone by, and the final pass has ended: sealpost run --final'],
-  ['verified', 'sealpost verify has no open finding'],
-  ['clients-changed', 'programs and phones use the destination'],
-  ['source-closed', 'nobody logs in at the source any more; nothing there is deleted'],
-]
 
 const mark = z.strictObject({ at: z.number().int(), by: z.string(), note: z.string().nullable() })
 const mailRecords = z.strictObject({
@@ -62,15 +48,6 @@ export function noteFirst(cutover: Cutover, looked: readonly MailRecords[], at: 
     .map((records) => [records.domain, { at, records }] as const)
   const first = { ...cutover.first, ...Object.fromEntries(added) }
   return fileShape.parse({ ...cutover, first })
-}
-
-/** The step of this name. Throws `config` for none, with those that there are. */
-export function stepNamed(name: string): string {
-  if (STEPS.some(([step]) => step === name)) return name
-  throw new SealpostError('config', `${name}: a cutover has no such step`, {
-    hint: `there are: ${STEPS.map(([step]) => step).join(', ')}`,
-    code: 'NO_SUCH_STEP',
-  })
 }
 
 function fileOf(stateFolder: string): string {

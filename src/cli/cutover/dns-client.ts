@@ -1,16 +1,10 @@
 import { createSocket } from 'node:dgram'
-import { getServers } from 'node:dns'
 import { connect, isIP } from 'node:net'
 import { randomInt } from 'node:crypto'
 import { decode, encode, RECURSION_DESIRED, streamEncode, type Answer, type Packet } from 'dns-packet'
 import type { Clock } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
-
-/** Where questions go. */
-export interface Resolver {
-  readonly host: string
-  readonly port: number
-}
+import type { Resolver } from './resolver.ts'
 
 /** What came of one question: the records of its type, or why there are none. */
 export interface Answered {
@@ -22,25 +16,6 @@ export interface Answered {
 const PATIENCE_MS = 3_000
 const ATTEMPTS = 2
 const MAX_ANSWER_BYTES = 65_535
-
-/** A resolver as it is typed: an address, with `:port` or `]:port` where it is not 53. Null for what is none. */
-export function parseResolver(text: string): Resolver | null {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)|([0-9a-f:]+))(?::(\d{1,5}))?$/i.exec(text.trim())
-  const host = match?.[1] ?? match?.[2] ?? match?.[3]
-  const port = Number(match?.[4] ?? 53)
-  return host === undefined || isIP(host) === 0 || port < 1 || port > 65_535 ? null : { host, port }
-}
-
-/** The first resolver that the machine itself asks. Throws `config` where it has none. */
-export function ownResolver(): Resolver {
-  const resolver = getServers()
-    .map(parseResolver)
-    .find((each) => each !== null)
-  if (resolver != null) return resolver
-  throw new SealpostError('config', 'this machine has no DNS resolver', {
-    hint: 'name one with --resolver ADDRESS',
-  })
-}
 
 /**
  * Asks one question (RFC 1035): over UDP, twice at most, and over TCP where the answer did not fit. TTLs are what the

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
-import { ask, type Resolver } from './dns-client.ts'
+import { ask } from './dns-client.ts'
+import type { Resolver } from './resolver.ts'
 
 /** Where a domain's mail goes, as DNS has it. */
 export interface MailRecords {

@@ -2,10 +2,7 @@ import { resolve } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import type { Connector } from '../../core/connector.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { createImapConnector } from '../../../connectors/imap/imap-connector.ts'
 import { PRESETS } from '../../../connectors/presets/presets.ts'
-import { createMboxConnector } from '../../../connectors/mbox/mbox-connector.ts'
-import { createMaildirConnector } from '../../../connectors/maildir/maildir-connector.ts'
 import type { CredentialStore } from '../../../vault/credentials.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { EXCHANGE_IMAP_SCOPE, GOOGLE_IMAP_SCOPE } from '../../../connectors/shared/sign-in-places.ts'
@@ -32,6 +29,7 @@ export interface EndFacts {
 /** The connector of one end, with its credentials. Opens no connection. Throws `config` for a CA file that cannot be read. */
 export async function openEnd(side: Side, facts: EndFacts): Promise<Connector> {
   const end = facts.config[side]
+  // Connectors are imported where they are opened: a project has two ends, and most commands open none.
   switch (end.kind) {
     case 'imap':
       return openImap(side, end, rowsOf(side, facts), facts)
@@ -41,13 +39,15 @@ export async function openEnd(side: Side, facts: EndFacts): Promise<Connector> {
       return openGraph(side, end, rowsOf(side, facts), facts)
     case 'maildir':
       return openMaildir(side, end, facts)
-    case 'mbox':
+    case 'mbox': {
+      const { createMboxConnector } = await import('../../../connectors/mbox/mbox-connector.ts')
       return createMboxConnector({
         path: (account) => pathOf(facts, end.path, account),
         clock: facts.clock,
         quoting: end.quoting,
         largeMessageBytes: facts.config.limits.spoolThresholdBytes,
       })
+    }
   }
 }
 
@@ -81,6 +81,7 @@ async function openImap(
           openTokens(auth.tokens, [IMAP_SCOPES[auth.tokens.provider]], credential, facts),
         )
   const nameOf = (account: string): string => credentialNameOf(side, end, rowOf(account))
+  const { createImapConnector } = await import('../../../connectors/imap/imap-connector.ts')
   return createImapConnector({
     host: end.host,
     port: end.port,
@@ -115,7 +116,8 @@ async function openImap(
   })
 }
 
-function openMaildir(side: Side, end: MaildirEnd, facts: EndFacts): Connector {
+async function openMaildir(side: Side, end: MaildirEnd, facts: EndFacts): Promise<Connector> {
+  const { createMaildirConnector } = await import('../../../connectors/maildir/maildir-connector.ts')
   const { accounts, clock, config } = facts
   const { source } = config
   // That no destination lies in the source of another account was checked by name; here links are resolved too.
