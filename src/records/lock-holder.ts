@@ -12,6 +12,10 @@ export interface LockHolder {
   readonly host: string
   /** Random: tells a lock from its successor. */
   readonly token: string
+  /** When it was placed (RFC 3339), where that is written down. */
+  readonly since?: string
+  /** Who is at it and with what, where that is written down. */
+  readonly who?: string
 }
 
 const MAX_LOCK_BYTES = 4096
@@ -73,7 +77,8 @@ async function startOf(pid: number): Promise<string | null> {
 
 function isHolder(value: unknown): value is LockHolder {
   if (typeof value !== 'object' || value === null) return false
-  const { pid, started, host, token } = value as Readonly<Record<string, unknown>>
+  const { pid, started, host, token, since, who } = value as Readonly<Record<string, unknown>>
   const texts = typeof host === 'string' && typeof token === 'string' && /^[0-9a-f]{32}$/.test(token)
-  return texts && Number.isSafeInteger(pid) && (started === null || typeof started === 'string')
+  const others = [started, since ?? null, who ?? null].every((part) => part === null || typeof part === 'string')
+  return texts && others && Number.isSafeInteger(pid)
 }

@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import { isRunning, ownIdentity } from '../../src/cli/process-identity.ts'
+import { isAlive, newHolder } from '../../src/records/lock-holder.ts'
 import { lockProject } from '../../src/cli/project/lock.ts'
 
 let folder: string
@@ -23,7 +23,7 @@ async function writeLock(change: object): Promise<void> {
     started: null,
     host: hostname(),
     since: '2026-01-02T03:04:05Z',
-    token: 'old',
+    token: '0123456789abcdef'.repeat(2),
     ...change,
   }
   await writeFile(join(folder, 'lock'), JSON.stringify(lock), { mode: 0o600 })
@@ -50,7 +50,7 @@ describe('the lock of a project', () => {
   })
 
   it('names who holds it and since when', async () => {
-    await writeLock({ ...(await ownIdentity()) })
+    await writeLock({ ...(await newHolder()) })
     await expect(lockProject(folder, systemClock)).rejects.toMatchObject({
       message: `process ${process.pid} has held this project since 2026-01-02T03:04:05Z`,
     })
@@ -103,9 +103,10 @@ describe('the lock of a project', () => {
 
 describe('a process', () => {
   it('is known to run, and to be gone', async () => {
-    expect(await isRunning(await ownIdentity())).toBe(true)
-    expect(await isRunning({ pid: process.pid, started: null })).toBe(true)
-    expect(await isRunning({ pid: await deadPid(), started: null })).toBe(false)
-    expect(await isRunning({ pid: await deadPid(), started: 'boot/1' })).toBe(false)
+    const own = await newHolder()
+    expect(await isAlive(own)).toBe(true)
+    expect(await isAlive({ ...own, started: null })).toBe(true)
+    expect(await isAlive({ ...own, pid: await deadPid(), started: null })).toBe(false)
+    expect(await isAlive({ ...own, pid: await deadPid(), started: 'boot/1' })).toBe(false)
   })
 })

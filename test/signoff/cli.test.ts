@@ -1,8 +1,8 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openJournal } from '../../src/cli/signoff/journal.ts'
+import { lockSignoff, openJournal } from '../../src/cli/signoff/journal.ts'
 import { lockProject } from '../../src/cli/project/lock.ts'
 import type { DeletionCertificate } from '../../src/core/certificate.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -51,6 +51,11 @@ async function moveAndVerify(): Promise<void> {
 
 function certificateFile(): string {
   return join(place.project, 'certificate', 'deletion-certificate.json')
+}
+
+function projectId(): string {
+  const record = readFileSync(join(place.project, '.sealpost', 'project.json'), 'utf8')
+  return (JSON.parse(record) as { id: string }).id
 }
 
 async function readCertificate(): Promise<DeletionCertificate> {
@@ -169,6 +174,41 @@ describe('signoff', () => {
     expect(filesBelow(place.home).filter((path) => path.startsWith('signoff/'))).toEqual([])
   }, 120_000)
 
+  test('is refused while somebody reads the ledger, who is named, and not by what a killed reader left', async () => {
+    await makeProject()
+    await moveAndVerify()
+    const state = join(place.project, '.sealpost')
+    const notes = (): string[] => readdirSync(state).filter((name) => name.startsWith('reader-'))
+    const words = ['status', '--watch', '--passphrase-file', place.passphraseFile]
+    const watching = place.start(words, { cwd: place.project, environment: { TMPDIR: temporary } })
+    for (let look = 0; notes().length === 0 && look < 3_000; look++)
+      await new Promise((done) => setTimeout(done, 20))
+    expect(notes()).toHaveLength(1)
+    const before = filesBelow(state).filter((name) => name.startsWith('ledger.db'))
+    const refused = await run(['signoff', '--by', 'Eva'])
+    expect(refused.exitCode).toBe(4)
+    const line = `sealpost: the ledger is being read: process ${String(watching.pid)} on `
+    expect(refused.stderr.split('\n').filter((each) => each.startsWith(line))).toHaveLength(1)
+    expect(refused.stderr).toMatch(/\(\S+, status\) since \d{4}-\S+Z.*End it \(q or Ctrl-C\)/)
+    expect(filesBelow(state).filter((name) => name.startsWith('ledger.db'))).toEqual(before)
+    expect(existsSync(certificateFile())).toBe(false)
+    // A reader beside it changes nothing, and takes its own note away.
+    expect((await run(['status'])).exitCode).toBe(0)
+    expect(notes()).toHaveLength(1)
+
+    watching.kill('SIGKILL')
+    await watching.catch(() => undefined)
+    expect(notes()).toHaveLength(1)
+    const lock = await lockSignoff(place.home, projectId(), systemClock)
+    const late = await run(['status'])
+    await lock.release()
+    expect({ exitCode: late.exitCode, notes: notes().length }).toEqual({ exitCode: 6, notes: 1 })
+    expect(late.stderr).toContain(`process ${process.pid} has been at the sign-off of this project since`)
+
+    expect((await run(['signoff', '--by', 'Eva'])).exitCode).toBe(0)
+    expect(existsSync(state)).toBe(false)
+  }, 180_000)
+
   test('takes what the signatory accepts, and says so in the certificate', async () => {
     await makeProject('source,destination\nanna,anna\nben,ben\n')
     await place.fillMaildir('ben', 1)
@@ -229,9 +269,7 @@ describe('signoff', () => {
 
   test('a folder whose project has not been signed off to the end takes no new one', async () => {
     await makeProject()
-    const { id } = JSON.parse(readFileSync(join(place.project, '.sealpost', 'project.json'), 'utf8')) as {
-      id: string
-    }
+    const id = projectId()
     const journal = openJournal(place.home, id)
     // As a kill leaves it after the last file of the project has gone.
     await journal.write({ version: 1, project: { id, folder: place.project } } as unknown as PurgeState)

@@ -181,7 +181,7 @@ async function withSession<T>(
   }
 }
 
-/** Keeps every other process away from the project while it is there. Throws `policy` while one works on it. */
+/** Keeps every other process away from the project while it is there. Throws `policy` while one works on it or reads it. */
 async function withProjectLock<T>(
   folder: ProjectFolder | null,
   context: CommandContext,
@@ -189,6 +189,7 @@ async function withProjectLock<T>(
 ): Promise<T> {
   if (folder === null) return work()
   const { lockProject } = await import('../project/lock.ts')
+  const { assertNoReaders } = await import('../project/readers.ts')
   let lock: ProjectLock
   try {
     lock = await lockProject(folder.state, context.clock)
@@ -201,6 +202,7 @@ async function withProjectLock<T>(
     })
   }
   try {
+    await assertNoReaders(folder.state, context.clock, context.stop)
     return await work()
   } finally {
     await lock.release()

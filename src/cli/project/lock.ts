@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { link, rename, unlink } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../../core/clock.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
-import { codeOf, createPrivateFile, fileError, readPrivateFile } from '../../../vault/files.ts'
-import { isRunning, ownIdentity, type ProcessIdentity } from '../process-identity.ts'
+import { isAlive, newHolder, readHolder, type LockHolder } from '../../records/lock-holder.ts'
+import { codeOf, createPrivateFile, fileError } from '../../../vault/files.ts'
 
 /** Held by the one process that works on a project. */
 export interface ProjectLock {
@@ -13,14 +12,6 @@ export interface ProjectLock {
   release(): Promise<void>
 }
 
-interface Holder extends ProcessIdentity {
-  readonly host: string
-  readonly since: string
-  /** Random: tells a lock from its successor. */
-  readonly token: string
-}
-
-const MAX_LOCK_BYTES = 4096
 const ATTEMPTS = 8
 /** Longer than the time between the two steps in which another process may take a stale lock away. */
 const SETTLE_MS = 100
@@ -31,12 +22,7 @@ const SETTLE_MS = 100
  */
 export async function lockProject(stateFolder: string, clock: Clock): Promise<ProjectLock> {
   const path = join(stateFolder, 'lock')
-  const own: Holder = {
-    ...(await ownIdentity()),
-    host: hostname(),
-    since: formatInstant(clock.now()),
-    token: randomBytes(16).toString('hex'),
-  }
+  const own: LockHolder = { ...(await newHolder()), since: formatInstant(clock.now()) }
   let tookOver = false
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (await place(path, own)) {
@@ -47,7 +33,7 @@ export async function lockProject(stateFolder: string, clock: Clock): Promise<Pr
     }
     const holder = await readHolder(path)
     if (holder === null) continue
-    if (holder.host !== own.host || (await isRunning(holder))) throw busy(path, holder, own)
+    if (await isAlive(holder)) throw busy(path, holder, own)
     tookOver = true
     await takeAway(path, holder)
   }
@@ -68,13 +54,13 @@ export interface ProjectHolder {
 /** The process that holds the project's lock, or null when none does; one that is gone does not count. */
 export async function projectHolder(stateFolder: string): Promise<ProjectHolder | null> {
   const holder = await readHolder(join(stateFolder, 'lock'))
-  if (holder === null || (holder.host === hostname() && !(await isRunning(holder)))) return null
+  if (holder === null || !(await isAlive(holder))) return null
   const { pid, host, since } = holder
-  return { pid, host, since }
+  return { pid, host, since: since ?? 'an unknown time' }
 }
 
 /** The lock appears with its content or not at all. */
-async function place(path: string, own: Holder): Promise<boolean> {
+async function place(path: string, own: LockHolder): Promise<boolean> {
   const draft = `${path}.${own.token}`
   const file = await createPrivateFile(draft)
   try {
@@ -91,7 +77,7 @@ async function place(path: string, own: Holder): Promise<boolean> {
 }
 
 /** Removes a stale lock, and only that: if another one stands there by now it is put back. */
-async function takeAway(path: string, stale: Holder): Promise<void> {
+async function takeAway(path: string, stale: LockHolder): Promise<void> {
   const aside = `${path}.${randomBytes(8).toString('hex')}.stale`
   try {
     await rename(path, aside)
@@ -105,37 +91,22 @@ async function takeAway(path: string, stale: Holder): Promise<void> {
 }
 
 /** A lock that cannot be read just now is ours all the same: nobody takes away that of a living process. */
-async function release(path: string, own: Holder): Promise<void> {
+async function release(path: string, own: LockHolder): Promise<void> {
   const holder = await readHolder(path).catch((error: unknown) => (isKind(error, 'corrupt') ? null : own))
   if (holder?.token === own.token) await unlink(path).catch(() => undefined)
 }
 
-async function readHolder(path: string): Promise<Holder | null> {
-  const bytes = await readPrivateFile(path, MAX_LOCK_BYTES)
-  if (bytes === null) return null
-  try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
-    if (isHolder(value)) return value
-  } catch {
-    // Told below.
-  }
-  throw new SealpostError('corrupt', `${path} is not a lock`, { hint: 'remove it if no sealpost process runs' })
-}
-
-function isHolder(value: unknown): value is Holder {
-  if (typeof value !== 'object' || value === null) return false
-  const { pid, started, host, since, token } = value as Readonly<Record<string, unknown>>
-  const texts = [host, since, token].every((part) => typeof part === 'string')
-  return texts && Number.isSafeInteger(pid) && (started === null || typeof started === 'string')
-}
-
-function busy(path: string, holder: Holder, own: Holder): SealpostError {
+function busy(path: string, holder: LockHolder, own: LockHolder): SealpostError {
   const elsewhere = holder.host !== own.host
   const where = elsewhere ? ` on ${holder.host}` : ''
-  return new SealpostError('busy', `process ${holder.pid}${where} has held this project since ${holder.since}`, {
-    hint: elsewhere
-      ? `wait for it; if that machine is gone, remove ${path}`
-      : 'wait for it, or stop it with Ctrl-C',
-    code: 'LOCKED',
-  })
+  return new SealpostError(
+    'busy',
+    `process ${holder.pid}${where} has held this project since ${holder.since ?? 'an unknown time'}`,
+    {
+      hint: elsewhere
+        ? `wait for it; if that machine is gone, remove ${path}`
+        : 'wait for it, or stop it with Ctrl-C',
+      code: 'LOCKED',
+    },
+  )
 }

@@ -24,7 +24,9 @@ import { isFileEnd, type ProjectConfig } from '../config/project-types.ts'
 import { openEnd } from './open-end.ts'
 import { readProjectFiles, type ProjectFiles } from './files.ts'
 import { findProject, type ProjectFolder } from './folder.ts'
+import { signoffHolder } from '../signoff/journal.ts'
 import { lockProject } from './lock.ts'
+import { noteReader } from './readers.ts'
 import { assertNotFrozen, openDesk } from '../books/desk.ts'
 import type { WorkspaceBooks } from '../books/open-books.ts'
 import { watchFreeze, type FreezeWatch } from '../books/freeze-watch.ts'
@@ -146,23 +148,42 @@ async function readFiles(context: CommandContext): Promise<{ folder: ProjectFold
 }
 
 /**
- * Opens a project's files, and its ledger for reading, also while another process works on it; no lock is held. Throws as
- * `openKeys`, and `config` for all that is wrong in the files.
+ * Opens a project's files, and its ledger for reading, also while another process works on it; no lock is held, but a
+ * sign-off waits for the reader to end. Throws as `openKeys`, `config` for all that is wrong in the files, and `busy` while
+ * a sign-off is under way.
  */
 export async function openReadable(context: CommandContext): Promise<ReadableProject> {
   const { folder, config, accounts } = await readFiles(context)
   const keyed = await openKeysOf(folder, context)
+  let forget = (): Promise<void> => Promise.resolve()
   try {
+    forget = await noteReader(folder.state, `${keyed.operator.name}, ${context.options.command}`, context.clock)
+    await assertNoSignoff(folder, context)
     const ledger = await readLedger(folder, keyed.keys.ledgerKey, context)
     const close = async (): Promise<void> => {
       ledger.close()
       await keyed.close()
+      await forget()
     }
     return { ...keyed, config, accounts, ledger, close }
   } catch (error) {
     await keyed.close()
+    await forget()
     throw error
   }
+}
+
+async function assertNoSignoff(folder: ProjectFolder, context: CommandContext): Promise<void> {
+  const holder = await signoffHolder(context.home, folder.record.id)
+  if (holder === null) return
+  throw new SealpostError(
+    'busy',
+    `process ${holder.pid} has been at the sign-off of this project since ${holder.since}`,
+    {
+      hint: 'what it destroys cannot be read any more; see what it says',
+      code: 'LOCKED',
+    },
+  )
 }
 
 /** A ledger that is not there yet, or of an older version, is made or brought up to date first; that needs the lock. */

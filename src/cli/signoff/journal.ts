@@ -12,7 +12,7 @@ import {
   syncFolder,
   writePrivateFile,
 } from '../../../vault/files.ts'
-import { lockProject, type ProjectLock } from '../project/lock.ts'
+import { lockProject, projectHolder, type ProjectHolder, type ProjectLock } from '../project/lock.ts'
 
 const MAX_JOURNAL_BYTES = 16 * 1024 * 1024
 
@@ -30,6 +30,11 @@ export async function lockSignoff(home: string, projectId: string, clock: Clock)
   await ensurePrivateFolder(journalsFolder(home))
   await ensurePrivateFolder(folderOf(home, projectId))
   return lockProject(folderOf(home, projectId), clock)
+}
+
+/** The process that is at the sign-off of a project, or null when none is. */
+export function signoffHolder(home: string, projectId: string): Promise<ProjectHolder | null> {
+  return projectHolder(folderOf(home, projectId))
 }
 
 /** The journal of one project's purge. */
