@@ -18,7 +18,7 @@ describe('the same mail, from every server to every other', () => {
 
   beforeAll(async () => {
     const wanted = new Set(pairs.flat().filter((kind) => kind.why() === null))
-    const users = Array.from({ length: 80 }, (_, i) => `user${i}@example.test`)
+    const users = Array.from({ length: pairs.length * 3 }, (_, i) => `user${i}@example.test`)
     await Promise.all([...wanted].map(async (kind) => running.set(kind, await kind.start(users))))
   }, 120_000)
   afterAll(async () => {
