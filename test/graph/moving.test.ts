@@ -5,17 +5,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startExchangeImap, type ExchangeImap } from '../fakes/exchange-imap.ts'
 import { startGraphServer, type GraphServer } from '../fakes/graph-server.ts'
 import { RawImap } from '../fakes/raw-imap.ts'
 import type { FakeMailbox } from '../fakes/m365/mailbox.ts'
 import { startDovecot, whyNoDovecot, type Dovecot } from '../servers/dovecot.ts'
+import { bundleProgram } from '../child-program.ts'
 import { isLong } from '../long.ts'
 import type { Task, TaskEnd } from './run-child.ts'
 
-const CHILD = fileURLToPath(new URL('run-child.ts', import.meta.url))
 /** 1,000 in the long form. */
 const MESSAGES = isLong('microsoft') ? 1000 : 240
 const DATE = 1_500_000_000_000
@@ -28,6 +27,7 @@ const TRANSLATE = 'POST /users/{user}/translateExchangeIds'
 const POSITION = 'GET /users/{user}/mailFolders/{folder}/messages'
 
 let folder: string
+let program: string
 let server: GraphServer
 /** Another tenant. */
 let other: GraphServer
@@ -37,6 +37,7 @@ const why = whyNoDovecot()
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'graph-moving-'))
+  program = await bundleProgram(new URL('run-child.ts', import.meta.url))
   server = await startGraphServer()
   other = await startGraphServer()
   for (const { tenant } of [server, other]) tenant.retryAfterSeconds = 0.2
@@ -134,7 +135,7 @@ async function dovecotLines(port: number, ca: string, user: string, password: st
 async function runChild(task: Task, killAt: number | null): Promise<string> {
   const file = join(folder, `${randomBytes(4).toString('hex')}.json`)
   writeFileSync(file, JSON.stringify(task))
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, file], { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   let last = ''
   for await (const line of createInterface({ input: child.stdout })) {

@@ -1,7 +1,7 @@
 /**
  * One run between two ends, in a process of its own so that it can be killed:
  *
- *   node --import tsx run-child.ts TASK.json
+ *   node run-child.mjs TASK.json
  *
  * Says `landed N` as messages land, and `ended OUTCOME` at its end.
  */

@@ -1,7 +1,7 @@
 /**
  * Works on a ledger until it is killed, and says on stdout what is done once the ledger has said so:
  *
- *   node --import tsx crash-child.ts PATH KEY
+ *   node crash-child.mjs PATH KEY
  */
 import { writeSync } from 'node:fs'
 import { digestWhole } from '../../src/core/digest.ts'

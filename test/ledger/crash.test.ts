@@ -5,22 +5,25 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { MIGRATIONS } from '../../src/ledger/schema.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { bundleProgram } from '../child-program.ts'
 import { CRASH_BATCH, CRASH_PAGE } from './crash-sizes.ts'
 import { createFixture, deliver, list, thrownBy } from './fixture.ts'
 
 const ROUNDS = 8
-const CHILD = fileURLToPath(new URL('crash-child.ts', import.meta.url))
 
 let folder: string
 let path: string
 let key: Buffer
+let program: string
 
+beforeAll(async () => {
+  program = await bundleProgram(new URL('crash-child.ts', import.meta.url))
+})
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ledger-crash-'))
   path = join(folder, 'ledger.db')
@@ -90,7 +93,7 @@ describe('a damaged ledger', () => {
 
 /** Lets a child work for a moment after it has begun; returns the last count that it said of each thing. */
 async function runUntilKilled(): Promise<Map<string, number>> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, path, key.toString('hex')], {
+  const child = spawn(process.execPath, [program, path, key.toString('hex')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const counts = new Map<string, number>()

@@ -2,18 +2,22 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { bundleProgram } from '../child-program.ts'
 import { bodyOf, findMailbox, list, quiet } from '../conformance/bench.ts'
 import { makeMaildir } from './fixture.ts'
 
-const SCRIPT = join(import.meta.dirname, 'append-until-killed.ts')
+let program = ''
+beforeAll(async () => {
+  program = await bundleProgram(new URL('append-until-killed.ts', import.meta.url))
+})
 
 describe('a process that is killed while it stores', () => {
   it.each([5, 60, 170])(
     '%i ms after its first batch: whole messages only, and all that it said',
     async (delay) => {
       const maildir = await makeMaildir()
-      const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, maildir.root], {
+      const child = spawn(process.execPath, [program, maildir.root], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       let said = ''

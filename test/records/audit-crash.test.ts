@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { hashLeaf } from '../../src/records/merkle.ts'
+import { bundleProgram } from '../child-program.ts'
 import {
   CALM,
   allEntries,
@@ -18,7 +18,10 @@ import {
   verify,
 } from './audit-fixture.ts'
 
-const CHILD = fileURLToPath(new URL('audit-child.ts', import.meta.url))
+let program = ''
+beforeAll(async () => {
+  program = await bundleProgram(new URL('audit-child.ts', import.meta.url))
+})
 const FILES = ['log', 'personal', 'head']
 
 interface Ended {
@@ -29,7 +32,7 @@ interface Ended {
 
 function runChild(...parameters: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...parameters], {
+    const child = spawn(process.execPath, [program, ...parameters], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let out = ''

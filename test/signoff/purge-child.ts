@@ -1,7 +1,7 @@
 /**
  * Signs a subject off and kills itself at one call of a port, so that no `finally` runs and no lock is let go:
  *
- *   node --import tsx purge-child.ts ROOT PROJECT CALL WHEN
+ *   node purge-child.mjs ROOT PROJECT CALL WHEN
  *
  * Says `began` once the purge has written its journal, and `ended` when it came to its end.
  */

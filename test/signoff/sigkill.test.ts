@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { checkCertificate } from '../../src/cli/signoff/certificate-check.ts'
 import { openJournal } from '../../src/cli/signoff/journal.ts'
+import { bundleProgram } from '../child-program.ts'
 import { isLong } from '../long.ts'
 import { filesBelow, useSubject } from './place.ts'
 import { certificatePath, portsOf, readCertificate, signOff, toldRecords, type Subject } from './subject.ts'
@@ -13,11 +13,14 @@ const template = useSubject()
 /** `npm run test:damage` takes more of them. */
 const CALLS = isLong('damage') ? [4, 12, 22, 30, 31, 38, 45, 52, 58, 64] : [12, 31, 45, 58]
 const MOMENTS = isLong('damage') ? [10, 40, 80, 120, 160, 220, 300] : [40, 120, 220]
-const CHILD = fileURLToPath(new URL('purge-child.ts', import.meta.url))
+let program = ''
+beforeAll(async () => {
+  program = await bundleProgram(new URL('purge-child.ts', import.meta.url))
+})
 
 /** Runs the child to its end, or kills it so many milliseconds after it began. */
 function run(subject: Subject, call: number, when: string, killAfter: number | null): Promise<string> {
-  const words = ['--import', import.meta.resolve('tsx'), CHILD, dirname(subject.home), subject.projectId]
+  const words = [program, dirname(subject.home), subject.projectId]
   const child = spawn(process.execPath, [...words, String(call), when], { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   return new Promise((resolve, reject) => {
