@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
+import { SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox, MailboxNaming } from '../../src/core/mail.ts'
-import { toFileError } from '../shared/file-errors.ts'
+import { FileOperations } from '../shared/file-operations.ts'
 import { within, type Folder } from './folder.ts'
 import { INBOX_NAME } from './folder-names.ts'
 import { LookUp } from './look-up.ts'
@@ -21,22 +21,18 @@ export interface SessionFacts {
   readonly owner: { readonly uid: number; readonly gid: number } | null
 }
 
-/** One session: its facts, what it has learnt of each folder, and whether it is still open. */
+/** One session: its facts, its operations, and what it has learnt of each folder. */
 export class SessionContext {
   readonly facts: SessionFacts
+  readonly operations = new FileOperations()
   readonly #lookUps = new Map<string, LookUp>()
-  #alive = true
 
   constructor(facts: SessionFacts) {
     this.facts = facts
   }
 
-  get alive(): boolean {
-    return this.#alive
-  }
-
   close(): void {
-    this.#alive = false
+    this.operations.end()
     this.#lookUps.clear()
   }
 
@@ -57,33 +53,5 @@ export class SessionContext {
     const made = new LookUp(this.facts.clock, this.folder(mailbox))
     this.#lookUps.set(mailbox.name, made)
     return made
-  }
-
-  /** Runs one operation: refused when the session has ended or the signal is aborted; errors become ours. */
-  async run<Result>(what: string, signal: AbortSignal | null, operation: () => Promise<Result>): Promise<Result> {
-    this.#check(signal)
-    try {
-      return await operation()
-    } catch (error) {
-      throw toFileError(error, what)
-    }
-  }
-
-  /** As `run`, for what is handed out piece by piece; the signal is looked at before each piece. */
-  async *stream<Item>(what: string, signal: AbortSignal, items: () => AsyncIterable<Item>): AsyncGenerator<Item> {
-    this.#check(signal)
-    try {
-      for await (const item of items()) {
-        yield item
-        this.#check(signal)
-      }
-    } catch (error) {
-      throw toFileError(error, what)
-    }
-  }
-
-  #check(signal: AbortSignal | null): void {
-    if (signal !== null) throwIfAborted(signal)
-    if (!this.#alive) throw new SealpostError('transient', 'the session has ended', { code: 'ECONNRESET' })
   }
 }

@@ -12,59 +12,58 @@ import type { SessionContext } from './session-context.ts'
 
 /** A session that reads, and leaves every file and name as it is. */
 export function createSourceSession(context: SessionContext): SourceSession {
+  const { operations } = context
   return {
-    capabilities: MAILDIR_CAPABILITIES,
-    naming: context.facts.naming,
+    ...reading(context),
     get alive() {
-      return context.alive
+      return operations.alive
     },
-    listMailboxes: (signal) => context.stream('listing mailboxes', signal, () => listMailboxes(context)),
     listMessages: (mailbox, since, signal) =>
-      context.stream('listing messages', signal, () => listMessages(context, mailbox, since, signal)),
-    fetch: (mailbox, keys, signal) =>
-      context.stream('reading messages', signal, () => fetchBodies(context, mailbox, keys, signal)),
-    flags: (mailbox, keys, signal) =>
-      context.stream('reading flags', signal, () => readFlags(context, mailbox, keys, signal)),
-    quota: (signal) => context.run('reading the quota', signal, async () => null),
-    close: async () => {
-      context.close()
-    },
+      operations.stream('listing messages', signal, () => listMessages(context, mailbox, since, signal)),
   }
 }
 
 /** A session that writes. */
 export function createDestinationSession(context: SessionContext): DestinationSession {
+  const { operations } = context
   return {
-    capabilities: MAILDIR_CAPABILITIES,
-    naming: context.facts.naming,
+    ...reading(context),
     get alive() {
-      return context.alive
-    },
-    listMailboxes: (signal) => context.stream('listing mailboxes', signal, () => listMailboxes(context)),
-    fetch: (mailbox, keys, signal) =>
-      context.stream('reading messages', signal, () => fetchBodies(context, mailbox, keys, signal)),
-    flags: (mailbox, keys, signal) =>
-      context.stream('reading flags', signal, () => readFlags(context, mailbox, keys, signal)),
-    quota: (signal) => context.run('reading the quota', signal, async () => null),
-    close: async () => {
-      context.close()
+      return operations.alive
     },
     ensureMailbox: (path, _specialUse, signal) =>
-      context.run('making a mailbox', signal, () => ensureMailbox(context, path)),
-    subscribe: (mailbox, signal) => context.run('subscribing', signal, () => subscribe(context, mailbox, signal)),
+      operations.run('making a mailbox', signal, () => ensureMailbox(context, path)),
+    subscribe: (mailbox, signal) =>
+      operations.run('subscribing', signal, () => subscribe(context, mailbox, signal)),
     position: (mailbox, signal) =>
-      context.run('taking the position', signal, () => readPosition(context, mailbox, signal)),
+      operations.run('taking the position', signal, () => readPosition(context, mailbox, signal)),
     append: (mailbox, batch, signal) =>
-      context.run('storing messages', signal, () => deliver(context, mailbox, batch, signal)),
+      operations.run('storing messages', signal, () => deliver(context, mailbox, batch, signal)),
     find: (mailbox, since, signal) =>
-      context.stream('searching messages', signal, () => findCandidates(context, mailbox, since, signal)),
+      operations.stream('searching messages', signal, () => findCandidates(context, mailbox, since, signal)),
     setFlags: (mailbox, changes, signal) =>
-      context.run('setting flags', signal, () => setFlags(context, mailbox, changes, signal)),
+      operations.run('setting flags', signal, () => setFlags(context, mailbox, changes, signal)),
     move: (from, keys, to, signal) =>
-      context.run('moving messages', signal, () => moveMessages(context, from, keys, to, signal)),
+      operations.run('moving messages', signal, () => moveMessages(context, from, keys, to, signal)),
     addToMailbox: (_key, _mailbox, signal) =>
-      context.run('adding a label', signal, async () => {
+      operations.run('adding a label', signal, async () => {
         throw new SealpostError('bug', 'this end has no labels')
       }),
   }
+}
+
+/** What both kinds of session do; `alive` is a getter and would be copied as it is now. */
+function reading(context: SessionContext) {
+  const { operations } = context
+  return {
+    capabilities: MAILDIR_CAPABILITIES,
+    naming: context.facts.naming,
+    listMailboxes: (signal) => operations.stream('listing mailboxes', signal, () => listMailboxes(context)),
+    fetch: (mailbox, keys, signal) =>
+      operations.stream('reading messages', signal, () => fetchBodies(context, mailbox, keys, signal)),
+    flags: (mailbox, keys, signal) =>
+      operations.stream('reading flags', signal, () => readFlags(context, mailbox, keys, signal)),
+    quota: (signal) => operations.run('reading the quota', signal, async () => null),
+    close: async () => context.close(),
+  } satisfies Partial<SourceSession> & Partial<DestinationSession>
 }

@@ -37,24 +37,24 @@ export function createMboxConnector(options: MboxOptions): Connector {
 }
 
 function createSession(context: SessionContext): SourceSession {
+  const { operations } = context
   return {
     capabilities: MBOX_CAPABILITIES,
     naming: MBOX_NAMING,
     get alive() {
-      return context.alive
+      return operations.alive
     },
-    listMailboxes: (signal) => context.stream('listing mailboxes', signal, () => listMailboxes(context, signal)),
+    listMailboxes: (signal) =>
+      operations.stream('listing mailboxes', signal, () => listMailboxes(context, signal)),
     listMessages: (mailbox, since, signal) =>
-      context.stream('listing messages', signal, () => listMessages(context, mailbox, since, signal)),
+      operations.stream('listing messages', signal, () => listMessages(context, mailbox, since, signal)),
     fetch: (mailbox, keys, signal) =>
-      context.stream('reading messages', signal, () => fetchBodies(context, mailbox, keys, signal)),
+      operations.stream('reading messages', signal, () => fetchBodies(context, mailbox, keys, signal)),
     flags: (mailbox, keys, signal) =>
-      context.stream('reading flags', signal, () => readFlags(context, mailbox, keys, signal)),
-    quota: (signal) => context.nothing(signal),
-    probe: (signal) => context.stream('looking at the files', signal, () => probe(context, signal)),
-    close: async () => {
-      context.close()
-    },
+      operations.stream('reading flags', signal, () => readFlags(context, mailbox, keys, signal)),
+    quota: (signal) => operations.run('reading the quota', signal, async () => null),
+    probe: (signal) => operations.stream('looking at the files', signal, () => probe(context, signal)),
+    close: async () => operations.end(),
   }
 }
 

@@ -1,7 +1,7 @@
-import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
+import { SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox } from '../../src/core/mail.ts'
 import { formatPath, parsePath, samePath } from '../../src/core/mailbox-path.ts'
-import { toFileError } from '../shared/file-errors.ts'
+import { FileOperations } from '../shared/file-operations.ts'
 import type { IndexCache } from './index-cache.ts'
 import type { MboxFile } from './mbox-file.ts'
 import type { Entry } from './message-index.ts'
@@ -25,22 +25,14 @@ export interface Part {
   readonly place: string | null
 }
 
-/** One session: its facts, the files that it found, and whether it is still open. */
+/** One session: its facts, its operations, and the files that it found. */
 export class SessionContext {
   readonly facts: SessionFacts
+  readonly operations = new FileOperations()
   #tree: Tree | null = null
-  #alive = true
 
   constructor(facts: SessionFacts) {
     this.facts = facts
-  }
-
-  get alive(): boolean {
-    return this.#alive
-  }
-
-  close(): void {
-    this.#alive = false
   }
 
   /** Looks for the account's files anew. */
@@ -73,33 +65,6 @@ export class SessionContext {
       if ((await this.facts.cache.recent(file, signal)).index.places.includes(place)) return true
     }
     return false
-  }
-
-  /**
-   * Runs one operation piece by piece: refused when the session has ended or the signal is aborted, which is looked at
-   * before each piece; errors become ours.
-   */
-  async *stream<Item>(what: string, signal: AbortSignal, items: () => AsyncIterable<Item>): AsyncGenerator<Item> {
-    this.#check(signal)
-    try {
-      for await (const item of items()) {
-        yield item
-        this.#check(signal)
-      }
-    } catch (error) {
-      throw toFileError(error, what)
-    }
-  }
-
-  /** For an operation that has nothing to ask. */
-  async nothing(signal: AbortSignal): Promise<null> {
-    this.#check(signal)
-    return null
-  }
-
-  #check(signal: AbortSignal): void {
-    throwIfAborted(signal)
-    if (!this.#alive) throw new SealpostError('transient', 'the session has ended', { code: 'ECONNRESET' })
   }
 }
 

@@ -5,54 +5,68 @@ import { startGmail, type GmailStage } from './stage.ts'
 
 const NOW = Date.parse('2026-11-26T12:00:00Z')
 
-function google(code: number, message: string, reason: string): unknown {
-  return { error: { code, message, errors: [{ message, domain: 'global', reason }], status: 'X' } }
-}
-
-/** Answers as Google documents them, or as its users have reported them. */
-const ROWS: readonly (readonly [string, number, unknown, Record<string, string>, object])[] = [
-  [
-    'an invalid token',
-    401,
-    google(401, 'Invalid Credentials', 'authError'),
-    {},
-    { kind: 'auth', code: 'HTTP_401' },
-  ],
+/** Answers of Google's own form, as Google documents them or its users have reported them: status, message, reason. */
+const REFUSALS: readonly (readonly [string, number, string, string, object])[] = [
+  ['an invalid token', 401, 'Invalid Credentials', 'authError', { kind: 'auth', code: 'HTTP_401' }],
   [
     'too many in a minute',
     403,
-    google(403, "Quota exceeded for quota metric 'Queries'", 'rateLimitExceeded'),
-    {},
+    "Quota exceeded for quota metric 'Queries'",
+    'rateLimitExceeded',
     { kind: 'throttled', retryAfter: undefined },
   ],
-  [
-    'too many of a user',
-    403,
-    google(403, 'User Rate Limit Exceeded', 'userRateLimitExceeded'),
-    {},
-    { kind: 'throttled' },
-  ],
+  ['too many of a user', 403, 'User Rate Limit Exceeded', 'userRateLimitExceeded', { kind: 'throttled' }],
   [
     'too many in a day',
     403,
-    google(403, 'Daily Limit Exceeded', 'dailyLimitExceeded'),
-    {},
+    'Daily Limit Exceeded',
+    'dailyLimitExceeded',
     { kind: 'throttled', retryAfter: 3_600_000 },
   ],
-  [
-    'too many at once',
-    429,
-    google(429, 'Too many concurrent requests for user', 'rateLimitExceeded'),
-    {},
-    { kind: 'throttled' },
-  ],
+  ['too many at once', 429, 'Too many concurrent requests for user', 'rateLimitExceeded', { kind: 'throttled' }],
   [
     'an instant to come back',
     429,
-    google(429, 'User-rate limit exceeded.  Retry after 2026-11-26T12:01:30.000Z', 'rateLimitExceeded'),
-    {},
+    'User-rate limit exceeded.  Retry after 2026-11-26T12:01:30.000Z',
+    'rateLimitExceeded',
     { kind: 'throttled', retryAfter: 90_000 },
   ],
+  [
+    'a scope that is not enough',
+    403,
+    'Request had insufficient authentication scopes.',
+    'insufficientPermissions',
+    { kind: 'auth' },
+  ],
+  [
+    'an API that is not enabled',
+    403,
+    'Gmail API has not been used in project 1 before or it is disabled.',
+    'accessNotConfigured',
+    { kind: 'config' },
+  ],
+  [
+    'a policy of the domain',
+    403,
+    'The domain policy has disabled third-party apps',
+    'domainPolicy',
+    { kind: 'auth' },
+  ],
+  ['another user’s mailbox', 403, 'Delegation denied for a@example.test', 'forbidden', { kind: 'auth' }],
+  ['a user without Gmail', 400, 'Mail service not enabled', 'failedPrecondition', { kind: 'auth' }],
+  ['a full account', 403, 'The user has exceeded their storage quota.', 'storageQuotaExceeded', { kind: 'quota' }],
+  ['a message that is too large', 413, 'Request is too large.', 'uploadTooLarge', { kind: 'rejected' }],
+  ['a message that is gone', 404, 'Requested entity was not found.', 'notFound', { kind: 'not-found' }],
+  ['an id that is none', 400, 'Invalid id value', 'invalidArgument', { kind: 'not-found' }],
+  ['a label that is gone', 400, 'Invalid label: Label_3', 'invalidArgument', { kind: 'not-found' }],
+  ['a reserved name', 400, 'Invalid label name', 'invalidArgument', { kind: 'rejected' }],
+  ['a name that is taken', 409, 'Label name exists or conflicts', 'aborted', { kind: 'rejected' }],
+  ['a service that fails', 500, 'Backend Error', 'backendError', { kind: 'transient' }],
+  ['a refusal of no known kind', 403, 'No', 'odd', { kind: 'auth' }],
+]
+
+/** Answers with a header, or without a word of Google's. */
+const OTHERS: readonly (readonly [string, number, string, Record<string, string>, object])[] = [
   ['seconds to wait', 429, '', { 'retry-after': '17' }, { kind: 'throttled', retryAfter: 17_000 }],
   [
     'a date to come back',
@@ -61,92 +75,27 @@ const ROWS: readonly (readonly [string, number, unknown, Record<string, string>,
     { 'retry-after': 'Thu, 26 Nov 2026 12:00:10 GMT' },
     { kind: 'transient', retryAfter: 10_000 },
   ],
-  [
-    'a scope that is not enough',
-    403,
-    google(403, 'Request had insufficient authentication scopes.', 'insufficientPermissions'),
-    {},
-    { kind: 'auth' },
-  ],
-  [
-    'an API that is not enabled',
-    403,
-    google(403, 'Gmail API has not been used in project 1 before or it is disabled.', 'accessNotConfigured'),
-    {},
-    { kind: 'config' },
-  ],
-  [
-    'a policy of the domain',
-    403,
-    google(403, 'The domain policy has disabled third-party apps', 'domainPolicy'),
-    {},
-    { kind: 'auth' },
-  ],
-  [
-    'another user’s mailbox',
-    403,
-    google(403, 'Delegation denied for a@example.test', 'forbidden'),
-    {},
-    { kind: 'auth' },
-  ],
-  [
-    'a user without Gmail',
-    400,
-    google(400, 'Mail service not enabled', 'failedPrecondition'),
-    {},
-    { kind: 'auth' },
-  ],
-  [
-    'a full account',
-    403,
-    google(403, 'The user has exceeded their storage quota.', 'storageQuotaExceeded'),
-    {},
-    { kind: 'quota' },
-  ],
-  [
-    'a message that is too large',
-    413,
-    google(413, 'Request is too large.', 'uploadTooLarge'),
-    {},
-    { kind: 'rejected' },
-  ],
-  [
-    'a message that is gone',
-    404,
-    google(404, 'Requested entity was not found.', 'notFound'),
-    {},
-    { kind: 'not-found' },
-  ],
-  ['an id that is none', 400, google(400, 'Invalid id value', 'invalidArgument'), {}, { kind: 'not-found' }],
-  [
-    'a label that is gone',
-    400,
-    google(400, 'Invalid label: Label_3', 'invalidArgument'),
-    {},
-    { kind: 'not-found' },
-  ],
-  ['a reserved name', 400, google(400, 'Invalid label name', 'invalidArgument'), {}, { kind: 'rejected' }],
-  [
-    'a name that is taken',
-    409,
-    google(409, 'Label name exists or conflicts', 'aborted'),
-    {},
-    { kind: 'rejected' },
-  ],
-  ['a service that fails', 500, google(500, 'Backend Error', 'backendError'), {}, { kind: 'transient' }],
   ['a gateway that fails', 502, '<html>Bad Gateway</html>', {}, { kind: 'transient', code: 'HTTP_502' }],
   ['a redirect', 302, '', {}, { kind: 'transient' }],
-  ['a refusal of no known kind', 403, google(403, 'No', 'odd'), {}, { kind: 'auth' }],
 ]
 
 describe('what the API answers', () => {
-  it.each(ROWS)('%s', (_name, status, body, headers, expected) => {
-    const error = refusalOf({ status, body, headers }, 'reading a message', NOW)
-    expect(error).toMatchObject(expected)
-    expect(error.message).toMatch(/^Gmail: reading a message: /)
-    if (error.kind === 'auth' || error.kind === 'config') expect(error.hint).toBeTruthy()
+  it.each(REFUSALS)('%s', (_name, code, message, reason, expected) => {
+    const errors = [{ message, domain: 'global', reason }]
+    expectRefusal({ status: code, body: { error: { code, message, errors, status: 'X' } }, headers: {} }, expected)
+  })
+
+  it.each(OTHERS)('%s', (_name, status, body, headers, expected) => {
+    expectRefusal({ status, body, headers }, expected)
   })
 })
+
+function expectRefusal(answer: Parameters<typeof refusalOf>[0], expected: object): void {
+  const error = refusalOf(answer, 'reading a message', NOW)
+  expect(error).toMatchObject(expected)
+  expect(error.message).toMatch(/^Gmail: reading a message: /)
+  if (error.kind === 'auth' || error.kind === 'config') expect(error.hint).toBeTruthy()
+}
 
 describe('opening a session', () => {
   let stage: GmailStage
