@@ -143,6 +143,26 @@ describe('logging in to a scripted server', () => {
     },
   )
 
+  it('answers PLAIN on the same line where the server takes that (RFC 4959), and waits to be asked elsewhere', async () => {
+    for (const capabilities of ['SASL-IR AUTH=PLAIN', 'AUTH=PLAIN']) {
+      const server = await startScriptedImap({
+        capabilities,
+        answer: ({ tag, text }) => (/^(AUTHENTICATE|LOGIN)/.test(text) ? [`${tag} NO denied`] : undefined),
+      })
+      const loginFor = async (): Promise<Login> => ({
+        username: 'admin',
+        authorize: 'anna',
+        secret: { text: () => 'pä ss' },
+      })
+      await failure(clearConnector(server.port, '', { loginFor }).openSource('x', quiet))
+      const response = Buffer.from('anna\0admin\0pä ss').toString('base64')
+      expect(server.commands.find((line) => line.includes('AUTHENTICATE'))).toMatch(
+        capabilities === 'AUTH=PLAIN' ? / AUTHENTICATE PLAIN$/ : new RegExp(` AUTHENTICATE PLAIN ${response}$`),
+      )
+      await server.stop()
+    }
+  })
+
   it('falls back to LOGIN where there is nothing else', async () => {
     const server = await startScriptedImap()
     await (await clearConnector(server.port, 'p"a\\ss').openSource('a', quiet)).close()
