@@ -27,6 +27,8 @@ export type EngineEvent =
       readonly message: number
     }
   | { readonly event: 'waiting'; readonly pair: number; readonly reason: string; readonly milliseconds: number }
+  /** How many lanes of a pair may work, since the server throttled or stands more again. */
+  | { readonly event: 'lanes-changed'; readonly pair: number; readonly allowed: number; readonly most: number }
   | { readonly event: 'reconnected'; readonly pair: number; readonly end: 'source' | 'destination' }
   | {
       readonly event: 'reconciled'

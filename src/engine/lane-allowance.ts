@@ -11,11 +11,13 @@ const ONE_THROTTLING_MS = 5_000
 
 /**
  * How many of a pair's lanes may work: half as many when the server throttles, one more after each stretch without it,
- * unless the one before brought nothing (additive increase, multiplicative decrease). Begins with all of them.
+ * unless the one before brought nothing (additive increase, multiplicative decrease). Begins with all of them, and tells
+ * `onChange` of each change.
  */
 export class LaneAllowance {
   readonly #most: number
   readonly #clock: Clock
+  readonly #onChange: (allowed: number) => void
   #allowed: number
   #slices = 0
   #work = 0
@@ -25,10 +27,11 @@ export class LaneAllowance {
   #before: number | null = null
   #rest = 0
 
-  constructor(most: number, clock: Clock) {
+  constructor(most: number, clock: Clock, onChange: (allowed: number) => void = () => undefined) {
     this.#most = most
     this.#allowed = most
     this.#clock = clock
+    this.#onChange = onChange
     this.#since = clock.monotonic()
   }
 
@@ -42,7 +45,7 @@ export class LaneAllowance {
     const now = this.#clock.monotonic()
     if (now - this.#cutAt < ONE_THROTTLING_MS) return
     this.#cutAt = now
-    this.#allowed = Math.max(1, Math.floor(this.#allowed / 2))
+    this.#allow(Math.floor(this.#allowed / 2))
     this.#before = null
     this.#begin(now)
   }
@@ -58,18 +61,25 @@ export class LaneAllowance {
     const reached = this.#work / Math.max(1, now - this.#since)
     const wasInVain = this.#before !== null && reached < this.#before * WORTH
     if (wasInVain) {
-      this.#allowed = Math.max(1, this.#allowed - 1)
+      this.#allow(this.#allowed - 1)
       this.#rest = PATIENCE
       this.#before = null
     } else if (this.#rest > 0) this.#rest--
     else if (this.#allowed < this.#most) {
       this.#before = reached
-      this.#allowed++
+      this.#allow(this.#allowed + 1)
       this.#begin(now)
       return true
     } else this.#before = null
     this.#begin(now)
     return false
+  }
+
+  #allow(lanes: number): void {
+    const allowed = Math.max(1, lanes)
+    if (allowed === this.#allowed) return
+    this.#allowed = allowed
+    this.#onChange(allowed)
   }
 
   #begin(now: number): void {

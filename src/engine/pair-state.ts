@@ -18,7 +18,9 @@ export class PairState {
   constructor(context: EngineContext, pairId: number, lanes: number) {
     this.#context = context
     this.pairId = pairId
-    this.lanes = new LaneAllowance(lanes, context.clock)
+    this.lanes = new LaneAllowance(lanes, context.clock, (allowed) =>
+      context.events({ event: 'lanes-changed', pair: pairId, allowed, most: lanes }),
+    )
   }
 
   /** Something was stored: the server works. */

@@ -1,3 +1,4 @@
+import { Box } from 'ink'
 import { render } from 'ink-testing-library'
 import { createElement } from 'react'
 import { describe, expect, it } from 'vitest'
@@ -15,19 +16,20 @@ const TOTALS = {
 }
 const MB = 1024 * 1024
 
-function show(names: readonly string[], change: Partial<DashboardProps> = {}) {
+function show(names: readonly string[], change: Partial<DashboardProps> = {}, width = 100) {
   const state = new ProgressState(
     names.map((name, index) => ({ id: index + 1, name })),
     () => TOTALS,
   )
   for (const [index] of names.entries()) state.take({ event: 'pair-started', pair: index + 1 })
-  state.take({ event: 'waiting', pair: 2, reason: 'throttled', milliseconds: 40_000 })
+  state.take({ event: 'lanes-changed', pair: 2, allowed: 3, most: 8 })
+  state.take({ event: 'waiting', pair: 2, reason: 'throttled', milliseconds: 80_000 })
   const pace = new Pace(4)
   const rates = { reading: new Rate(4 * MB, systemClock), writing: new Rate(4 * MB, systemClock) }
   const controls = controlsOf(pace, rates)
   const asked: string[] = []
   const view = (): DashboardView => ({
-    ...{ phase: pace.isPaused ? 'paused' : 'running', state, now: 1_000, waitsUntil: new Map([[2, 41_000]]) },
+    ...{ phase: pace.isPaused ? 'paused' : 'running', state, now: 1_000, waitsUntil: new Map([[2, 81_000]]) },
     connections: { source: 3, destination: 2 },
     lanes: { allowed: pace.lanes, most: pace.mostLanes },
     bytesPerSecond: rates.reading.bytesPerSecond,
@@ -39,12 +41,13 @@ function show(names: readonly string[], change: Partial<DashboardProps> = {}) {
     paint: (_, text) => text,
     ...change,
   })
-  const app = render(createElement(Dashboard, props()))
+  const draw = () => createElement(Box, { width }, createElement(Dashboard, props()))
+  const app = render(draw())
   const press = async (keys: string): Promise<string> => {
     await turn()
     app.stdin.write(keys)
     await turn()
-    app.rerender(createElement(Dashboard, props()))
+    app.rerender(draw())
     await turn()
     return app.lastFrame() ?? ''
   }
@@ -61,8 +64,21 @@ describe('the dashboard', () => {
     const frame = show(['anna', 'bert']).app.lastFrame() ?? ''
     expect(frame).toContain('RUNNING')
     expect(frame).toContain('connections 3 source, 2 destination  lanes 4 of 4  rate limit 4.00 MiB/s')
-    expect(frame).toMatch(/bert .*waits: throttled, 40/)
+    expect(frame).toMatch(/bert .*waits: throttled, 1 min 20 s until 00:01:21Z/)
     expect(frame).toContain('50/200 25%')
+  })
+
+  it('says how many lanes a throttling server leaves an account, beside those that the keys leave', async () => {
+    const { app, press } = show(['anna', 'bert'])
+    expect(app.lastFrame()).toMatch(/bert .*lanes 3 of 8/)
+    expect(app.lastFrame()).not.toMatch(/anna .*lanes/)
+    for (let time = 0; time < 2; time++) await press('-')
+    expect(await press('')).toMatch(/lanes 2 of 4[^]*bert .*lanes 2 of 8/)
+  })
+
+  it('shows a wait, its length and its end at 80 columns too', () => {
+    const frame = show(['anna', 'bert'], {}, 79).app.lastFrame() ?? ''
+    expect(frame).toMatch(/^ {2}bert .*waits: throttled, 1 min 20 s until 00:01:21Z/m)
   })
 
   it('pauses and resumes, and changes lanes and rate within what the project allows', async () => {
@@ -88,6 +104,12 @@ describe('the dashboard', () => {
     expect(opened).toMatch(/Box 2 .*8\/9 88% {2}1 exceptions/)
     expect(opened).not.toContain('\u001b[2J')
     expect(await press('\r')).toContain('account  1-2 of 2')
+  })
+
+  it('takes keys that come together one by one', async () => {
+    const { press, pace } = show(['anna'])
+    expect(await press('p--\r')).toContain('mailboxes of anna')
+    expect(pace).toMatchObject({ isPaused: true, lanes: 2 })
   })
 
   it('scrolls through more accounts than there are lines, none longer than the terminal is wide', async () => {

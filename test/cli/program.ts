@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { expect } from 'vitest'
+import { assertPublished } from './published.ts'
 import { startWarm } from './warm.ts'
 
 /** What one run of the program left behind. */
@@ -85,8 +86,15 @@ export class Place {
     })
   }
 
-  /** Starts the program and waits for its end; the words alone, no passphrase. In a warm process where that is the same. */
+  /** Starts the program and waits for its end; the words alone, no passphrase. JSON must be as published. */
   async bare(words: readonly string[], given: Given = {}): Promise<Ended> {
+    const ended = await this.#ended(words, given)
+    assertPublished(words, ended.stdout)
+    return ended
+  }
+
+  /** In a warm process where that is the same. */
+  async #ended(words: readonly string[], given: Given): Promise<Ended> {
     const variables = Object.keys(given.environment ?? {})
     const isUsual = given.nodeOptions === undefined && variables.every((name) => WARM_VARIABLES.has(name))
     if (isUsual && given.cold !== true) {

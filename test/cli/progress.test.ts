@@ -48,6 +48,7 @@ describe('progress', () => {
       doneBytes: 300,
       quarantined: 1,
       note: null,
+      lanes: null,
     })
     expect(state.accounts[1]?.phase).toBe('queued')
   })

@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { validate, type Schema } from '../signoff/json-schema.ts'
+import { readSchema, validate } from '../signoff/json-schema.ts'
 
-const SCHEMA = JSON.parse(
-  readFileSync(new URL('../../docs/schemas/cli-output.schema.json', import.meta.url), 'utf8'),
-) as Schema
+const SCHEMA = readSchema('cli-output.schema.json')
 
 /** Called by its group's name too. */
 const DEFAULTS: Readonly<Record<string, string>> = { cutover: 'cutover-show' }

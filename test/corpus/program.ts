@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { root } from '../../scripts/set-up.mjs'
+import { assertPublished } from '../cli/published.ts'
 
 /** What one run of the program left behind. */
 export interface Finished {
@@ -19,7 +20,7 @@ const SAMPLE_EVERY_MS = 20
 
 /**
  * Starts the built program as a user would and waits for its end. `input` is handed over on descriptor 3. Only
- * `home` of the environment is the program's own.
+ * `home` of the environment is the program's own. JSON must be as published.
  */
 export async function runProgram(
   args: readonly string[],
@@ -39,7 +40,9 @@ export async function runProgram(
   }, SAMPLE_EVERY_MS)
   try {
     const [exitCode] = (await once(child, 'close')) as [number | null]
-    return { exitCode, stdout: await stdout, stderr: await stderr, peakBytes }
+    const finished = { exitCode, stdout: await stdout, stderr: await stderr, peakBytes }
+    assertPublished(args, finished.stdout)
+    return finished
   } finally {
     clearInterval(sampling)
   }

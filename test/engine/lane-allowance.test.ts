@@ -22,7 +22,8 @@ describe('how many lanes may work', () => {
 
   it('half after a throttling, however many lanes heard of it, and never none', async () => {
     const clock = new SwiftClock()
-    const lanes = new LaneAllowance(8, clock)
+    const told: number[] = []
+    const lanes = new LaneAllowance(8, clock, (allowed) => told.push(allowed))
     for (let lane = 0; lane < 8; lane++) lanes.noteThrottled()
     expect(lanes.allowed).toBe(4)
     for (let n = 0; n < 5; n++) {
@@ -30,6 +31,7 @@ describe('how many lanes may work', () => {
       lanes.noteThrottled()
     }
     expect(lanes.allowed).toBe(1)
+    expect(told).toEqual([4, 2, 1])
   })
 
   it('one more after each stretch without, where it makes things faster', async () => {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { giveTo, writeMaildir, type StoredMessage } from '../../scripts/sample/maildir.ts'
 import { PROGRAM } from '../cli/program.ts'
+import { assertPublished } from '../cli/published.ts'
 import { startFaultProxy, type FaultProxy } from '../fakes/fault-proxy.ts'
 import { issue } from '../servers/certificates.ts'
 import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
@@ -120,6 +121,7 @@ export class Road {
       watch.stop()
       const ran = { exitCode, signal, stdout, stderr }
       this.told.push(ran)
+      if (exitCode !== undefined) assertPublished(words, `${stdout}\n`)
       return ran
     })
     return { running, ended }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 /**
  * As much of JSON Schema 2020-12 as the published schemas use. A keyword that it does not know is an error, so that
  * nothing in the schema goes unchecked.
@@ -5,6 +7,18 @@
 export type Schema = Readonly<Record<string, unknown>>
 
 const ANNOTATIONS = new Set(['$schema', '$defs', 'title', 'description'])
+
+const read = new Map<string, Schema>()
+
+/** A schema of docs/schemas, by the name of its file. Throws when there is none. */
+export function readSchema(name: string): Schema {
+  const known = read.get(name)
+  if (known !== undefined) return known
+  const text = readFileSync(new URL(`../../docs/schemas/${name}`, import.meta.url), 'utf8')
+  const schema = JSON.parse(text) as Schema
+  read.set(name, schema)
+  return schema
+}
 
 /** What is wrong with `value`, one line each: path and rule. */
 export function validate(schema: Schema, value: unknown, root: Schema = schema, path = '$'): readonly string[] {
@@ -22,8 +36,11 @@ function check(
   const wrong = (bad: boolean): readonly string[] => (bad ? [`${path}: ${keyword}`] : [])
   if (ANNOTATIONS.has(keyword)) return []
   switch (keyword) {
-    case '$ref':
-      return validate(resolve(root, String(rule)), value, root, path)
+    case '$ref': {
+      const reference = String(rule)
+      if (reference.startsWith('#')) return validate(resolve(root, reference), value, root, path)
+      return validate(readSchema(reference), value, undefined, path)
+    }
     case 'const':
       return wrong(value !== rule)
     case 'enum':

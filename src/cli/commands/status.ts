@@ -30,7 +30,7 @@ export function addStatus(program: Command, start: Start): void {
     .description('say where the project stands; makes no connection')
     .addOption(accountOption())
     .addOption(waveOption())
-    .option('--watch', 'keep showing how a run goes on, until q or Ctrl-C')
+    .option('--watch', 'keep showing how a run goes on: until q or, where lines are printed, until it ends')
     .action((options: AccountChoice & { readonly watch?: boolean }) =>
       start((context) => status(options, context)),
     )
@@ -49,8 +49,8 @@ async function status(
     if (choice.watch === true) {
       const { watchStatus } = await import('../terminal/watch-status.ts')
       const isRunning = async (): Promise<boolean> => (await projectHolder(folder.state)) !== null
-      await watchStatus(output, clock, { pairs, ledger, isRunning }, context.stop)
-      return EXIT.complete
+      const isWhole = await watchStatus(output, clock, { pairs, ledger, isRunning }, context.stop)
+      return isWhole ? EXIT.complete : EXIT.interrupted
     }
     const holder = await projectHolder(folder.state)
     // Without a run nobody waits: one that was killed leaves its waits behind.

@@ -74,6 +74,7 @@ const ALLOWED: Readonly<Record<LoggedEvent['event'], Readonly<Record<string, All
   'batch-landed': { pair: 'number', mailbox: 'number', messages: 'number', bytes: 'number', adopted: 'number' },
   'message-quarantined': { pair: 'number', mailbox: 'number', message: 'number' },
   waiting: { pair: 'number', reason: [...KIND, 'hours'], milliseconds: 'number' },
+  'lanes-changed': { pair: 'number', allowed: 'number', most: 'number' },
   reconnected: { pair: 'number', end: END },
   reconciled: { pair: 'number', mailbox: 'number', landed: 'number', pending: 'number' },
   verified: { pair: 'number', mailbox: 'number', checked: 'number' },

@@ -1,5 +1,6 @@
 import { Box, Text, useInput, type Key } from 'ink'
 import { createElement as h, useState, type ReactElement } from 'react'
+import { formatInstant } from '../../core/clock.ts'
 import { printable } from '../../core/errors.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import {
@@ -28,7 +29,8 @@ export interface DashboardProps {
 
 /** Lines that are neither an account nor a mailbox: three of totals, a heading, a blank one and the keys. */
 const FRAME_LINES = 6
-const NAME_COLUMNS = 34
+const NAME_COLUMNS = 30
+const DAY_MS = 86_400_000
 const PHASE_COLOURS = { running: 'green', paused: 'yellow', stopping: 'yellow', 'no run': 'dim' } as const
 
 /** The dashboard: totals, a row an account or, once one is opened, a mailbox, and what the keys do. */
@@ -50,7 +52,9 @@ export function Dashboard(props: DashboardProps): ReactElement {
     else choose(accounts[Math.max(0, Math.min(accounts.length - 1, at + step))]?.pair ?? null)
   }
   const onKey = (input: string, key: Key): void => {
-    if (input === 'q' || (key.ctrl && input === 'c')) props.quit()
+    // Over a slow line several keys come at once.
+    if (input.length > 1) for (const one of input) onKey(one, { ...key, return: one === '\r' })
+    else if (input === 'q' || (key.ctrl && input === 'c')) props.quit()
     else if (key.upArrow || input === 'k') move(-1)
     else if (key.downArrow || input === 'j') move(1)
     else if (key.pageUp) move(-shownLines)
@@ -117,22 +121,41 @@ function heading(what: string, first: number, shown: number, count: number): str
 
 function accountRow(account: AccountProgress, isChosen: boolean, { view, paint }: DashboardProps): ReactElement {
   const { phase, note, pair } = account
-  const until = view.waitsUntil.get(pair) ?? 0
-  const rest = Math.max(0, until - view.now)
+  const isBegun = phase === 'working' || phase === 'done'
+  const lanes = phase === 'working' ? lanesOf(account, view) : null
+  // What a narrow terminal has no room for is the rest.
+  const state =
+    phase === 'failed'
+      ? paint('red', `failed: ${printable(note ?? 'no reason given', 200)}`)
+      : phase === 'working' && note !== null
+        ? paint('yellow', `waits: ${printable(note, 60)}${waitText(view.waitsUntil.get(pair) ?? 0, view.now)}`)
+        : phase
   const parts = [
-    phase === 'failed' ? paint('red', `failed: ${printable(note ?? 'no reason given', 200)}`) : phase,
-    phase === 'queued' || phase === 'failed' ? null : share(account.doneMessages, account.messages),
-    phase === 'queued' || phase === 'failed' ? null : formatSize(account.doneBytes),
+    state,
+    lanes,
+    isBegun ? share(account.doneMessages, account.messages) : null,
+    isBegun ? formatSize(account.doneBytes) : null,
     account.quarantined === 0 ? null : `${formatCount(account.quarantined)} quarantined`,
-    note === null || phase !== 'working'
-      ? null
-      : paint('yellow', `waits: ${printable(note, 60)}${rest > 0 ? `, ${formatDuration(rest)} more` : ''}`),
   ]
   return row(
     `${isChosen ? '>' : ' '} ${printable(account.name, 200)}`,
     parts.filter((part) => part !== null).join('  '),
     pair,
   )
+}
+
+/** Of an account whose server does not stand all: how many lanes work, throttling and the keys both counted. */
+function lanesOf({ lanes }: AccountProgress, view: DashboardView): string | null {
+  if (lanes === null) return null
+  return `lanes ${Math.min(lanes.allowed, view.lanes?.allowed ?? lanes.allowed)} of ${lanes.most}`
+}
+
+/** How long a wait still takes, and when it ends by the clock (UTC); nothing where that is not known. */
+function waitText(until: number, now: number): string {
+  const rest = until - now
+  if (rest <= 0) return ''
+  const instant = formatInstant(until)
+  return `, ${formatDuration(rest)} until ${rest < DAY_MS ? instant.slice(instant.indexOf('T') + 1) : instant}`
 }
 
 function mailboxRow({ name, messages, doneMessages, exceptions }: MailboxLine): ReactElement {

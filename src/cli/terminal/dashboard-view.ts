@@ -18,7 +18,7 @@ export interface DashboardView {
   readonly waitsUntil: ReadonlyMap<number, number>
   /** Open connections at both ends; null where only the ledger is read. */
   readonly connections: { readonly source: number; readonly destination: number } | null
-  /** Lanes an account, of how many; null where only the ledger is read. */
+  /** Lanes an account that the keys leave, of how many; null where only the ledger is read. What servers stand is with each account. */
   readonly lanes: { readonly allowed: number; readonly most: number } | null
   /** Bytes a second that are let through; null without `limits.rate`. */
   readonly bytesPerSecond: number | null

@@ -4,7 +4,8 @@ import type { LedgerReader } from '../../core/ledger.ts'
 import type { DashboardProps } from './dashboard-app.ts'
 import type { DashboardView, MailboxLine } from './dashboard-view.ts'
 import type { Output } from './output.ts'
-import { every } from './progress.ts'
+import { every, LINE_MS } from './progress.ts'
+import { totalLine } from './progress-text.ts'
 
 /** A dashboard on the terminal. */
 export interface ShownDashboard {
@@ -41,8 +42,9 @@ class FrameSink extends EventEmitter {
 }
 
 /**
- * Shows a dashboard until it is stopped, and listens to keys where stdin is a terminal. The library is loaded only now:
- * it takes longer than all the rest of the program.
+ * Shows a dashboard until it is stopped, and listens to keys where stdin is a terminal. When it cannot be drawn any more that
+ * is said, and lines take its place: what it shows goes on. The library is loaded only now: it takes longer than all
+ * the rest of the program.
  */
 export async function showDashboard(
   output: Output,
@@ -78,8 +80,23 @@ export async function showDashboard(
     isScreenReaderEnabled: false,
   })
   let isStopped = false
-  const cancel = every(clock, REDRAW_MS, () => app.rerender(draw()))
+  let cancel = every(clock, REDRAW_MS, () => app.rerender(draw()))
   const endResize = output.onResize(() => sink.emit('resize'))
+  app.waitUntilExit().catch(() => {
+    if (isStopped) return
+    cancel()
+    // The library goes on reading keys when it breaks: Ctrl-C would do nothing, and the process would not end.
+    if (process.stdin.isTTY) process.stdin.setRawMode(false)
+    process.stdin.unref()
+    output.block([])
+    output.warn('the dashboard cannot be drawn; lines take its place, and the work goes on. Ctrl-C ends it')
+    let shown = ''
+    cancel = every(clock, LINE_MS, () => {
+      const text = totalLine(look().state)
+      if (text !== shown) output.line(text)
+      shown = text
+    })
+  })
   return {
     stop: () => {
       if (isStopped) return

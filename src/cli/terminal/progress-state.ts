@@ -14,6 +14,8 @@ export interface AccountProgress {
   readonly quarantined: number
   /** Why it waits or failed; null while it goes on. */
   readonly note: string | null
+  /** Lanes that the server stands, of how many; null as long as it stands all. */
+  readonly lanes: { readonly allowed: number; readonly most: number } | null
 }
 
 /** What moves per second. */
@@ -55,7 +57,7 @@ export class ProgressState {
   }
 
   /** The sum over all accounts; phases and notes apart. */
-  get total(): Omit<AccountProgress, 'pair' | 'name' | 'phase' | 'note'> {
+  get total(): Omit<AccountProgress, 'pair' | 'name' | 'phase' | 'note' | 'lanes'> {
     const sum = { messages: 0, bytes: 0, doneMessages: 0, doneBytes: 0, quarantined: 0 }
     for (const account of this.#accounts.values()) {
       sum.messages += account.messages
@@ -93,6 +95,11 @@ export class ProgressState {
       case 'waiting':
         this.#change(event.pair, { note: event.reason })
         return
+      case 'lanes-changed': {
+        const { allowed, most } = event
+        this.#change(event.pair, { lanes: allowed < most ? { allowed, most } : null })
+        return
+      }
       case 'reconnected':
         this.#change(event.pair, { note: null })
         return
@@ -194,6 +201,7 @@ function start(pair: number, name: string): AccountProgress {
     doneBytes: 0,
     quarantined: 0,
     note: null,
+    lanes: null,
   }
 }
 

@@ -1,4 +1,3 @@
-import { throwIfAborted } from '../../core/errors.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { LedgerReader, Pair } from '../../core/ledger.ts'
 import { stateOf } from '../outcome.ts'
@@ -18,14 +17,15 @@ export interface WatchedProject {
 
 /**
  * Shows, by the ledger alone, how a project goes on that another process works on: a dashboard on a terminal, lines
- * elsewhere. Returns when q is pressed; rejects as `cancelled` when `stop` is aborted.
+ * elsewhere. A dashboard stays, also between two runs, until q is pressed; lines end when no run is under way any more.
+ * Returns false when `stop` was aborted.
  */
 export async function watchStatus(
   output: Output,
   clock: Clock,
   { pairs, ledger, isRunning }: WatchedProject,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const names = pairs.map((pair) => ({ id: pair.id, name: pair.source }))
   const state = new ProgressState(names, (pairId) => ledger.totals({ pairId }))
   const waitsUntil = new Map<number, number>()
@@ -59,19 +59,20 @@ export async function watchStatus(
   try {
     if (output.interactive)
       dashboard = await showDashboard(output, clock, { look, ledger, controls: null, quit: () => quit.abort() })
-    while (!quit.signal.aborted) {
+    while (!quit.signal.aborted && !stop.aborted) {
       const text = totalLine(state)
-      if (dashboard === null && text !== shown) {
+      if (dashboard === null && `${phase} ${text}` !== shown) {
         output.line(text)
         output.event({ event: 'progress', running: phase === 'running', ...state.total })
       }
-      shown = text
+      if (dashboard === null && phase === 'no run') break
+      shown = `${phase} ${text}`
       await clock
         .sleep(dashboard === null ? LINE_MS : SAMPLE_MS, AbortSignal.any([stop, quit.signal]))
         .catch(() => undefined)
-      throwIfAborted(stop)
       await read()
     }
+    return !stop.aborted
   } finally {
     dashboard?.stop()
   }
