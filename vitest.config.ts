@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 import { ClosingLineReporter } from './test/reporter/closing-line.ts'
 
 export default defineConfig({
@@ -8,7 +9,9 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 3,
+    // Twice as many as processors: half of the long files wait for servers and for times that are theirs to keep.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     // Dozens of real servers at once on two processors: one that stumbles is tried again, and the test is named for it.
     retry: 1,
     maxConcurrency: 16,

@@ -27,6 +27,7 @@ import { readOperatorChain } from '../../vault/operator-list.ts'
 import { sshKeyLine } from '../../vault/ssh-key.ts'
 import { temporaryFolder } from './folder.ts'
 import { PASSPHRASE, secretOf, unlockAda, useWorkspace } from './workspace.ts'
+import '../cli/stretch-once.mjs'
 
 const workspace = useWorkspace()
 const NEW = { operator: 'ada', kdf: 'interactive', clock: systemClock } as const

@@ -1,0 +1,32 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/**
+ * Files that take longest, or wait most, by their beginnings: what computes beside what waits for servers, so that neither is
+ * alone at the end. A new checkout has no times of an earlier run to go by.
+ */
+const LONGEST = [
+  ...['test/corpus/', 'test/graph/moving', 'test/leaks/canary', 'test/faults/poison', 'test/crash/'],
+  ...['test/faults/append', 'test/matrix/', 'test/cli/oauth', 'test/engine/doubt', 'test/cli/server-errors'],
+  ...[
+    'test/cli/package',
+    'test/faults/half-open',
+    'test/disk/',
+    'test/faults/',
+    'test/cli/run.',
+    'test/gmail/moves',
+  ],
+  ...['test/cli/doctor-cloud', 'test/signoff/', 'test/cli/gmail', 'test/demo/', 'test/imap/', 'test/cli/runbook'],
+  ...['test/cli/backup-kill', 'test/spool/', 'test/records/audit-crash', 'test/cli/incident'],
+]
+
+/** The longest first, and all others as vitest would have them. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const found = LONGEST.findIndex((beginning) => moduleId.includes(`/${beginning}`))
+      return found === -1 ? LONGEST.length : found
+    }
+    return [...sorted].sort((a, b) => rank(a) - rank(b))
+  }
+}
