@@ -69,7 +69,7 @@ describe('a key file', () => {
     await mkdir(runtime, { mode: 0o700 })
     const environment = { XDG_RUNTIME_DIR: runtime }
     const unlocked = await place.bare(
-      ['unlock', '--operator', 'ben', '--passphrase-file', bens, '--key-file', join(medium, 'ben.key')],
+      ['unlock', '--operator', 'ben', '--passphrase-file', bens, '--key-file', join(medium, 'ben.key'), '--json'],
       { environment },
     )
     try {
@@ -86,7 +86,7 @@ describe('a key file', () => {
       expect(unlocks.every(({ factor }) => factor === 'key-file')).toBe(true)
       expect(unlocks.at(-1)).toMatchObject({ by: 'ben' })
     } finally {
-      await place.bare(['lock'], { environment })
+      await place.bare(['lock', '--json'], { environment })
     }
   })
 

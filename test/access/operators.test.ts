@@ -24,9 +24,9 @@ describe('several operators', () => {
   })
   afterAll(() => place.close())
 
-  const add = (name: string, role: string): Promise<Ended> =>
+  const add = (name: string, role: string, ...more: string[]): Promise<Ended> =>
     lead(
-      ['operator', 'add', name, '--role', role, '--kdf', 'interactive', '--new-passphrase-fd', '3'],
+      ['operator', 'add', name, '--role', role, '--kdf', 'interactive', '--new-passphrase-fd', '3', ...more],
       `${OF_BEN}\n`,
     )
 
@@ -48,7 +48,7 @@ describe('several operators', () => {
     expect(refused.exitCode).toBe(4)
     expect(refused.stderr).toContain('was not granted this project')
     expect((await lead(['grant', 'ben'])).exitCode).toBe(0)
-    expect((await lead(['grant', 'ben'])).exitCode).toBe(0)
+    expect((await lead(['grant', 'ben', '--json'])).exitCode).toBe(0)
     const ran = await asBen(['run', '--json'])
     expect(ran.exitCode, ran.stderr).toBe(0)
     expect(ran.stdout).toContain('"landed":3')
@@ -65,7 +65,7 @@ describe('several operators', () => {
       expect(exitCode, words.join(' ')).toBe(4)
       expect(stderr).toMatch(/ben \(engineer\) may not /)
     }
-    expect((await add('ada', 'lead')).exitCode).toBe(0)
+    expect((await add('ada', 'lead', '--json')).exitCode).toBe(0)
     const signed = await place.bare(['records', 'list', '--operator', 'ada', '--passphrase-file', bens], {
       cwd: place.project,
     })
@@ -73,7 +73,7 @@ describe('several operators', () => {
   })
 
   it.each([
-    [['operator', 'add', 'ben', '--role', 'lead'], 2, /is, or was, an operator/],
+    [['operator', 'add', 'ben', '--role', 'lead', '--json'], 2, /is, or was, an operator/],
     [['operator', 'add', 'Ben Smith', '--role', 'lead'], 2, /name/],
     [['operator', 'add', 'eve', '--role', 'boss'], 2, /role/],
     [['operator', 'add', 'eve'], 2, /role/],
@@ -114,7 +114,7 @@ describe('several operators', () => {
   })
 
   it('are shut out when they are removed, and their grants are named', async () => {
-    expect((await lead(['operator', 'remove', 'root'])).stderr).toContain('nobody removes himself')
+    expect((await lead(['operator', 'remove', 'root', '--json'])).stderr).toContain('nobody removes himself')
     const removed = await lead(['operator', 'remove', 'ben', '--json'])
     expect(removed.exitCode, removed.stderr).toBe(0)
     const { record } = await findProject(place.project)

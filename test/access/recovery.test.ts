@@ -26,7 +26,17 @@ describe('when nobody can open the keystore any more', () => {
   }
   const use = (words: readonly string[], third?: string): Promise<Ended> =>
     place.bare(
-      ['operator', 'recovery', 'use', ...words, '--kdf', 'interactive', '--passphrase-file', passphrases],
+      [
+        'operator',
+        'recovery',
+        'use',
+        ...words,
+        '--kdf',
+        'interactive',
+        '--passphrase-file',
+        passphrases,
+        '--json',
+      ],
       third === undefined ? {} : { third },
     )
   const as = (operator: string, ...words: string[]): Promise<Ended> =>

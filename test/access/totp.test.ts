@@ -98,7 +98,7 @@ test('it is removed with a last code, and no code is asked for afterwards', asyn
   expect(twice).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/enrolled TOTP already/) as string })
   const at = nextTime()
   expect((await withCode(['operator', 'totp', 'remove'], '000000', at)).exitCode).toBe(5)
-  expect((await withCode(['operator', 'totp', 'remove'], codeOf(at), at)).exitCode).toBe(0)
+  expect((await withCode(['operator', 'totp', 'remove', '--json'], codeOf(at), at)).exitCode).toBe(0)
   expect((await runAt(place, ['hold', 'set', '--reason', 'x'])).exitCode).toBe(0)
   await enrol()
 })

@@ -82,7 +82,7 @@ describe('a backup from the command line', () => {
     const good = await place.bare(['backup', 'verify', ...files(), '--identity', identity, '--json'])
     expect(good).toMatchObject({ exitCode: 0, stderr: '' })
     expect(JSON.parse(good.stdout)).toMatchObject({ good: true, problems: [] })
-    expect(await place.run(['backup', 'check', ...files()])).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(await place.run(['backup', 'check', ...files(), '--json'])).toMatchObject({ exitCode: 0, stderr: '' })
     const [file = ''] = files()
     const bytes = readFileSync(file)
     const copy = join(place.folder, file.split('/').at(-1) ?? '')
@@ -156,7 +156,7 @@ describe('a backup from the command line', () => {
     ])
     expect(wrong.exitCode).toBe(4)
     expect(files()).toEqual(given)
-    expect(await place.run(['backup', 'handover', ...given, ...confirms])).toMatchObject({
+    expect(await place.run(['backup', 'handover', ...given, ...confirms, '--json'])).toMatchObject({
       exitCode: 0,
       stderr: '',
     })

@@ -81,7 +81,7 @@ describe.skipIf(noBrowser !== null)(
       const refused = await place.run(['intake', 'open', answer])
       expect(refused.exitCode).toBe(2)
       expect(refused.stdout).toContain('source/erika@example.com: password, is kept already')
-      expect((await place.run(['intake', 'open', answer, '--replace'])).exitCode).toBe(0)
+      expect((await place.run(['intake', 'open', answer, '--replace', '--json'])).exitCode).toBe(0)
     })
 
     it('says what is missing, and seals nothing', async () => {

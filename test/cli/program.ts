@@ -145,7 +145,7 @@ export class Place {
   ): Promise<void> {
     const file = join(this.folder, `${name}.secret`)
     await writeFile(file, content, { mode: 0o600 })
-    const words = ['credentials', 'set', name, '--kind', kind, '--secret-file', file]
+    const words = ['credentials', 'set', name, '--kind', kind, '--secret-file', file, '--json']
     expect(await run(words)).toMatchObject({ exitCode: 0, stderr: '' })
   }
 

@@ -4,6 +4,7 @@ import { listCommands } from '../../src/cli/completion/command-tree.ts'
 import { runAt, useWorkspace } from './at-time.ts'
 import { runInProcess } from './in-process.ts'
 import { MAILDIR_YAML } from './program.ts'
+import { readSchema, type Schema } from '../signoff/json-schema.ts'
 import { assertPublished, commandOf, faultsOf, PUBLISHED } from './published.ts'
 
 /** They print text alone. */
@@ -39,6 +40,15 @@ const LIFE: readonly string[] = [
   'records retention',
 ]
 
+/** Where a schema allows an object whatever members there are; one whose members are data says what each may be. */
+function looseIn(schema: unknown, path: string): readonly string[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  const others: unknown = (schema as Schema)['additionalProperties']
+  const isLoose = (schema as Schema)['type'] === 'object' && (others === undefined || others === true)
+  const inner = Object.entries(schema).flatMap(([key, value]) => looseIn(value, `${path}/${key}`))
+  return isLoose ? [path, ...inner] : inner
+}
+
 const workspace = useWorkspace({ agent: true })
 
 describe('what --json prints', () => {
@@ -50,6 +60,11 @@ describe('what --json prints', () => {
     expect(wanted.filter((path) => !PUBLISHED.includes(path.replaceAll(' ', '-')))).toEqual([])
     const known = paths.map((path) => path.replaceAll(' ', '-'))
     expect(PUBLISHED.filter((name) => /^[a-z]/.test(name) && !known.includes(name))).toEqual([])
+  })
+
+  it('is defined strictly: no object may have members that are not named', () => {
+    expect(looseIn(readSchema('cli-output.schema.json'), '')).toEqual([])
+    expect(looseIn(readSchema('plan.schema.json'), '')).toEqual([])
   })
 
   it('is as published, one command after the other', async () => {

@@ -37,9 +37,9 @@ function check(
   if (ANNOTATIONS.has(keyword)) return []
   switch (keyword) {
     case '$ref': {
-      const reference = String(rule)
-      if (reference.startsWith('#')) return validate(resolve(root, reference), value, root, path)
-      return validate(readSchema(reference), value, undefined, path)
+      const [file = '', part = ''] = String(rule).split('#')
+      const home = file === '' ? root : readSchema(file)
+      return validate(part === '' ? home : resolve(home, `#${part}`), value, home, path)
     }
     case 'const':
       return wrong(value !== rule)
