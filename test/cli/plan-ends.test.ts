@@ -98,12 +98,12 @@ describe.skipIf(why !== null)(`plan where the ends are servers${why === null ? '
       specialUse: 'sent',
       create: false,
     })
-    // 540 units a minute without a burst, 100 each.
+    // 540 units a minute without a burst, 25 each.
     const [write] = plan.assumptions.limits.filter(({ work }) => work === 'write')
-    expect(write).toMatchObject({ side: 'destination', platform: 'Gmail API', messagesPerSecond: 0.09 })
+    expect(write).toMatchObject({ side: 'destination', platform: 'Gmail API', messagesPerSecond: 0.36 })
     const [initial] = plan.passes
     expect(initial).toMatchObject({ kind: 'initial', messages: 5, bytesToDestination: 50_000 })
-    expect(initial?.seconds.fast).toBeGreaterThanOrEqual(5 / 0.09)
+    expect(initial?.seconds.fast).toBeGreaterThanOrEqual(5 / 0.36)
     expect(html).toContain('Gmail API')
   })
 
