@@ -1,13 +1,14 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { lockSignoff, openJournal } from '../../src/cli/signoff/journal.ts'
 import { lockProject } from '../../src/cli/project/lock.ts'
 import type { DeletionCertificate } from '../../src/core/certificate.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import type { PurgeState } from '../../src/signoff/state.ts'
-import { MAILDIR_YAML, Place, type Ended, type Given } from '../cli/program.ts'
+import { MAILDIR_YAML, Place, PROGRAM, type Ended, type Given } from '../cli/program.ts'
 import { validate, type Schema } from './json-schema.ts'
 import { filesBelow } from './place.ts'
 
@@ -179,15 +180,32 @@ describe('signoff', () => {
     await moveAndVerify()
     const state = join(place.project, '.sealpost')
     const notes = (): string[] => readdirSync(state).filter((name) => name.startsWith('reader-'))
-    const words = ['status', '--watch', '--passphrase-file', place.passphraseFile]
-    const watching = place.start(words, { cwd: place.project, environment: { TMPDIR: temporary } })
+    // On a terminal it watches until q is pressed, also where no run is under way.
+    const words = [
+      'exec',
+      process.execPath,
+      ...PROGRAM,
+      'status',
+      '--watch',
+      '--passphrase-file',
+      place.passphraseFile,
+    ]
+    const watching = execa('/usr/bin/script', ['-qefc', words.join(' '), '/dev/null'], {
+      cwd: place.project,
+      env: { PATH: process.env['PATH'], HOME: place.folder, SEALPOST_HOME: place.home, TMPDIR: temporary },
+      extendEnv: false,
+      reject: false,
+      stdin: 'pipe',
+      timeout: 120_000,
+    })
     for (let look = 0; notes().length === 0 && look < 3_000; look++)
       await new Promise((done) => setTimeout(done, 20))
     expect(notes()).toHaveLength(1)
+    const { pid } = JSON.parse(readFileSync(join(state, notes()[0] ?? ''), 'utf8')) as { pid: number }
     const before = filesBelow(state).filter((name) => name.startsWith('ledger.db'))
     const refused = await run(['signoff', '--by', 'Eva'])
     expect(refused.exitCode).toBe(4)
-    const line = `sealpost: the ledger is being read: process ${String(watching.pid)} on `
+    const line = `sealpost: the ledger is being read: process ${pid} on `
     expect(refused.stderr.split('\n').filter((each) => each.startsWith(line))).toHaveLength(1)
     expect(refused.stderr).toMatch(/\(\S+, status\) since \d{4}-\S+Z.*End it \(q or Ctrl-C\)/)
     expect(filesBelow(state).filter((name) => name.startsWith('ledger.db'))).toEqual(before)
@@ -196,8 +214,8 @@ describe('signoff', () => {
     expect((await run(['status'])).exitCode).toBe(0)
     expect(notes()).toHaveLength(1)
 
-    watching.kill('SIGKILL')
-    await watching.catch(() => undefined)
+    process.kill(pid, 'SIGKILL')
+    await watching
     expect(notes()).toHaveLength(1)
     const lock = await lockSignoff(place.home, projectId(), systemClock)
     const late = await run(['status'])
