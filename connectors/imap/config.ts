@@ -41,6 +41,8 @@ export interface ImapEndConfig {
   readonly rangeBytes?: number | undefined
   /** False for a server known to re-render mail. */
   readonly keepsBytes?: boolean | undefined
+  /** COMPRESS=DEFLATE where the server has it; off unless it is said. */
+  readonly compress?: boolean | undefined
   /** What the service wants beyond the protocol; nothing where it is left out. */
   readonly manners?: ImapManners | undefined
   /** Tells which mailboxes hold mail and what they are for, where the server's list does not. */

@@ -1,7 +1,9 @@
+import type { Duplex } from 'node:stream'
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
 import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
+import { compressSocket, INFLATED } from './compressed-socket.ts'
 import type { FetchRow } from './fetch-row.ts'
 import type { Flow } from './flow.ts'
 import { Framer } from './framer.ts'
@@ -44,6 +46,8 @@ export class Connection {
   readonly #framer: Framer
   /** Kept, since the library forgets it when it closes. */
   readonly #socket: Flow['socket']
+  /** What is read from and written to: the socket, or what is inside of it once it is compressed. */
+  #wire: Duplex
   #running: CommandOptions | null = null
   #tag = ''
   #commands = 0
@@ -78,12 +82,13 @@ export class Connection {
     })
     const { socket, streamer } = flow
     this.#socket = socket
+    this.#wire = socket
     // The library lets go of the socket when it closes; what fails after that is of no interest.
     socket.on('error', () => undefined)
     // Else the last bytes of a command wait until the server has acknowledged the ones before.
     socket.setNoDelay(true)
     socket.unpipe(streamer)
-    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    socket.on('data', this.#onData)
     socket.resume()
   }
 
@@ -94,6 +99,31 @@ export class Connection {
   /** How many commands have been begun: where it stands still, nothing newer has been heard. */
   get commands(): number {
     return this.#commands
+  }
+
+  /**
+   * Has both ways compressed from here on (RFC 4978); false where the server does not want to. Before it nothing but the login
+   * has been said, which is not compressed together with anybody's mail. Throws as `run`, and `onInflated` is called when the
+   * server's bytes grow beyond all that mail does, which ends the connection.
+   */
+  async compress(onInflated: () => void, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.run(['COMPRESS DEFLATE'], {}, signal)
+    if (reply.status !== 'OK') return false
+    this.#socket.off('data', this.#onData)
+    const stream = compressSocket(this.#socket)
+    stream.on('error', (cause) => {
+      if (cause === INFLATED) onInflated()
+      this.destroy(
+        new SealpostError('transient', 'imap: the compressed stream cannot be gone on with', {
+          code: cause === INFLATED ? 'INFLATED' : 'COMPRESSION',
+          cause,
+        }),
+      )
+    })
+    stream.on('data', this.#onData)
+    this.#wire = stream
+    stream.resume()
+    return true
   }
 
   /** For facts about TLS; reading from it or writing to it is this class's business. */
@@ -162,14 +192,14 @@ export class Connection {
   /** Stops reading until `resume`: the consumer lags behind. */
   pause(): void {
     this.#paused = true
-    this.#socket.pause()
+    this.#wire.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#lastProgress = this.#clock.monotonic()
-    if (!this.#draining) this.#socket.resume()
+    if (!this.#draining) this.#wire.resume()
   }
 
   /** Cuts the connection; commands that run and later ones throw `error`. */
@@ -186,8 +216,8 @@ export class Connection {
     if (this.alive && this.#running === null) {
       const gone = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
       const stop = this.#clock.after(2000, () => this.#socket.destroy())
-      this.#socket.resume()
-      this.#socket.end('F0 LOGOUT\r\n')
+      this.#wire.resume()
+      this.#wire.end('F0 LOGOUT\r\n')
       await gone
       stop()
     }
@@ -211,7 +241,7 @@ export class Connection {
     const beforeEnd = (): Promise<void> =>
       clock.sleep(Math.min(LONGEST_HOLD, Math.max(SHORTEST_HOLD, 2 * askedWithin)), signal)
     const output = {
-      socket: this.#socket,
+      socket: this.#wire,
       literals: this.#literalMode(),
       permission: async () => {
         const begun = clock.monotonic()
@@ -262,7 +292,7 @@ export class Connection {
     return this.has('LITERAL-') ? 'to-4096' : 'waiting'
   }
 
-  #read(chunk: Buffer): void {
+  readonly #onData = (chunk: Buffer): void => {
     this.#lastProgress = this.#clock.monotonic()
     try {
       this.#framer.push(chunk)
@@ -275,15 +305,14 @@ export class Connection {
 
   #forward(bytes: Buffer): void {
     const { streamer } = this.#flow
-    const socket = this.#socket
     if (streamer.destroyed) return
     streamer.write(bytes)
     if (streamer.writableLength > MAX_FORWARD_BYTES && !this.#paused && !this.#draining) {
       this.#draining = true
-      socket.pause()
+      this.#wire.pause()
       streamer.once('drain', () => {
         this.#draining = false
-        if (!this.#paused) socket.resume()
+        if (!this.#paused) this.#wire.resume()
       })
     }
   }

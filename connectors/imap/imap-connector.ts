@@ -23,10 +23,13 @@ export function createImapConnector(config: ImapEndConfig): Connector {
   const limits = limitsOf(config)
   const { guide, manners = {} } = config
   const accounts = new Map<string, Shared>()
+  let compress = config.compress === true
+  const onInflated = (): void => void (compress = false)
   const open = async (account: string, end: 'source' | 'destination', signal: AbortSignal) => {
     try {
       const connection = await openConnection(config, limits, account, signal)
       try {
+        if (compress && connection.has('COMPRESS=DEFLATE')) await connection.compress(onInflated, signal)
         const { features, utf8 } = await enableFeatures(connection, signal)
         const namespace = accounts.get(account)?.namespace ?? (await readNamespace(connection, utf8, signal))
         const shared: Shared = accounts.get(account) ?? {

@@ -34,20 +34,27 @@ export interface Arena {
 const SOURCE = 'source@example.test'
 const SPARE_ACCOUNTS = 64
 
-/** Starts both servers, fills the source, and puts a relay before each when `roundTrip` is not null. */
-export async function setArena(
-  workload: Workload,
-  network: { readonly roundTrip: number; readonly bytesPerSecond?: number } | null,
-): Promise<Arena> {
+/** Between the tools and the servers. */
+export interface Network {
+  /** Milliseconds. */
+  readonly roundTrip: number
+  readonly bytesPerSecond?: number
+  /** The servers offer COMPRESS=DEFLATE, which mbsync then uses unasked. */
+  readonly compress?: boolean
+}
+
+/** Starts both servers, fills the source, and puts a relay before each when `network` is not null. */
+export async function setArena(workload: Workload, network: Network | null): Promise<Arena> {
   const folder = mkdtempSync(join(tmpdir(), 'sealpost-bench-'))
   // doveadm reads the certificates here as the owner of the mail.
   chmodSync(folder, 0o755)
   const users = Array.from({ length: SPARE_ACCOUNTS }, (_, n) => `copy${n}@example.test`)
   // OfflineIMAP sends ASCII alone.
   const password = 'correct-horse-battery'
+  const settings = network?.compress === true ? 'protocol imap {\n  mail_plugins = imap_zlib\n}' : ''
   const [source, destination] = await Promise.all([
-    startDovecot({ users: [SOURCE], password }),
-    startDovecot({ users, password }),
+    startDovecot({ users: [SOURCE], password, settings }),
+    startDovecot({ users, password, settings }),
   ])
   const bytes = fillMaildir(workload, source.mailFolder(SOURCE))
   const relays: Relay[] = []

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { setArena, type Arena, type Bout } from './arena.ts'
+import { setArena, type Arena, type Bout, type Network } from './arena.ts'
 import { backups, sealing } from './backup-cases.ts'
 import { measure, median, type Measured } from './measure.ts'
 import { printReport, type Row } from './report.ts'
@@ -48,6 +48,7 @@ const CASES: Readonly<Record<string, () => Promise<void>>> = {
   W6: () => secondPasses(named('many')),
   W7: () => compare('W7', named('huge'), null),
   W8: () => longMailbox(named('endless')),
+  compress: () => compressing(named('large')),
   verify: () => fullVerify(named('large')),
   seal: () => sealing(runs, note),
   backup: () => backups(scale, note),
@@ -61,7 +62,7 @@ function named(name: string): Workload {
 
 async function inArena(
   workload: Workload,
-  network: { readonly roundTrip: number } | null,
+  network: Network | null,
   work: (arena: Arena, home: Home) => Promise<void>,
 ): Promise<void> {
   const arena = await setArena(workload, network)
@@ -89,15 +90,11 @@ function note(row: Row): void {
 }
 
 /** A first pass by every tool in turn, so often as asked, each into an account of its own. */
-async function compare(
-  name: string,
-  workload: Workload,
-  network: { readonly roundTrip: number } | null,
-): Promise<void> {
+async function compare(name: string, workload: Workload, network: Network | null): Promise<void> {
   await inArena(workload, network, async (arena, home) => {
     const peers =
       values.peers === 'all' ? PEERS : PEERS.filter((tool) => values.peers.split(',').includes(tool.name))
-    const tools = [sealpostTool(home, ''), ...peers].filter((tool) => tool.why() === null)
+    const tools = [sealpostTool(home), ...peers].filter((tool) => tool.why() === null)
     const results = new Map<string, Measured[]>()
     const floors = { read: [] as number[], append: [] as number[] }
     // The first round warms the servers' caches and is not counted.
@@ -159,7 +156,7 @@ async function floor(arena: Arena, what: 'read' | 'append', bout: Bout): Promise
 async function secondPasses(workload: Workload): Promise<void> {
   for (const size of [workload, { ...workload, messages: Math.round(workload.messages / 10) }]) {
     await inArena(size, { roundTrip: 0 }, async (arena, home) => {
-      for (const tool of [sealpostTool(home, ''), mbsync].filter((each) => each.why() === null)) {
+      for (const tool of [sealpostTool(home), mbsync].filter((each) => each.why() === null)) {
         const bout = arena.newBout()
         const command = tool.prepare(arena, bout)
         mustHaveWorked(tool.name, await measure(command))
@@ -179,7 +176,7 @@ async function longMailbox(workload: Workload): Promise<void> {
   await inArena(workload, null, async (arena, home) => {
     const marks: { readonly landed: number; readonly at: number }[] = []
     let landed = 0
-    const used = await measure(sealpostTool(home, '').prepare(arena, arena.newBout()), (line, at) => {
+    const used = await measure(sealpostTool(home).prepare(arena, arena.newBout()), (line, at) => {
       const event = JSON.parse(line) as { event?: string; messages?: number }
       if (event.event !== 'batch-landed') return
       landed += event.messages ?? 0
@@ -199,11 +196,37 @@ async function longMailbox(workload: Workload): Promise<void> {
   })
 }
 
+/** What compression is worth on a line of 20 Mbit/s. */
+async function compressing(workload: Workload): Promise<void> {
+  await inArena(workload, { roundTrip: 40, bytesPerSecond: 2_500_000, compress: true }, async (arena, home) => {
+    const tools = [sealpostTool(home), sealpostTool(home, '  compress: true\n', 'sealpost, compressed')]
+    for (const tool of tools) {
+      arena.carried()
+      const used: Measured[] = []
+      for (let round = 0; round < runs; round++) {
+        const bout = arena.newBout()
+        used.push(mustHaveWorked(tool.name, await measure(tool.prepare(arena, bout))))
+        const fault = arena.faultOf(bout, round === 0)
+        if (fault !== null) throw new Error(`compress ${tool.name}: ${fault}`)
+      }
+      const wireBytes = Math.round(arena.carried() / runs)
+      const facts = {
+        name: 'compress',
+        tool: tool.name,
+        messages: workload.messages,
+        bytes: arena.bytes,
+        wireBytes,
+      }
+      note({ ...facts, ...figures(used) })
+    }
+  })
+}
+
 /** A full verification against bare reading. */
 async function fullVerify(workload: Workload): Promise<void> {
   await inArena(workload, null, async (arena, home) => {
     const bout = arena.newBout()
-    const command = sealpostTool(home, '').prepare(arena, bout)
+    const command = sealpostTool(home).prepare(arena, bout)
     mustHaveWorked('sealpost', await measure(command))
     const verify = { ...command, argv: [...command.argv.slice(0, 2), 'verify', '--level', 'full', '--json'] }
     const used: Measured[] = []

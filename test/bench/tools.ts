@@ -55,10 +55,10 @@ export function sealpost(
     throw new Error(`sealpost ${args.join(' ')}: exit code ${String(status)}\n${stdout}\n${stderr}`)
 }
 
-/** Sealpost itself: `run`, or `verify` when `words` say so. */
-export function sealpostTool(home: Home, limits: string): Tool {
+/** Sealpost itself: its `run`. `ends`: lines that stand in the project at either end. */
+export function sealpostTool(home: Home, ends = '', name = 'sealpost'): Tool {
   return {
-    name: 'sealpost',
+    name,
     keepsBytes: true,
     why: () => null,
     prepare: (arena, bout) => {
@@ -67,10 +67,10 @@ export function sealpostTool(home: Home, limits: string): Tool {
       const end = (side: 'source' | 'destination'): string =>
         `${side}:\n  kind: imap\n  host: 127.0.0.1\n  port: ${bout[side].port}\n` +
         `  tls: { mode: implicit, ca: ${side === 'source' ? arena.files.sourceCa : arena.files.destinationCa} }\n` +
-        `  auth: { mode: password, credential: per-account, username: "{account}" }\n`
+        `  auth: { mode: password, credential: per-account, username: "{account}" }\n${ends}`
       writeFileSync(
         join(project, 'project.yaml'),
-        `version: 1\nclient: Bench\n${end('source')}${end('destination')}mailboxes: mailboxes.csv\n${limits}`,
+        `version: 1\nclient: Bench\n${end('source')}${end('destination')}mailboxes: mailboxes.csv\n`,
       )
       writeFileSync(
         join(project, 'mailboxes.csv'),

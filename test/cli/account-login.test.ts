@@ -21,6 +21,7 @@ function end(auth: Partial<PasswordAuth>): ImapEnd {
     tls: { mode: 'implicit', ca: null, pin: null },
     auth: { mode: 'password', credential: 'per-account', username: null, authorize: null, ...auth },
     connections: null,
+    compress: false,
     maxMessageBytes: null,
     directory: null,
   }

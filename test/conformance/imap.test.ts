@@ -14,7 +14,7 @@ function dovecotHarness(
   server: () => Dovecot,
   separator: '/' | '.',
   prefix: string,
-  rest: Partial<Harness>,
+  { compress, ...rest }: Partial<Harness> & { readonly compress?: boolean },
 ): Harness {
   let next = 0
   return {
@@ -40,6 +40,7 @@ function dovecotHarness(
           clock: systemClock,
           loginFor: async (username) => ({ username, authorize: null, secret: { text: () => password } }),
           rangeBytes: 100_000,
+          compress,
           ...(wish.largeMessageBytes === undefined ? {} : { largeMessageBytes: wish.largeMessageBytes }),
         }),
         outside: {
@@ -85,7 +86,7 @@ function suite(
   options: DovecotOptions,
   separator: '/' | '.',
   prefix: string,
-  rest: Partial<Harness> = {},
+  rest: Partial<Harness> & { readonly compress?: boolean } = {},
 ): void {
   if (why !== null) {
     describe(name, () => {
@@ -109,5 +110,6 @@ function suite(
 }
 
 suite('imap', {}, '/', '')
-suite('imap, below the inbox', {}, '.', 'INBOX.')
+const COMPRESSES = { settings: 'protocol imap {\n  mail_plugins = imap_zlib\n}' }
+suite('imap, below the inbox, compressed', COMPRESSES, '.', 'INBOX.', { compress: true })
 suite('imap, the plainest server', { capabilities: 'LITERAL- IDLE NAMESPACE' }, '/', '', { keepsNul: false })

@@ -126,6 +126,7 @@ function toEnd(raw: RawEnd): EndConfig {
     tls: { mode: raw.tls.mode, ca: raw.tls.ca ?? null, pin: raw.tls.pin ?? null },
     auth: toAuth(raw.auth),
     connections: raw.connections ?? null,
+    compress: raw.compress ?? false,
     maxMessageBytes: raw.max_message ?? null,
     directory:
       raw.directory === undefined

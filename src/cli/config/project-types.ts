@@ -19,6 +19,8 @@ export interface ImapEnd {
   readonly auth: PasswordAuth | OauthAuth
   /** Sessions at once an account stands here; null: what the project and the preset say. */
   readonly connections: number | null
+  /** COMPRESS=DEFLATE where the server has it. */
+  readonly compress: boolean
   /** Larger messages are refused, whatever the server says; null: what the preset and the server say. */
   readonly maxMessageBytes: number | null
   readonly directory: DirectoryConfig | null

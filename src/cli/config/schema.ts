@@ -170,6 +170,7 @@ const imapShape = {
   tls: z.strictObject(tlsShape),
   auth: z.strictObject(authShape),
   connections: count(64).optional(),
+  compress: z.boolean().optional(),
   max_message: size(1).optional(),
   directory: z.strictObject(directoryShape).optional(),
 }

@@ -93,6 +93,7 @@ async function openImap(
     clock,
     timeouts: { idle: limits.deadAfterMs },
     sessions: end.connections ?? Math.min(limits.connections, preset?.connections ?? Infinity),
+    compress: end.compress,
     keepsBytes: preset?.keepsBytes === false ? false : undefined,
     manners: {
       ...preset?.manners,
