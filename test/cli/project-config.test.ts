@@ -59,6 +59,7 @@ describe('project.yaml', () => {
         tls: { mode: 'implicit', ca: null, pin: null },
         auth: { mode: 'password', credential: 'per-account', username: null, authorize: null },
         connections: null,
+        compress: false,
         maxMessageBytes: null,
         directory: null,
       },
