@@ -95,6 +95,11 @@ const RULES: readonly Rule[] = [
     hint: 'check port and tls.mode',
   },
   { codes: ['ECONNRESET', 'EPIPE', 'ECONNABORTED'], kind: 'transient', says: 'the connection was cut' },
+  {
+    codes: ['ClosedAfterConnectTLS', 'ClosedAfterConnectText'],
+    kind: 'transient',
+    says: 'the server hung up before the login was done, without a word',
+  },
 ]
 
 /**

@@ -4,8 +4,10 @@ import { retry } from '../core/retry.ts'
 import { whenOpen } from '../core/work-hours.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
+import type { Mailbox } from '../core/mail.ts'
 import type { EngineContext } from './settings.ts'
 import { Board } from './board.ts'
+import { closeVanished } from './close-vanished.ts'
 import { runLane } from './lane.ts'
 import { gatesByDestination, newWork, type MailboxWork } from './mailbox-work.ts'
 import { mapMailboxes, type Mapping } from './mapping.ts'
@@ -58,10 +60,12 @@ export async function runPair(
           sessions.warm(stop)
         }
       }
-      return { source, destination, mapping: await mapPair(context, pair, source, destination, stop) }
+      return { source, destination, ...(await mapPair(context, pair, source, destination, stop)) }
     }
     const hasBegun = context.ledger.totals({ pairId: pair.id }).source > 0
-    const { source, destination, mapping } = await retry(context.clock, onWait, look, stop)
+    const { source, destination, mailboxes, mapping } = await retry(context.clock, onWait, look, stop)
+    // A label that was deleted takes no message away with it.
+    if (!source.capabilities.labels) await closeVanished(context, pair, mailboxes, stop)
     const works = openWorks(context, pair, mapping)
     const sights = source.capabilities.labels
       ? new Sights(context.ledger, pair.id, labelMapping(context.mapping.labels, destination.capabilities))
@@ -129,20 +133,20 @@ function lanesOf({ limits }: EngineContext, source: Session, destination: Sessio
   return Math.max(1, Math.min(limits.lanes, source.capabilities.sessions, destination.capabilities.sessions))
 }
 
-/** Lists both ends and decides where each mailbox goes; earlier decisions of the ledger stand. */
+/** Lists both ends and decides where each mailbox of the source goes; earlier decisions of the ledger stand. */
 export async function mapPair(
   context: Pick<EngineContext, 'ledger' | 'mapping'>,
   pair: Pair | null,
   source: Session,
   destination: Session,
   signal: AbortSignal,
-): Promise<Mapping> {
+): Promise<{ readonly mailboxes: readonly Mailbox[]; readonly mapping: Mapping }> {
   const [sources, destinations] = await Promise.all([
     collect(source.listMailboxes(signal)),
     collect(destination.listMailboxes(signal)),
   ])
   const earlier = pair === null ? [] : context.ledger.mailboxes(pair.id)
-  return mapMailboxes(
+  const mapping = mapMailboxes(
     {
       source: sources,
       labels: source.capabilities.labels ? labelMapping(context.mapping.labels, destination.capabilities) : null,
@@ -152,6 +156,7 @@ export async function mapPair(
     },
     context.mapping,
   )
+  return { mailboxes: sources, mapping }
 }
 
 function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): MailboxWork[] {

@@ -216,6 +216,11 @@ describe('killed at each step and started again', () => {
       fixture.alice.add(['INBOX'], mail('new'))
       fixture.alice.add(['Other'], mail('new too'))
       fixture.alice.setFlags(['INBOX'], '2', ['\\Flagged'])
+      // And what the user has done at the destination meanwhile.
+      fixture.moved.add(['INBOX'], mail('theirs'), { flags: ['\\Deleted'] })
+      fixture.moved.setFlags(['INBOX'], '2', ['\\Seen'])
+      fixture.moved.setFlags(['INBOX'], '3', ['\\Answered', 'Todo'])
+      fixture.moved.move(['INBOX'], '4', ['Filed'])
       return fixture
     },
     'new validity': async () => {
@@ -230,6 +235,14 @@ describe('killed at each step and started again', () => {
       await fixture.run()
       fixture.moved.resetUidValidity(['INBOX'])
       fixture.alice.setFlags(['INBOX'], '2', ['\\Flagged'])
+      return fixture
+    },
+    'a mailbox renamed at the source': async () => {
+      const fixture = filled(6)
+      for (let i = 0; i < 6; i++) fixture.alice.add(['Old'], mail(`o${i % 4}`))
+      await fixture.run()
+      for (const { uid } of [...fixture.alice.messages(['Old'])]) fixture.alice.move(['Old'], String(uid), ['New'])
+      fixture.alice.remove(['Old'])
       return fixture
     },
     quarantine: async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { answer } from '../fakes/faults.ts'
+import { answer, cut } from '../fakes/faults.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, useStage } from './stage.ts'
@@ -61,6 +61,22 @@ describe.skipIf(whyNoDovecot() !== null)('a credential that is refused', () => {
     expect(armed.fired).toBe(1)
     armed.disarm()
     await project.run()
+    await project.expectMoved()
+  })
+
+  it('is told from servers that hang up after TLS, before they greet: each is asked once more', async () => {
+    const project = await stage.project(plainMail(10), { lanes: 1 })
+    const { source, destination } = stage.proxies
+    const proxies = [source, destination]
+    const before = proxies.map(({ connections }) => connections)
+    for (const proxy of proxies) proxy.arm(cut('CONNECT', 'before'))
+    const { pairs } = await project.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(project.waits('transient')).toEqual([250, 250])
+    for (const [n, { connections, commands }] of proxies.entries()) {
+      const loggedIn = commands.filter(({ text }) => LOGIN.test(text)).length
+      expect(connections - (before[n] ?? 0) - loggedIn).toBe(1)
+    }
     await project.expectMoved()
   })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readMaildir, type StoredMessage } from '../../scripts/sample/maildir.ts'
 import { hold } from '../fakes/faults.ts'
+import { RawImap } from '../fakes/raw-imap.ts'
 import { whyNoDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, difference, useStage, type Project } from './stage.ts'
@@ -157,6 +158,33 @@ describe.skipIf(whyNoDovecot() !== null).concurrent('people who go on with their
     expect(moved).toHaveLength(40)
     expect(counts(totals)).toMatchObject({ skipped: 1 })
     expect(project.ledger.exceptions(null, 0, 9).map(({ reason }) => reason?.code)).toEqual(['moved-at-source'])
+  })
+
+  it('mailboxes renamed at the source, the inbox too, which leaves an empty one: the mail follows, none is sent twice', async () => {
+    const project = await stage.project(plainMail(40))
+    await project.run()
+    const appends = (): number => stage.proxies.destination.count('APPEND', { account: project.account })
+    const before = appends()
+    const { imapsPort, ca, password } = stage.source
+    const client = await RawImap.login(imapsPort, ca, project.account, password)
+    await client.must('RENAME Work/Projects Renamed')
+    // Not every kind of store renames the inbox (RFC 9051, 6.3.6): what comes of it is this.
+    await client.must('CREATE Before')
+    await client.must('SELECT INBOX')
+    await client.must('MOVE 1:* Before')
+    client.close()
+    await users(project).source.receive('INBOX', 'after')
+    const { pairs } = await project.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(appends() - before).toBe(1)
+    await project.expectMoved()
+    const again = await RawImap.login(imapsPort, ca, project.account, password)
+    await again.must('RENAME Renamed Work/Projects')
+    again.close()
+    expect((await project.run()).pairs[0]?.error).toBeNull()
+    expect(appends() - before).toBe(1)
+    await project.expectMoved()
+    expect(counts(project.ledger.totals({}))).toMatchObject({ landed: 41 })
   })
 
   it('reads nothing as seen and leaves no trace at the source', async () => {
