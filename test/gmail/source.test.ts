@@ -130,7 +130,10 @@ describe('labels as mailboxes', () => {
     const session = await open()
     const inbox = await findMailbox(session, ['INBOX'])
     const error = await errorOf(collect(session.listMessages(inbox, null, quiet)))
-    expect(error).toMatchObject({ kind: 'throttled', retryAfter: 1000 })
+    expect(error.kind).toBe('throttled')
+    // A time of the clock and back: a thousand, and what a sum of fractions makes of it.
+    expect(error.retryAfter).toBeGreaterThanOrEqual(1000)
+    expect(error.retryAfter).toBeLessThanOrEqual(1001)
     const read = stage.server.countOf('messages.get', account.email)
     expect((await list(session, inbox, null)).messages.size).toBe(60)
     // The one that was throttled did not count as read, and only the rest is asked for again.
