@@ -4,7 +4,7 @@ import { startDovecot, whyNoDovecot, type Dovecot } from '../../test/servers/dov
 import { giveTo, readMaildir, writeMaildir, type StoredMessage } from '../sample/maildir.ts'
 import { sampleMessages } from '../sample/messages.ts'
 import { compared } from './compared.ts'
-import { say, type Stage } from './stage.ts'
+import { QUICK, say, type Stage } from './stage.ts'
 
 const PROJECT = 'dovecot-to-dovecot'
 const ACCOUNTS = { source: 'erika@example.com', destination: 'erika.beispiel@example.com' }
@@ -36,7 +36,7 @@ export async function playDovecotAct(stage: Stage): Promise<void> {
   await writeMaildir(from, 'fs', messages)
   await giveTo(await stat(join(source.folder, 'mail')), dirname(from))
 
-  await stage.type(null, ['init', PROJECT, '--client', 'Beispiel GmbH'])
+  await stage.type(null, ['init', PROJECT, '--client', 'Beispiel GmbH', ...QUICK])
   await writeFile(join(stage.folder, PROJECT, 'source-ca.pem'), source.ca)
   await writeFile(join(stage.folder, PROJECT, 'destination-ca.pem'), destination.ca)
   await stage.showFile(PROJECT, 'project.yaml', projectFile(source, destination))

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { readMaildir, writeMaildir } from '../sample/maildir.ts'
 import { sampleMessages } from '../sample/messages.ts'
 import { compared } from './compared.ts'
-import { say, type Stage } from './stage.ts'
+import { QUICK, say, type Stage } from './stage.ts'
 
 const PROJECT = 'maildir-to-maildir'
 const ACCOUNTS = { source: 'erika', destination: 'erika.beispiel' }
@@ -11,7 +11,7 @@ const ACCOUNTS = { source: 'erika', destination: 'erika.beispiel' }
 export async function playMaildirAct(stage: Stage): Promise<void> {
   const messages = sampleMessages({ dottedNames: false, futureDates: true })
   say(`\n== 1. Maildir to Maildir: ${messages.length} awkward messages, no server ==`)
-  await stage.type(null, ['init', PROJECT, '--client', 'Beispiel GmbH'])
+  await stage.type(null, ['init', PROJECT, '--client', 'Beispiel GmbH', ...QUICK])
   const project = join(stage.folder, PROJECT)
   await writeMaildir(join(project, 'old', ACCOUNTS.source), 'maildir++', messages)
   await stage.showFile(

@@ -11,6 +11,9 @@ import { root } from '../set-up.mjs'
 /** The built program, as `npm install` would link it. */
 export const PROGRAM = join(root, 'dist', 'src', 'cli', 'main.js')
 
+/** Opening the vault takes a moment instead of a second or more: its passphrase is one of chance, and for this once. */
+export const QUICK = ['--kdf', 'interactive'] as const
+
 /** Something did not go as the demo says it goes. */
 export class DemoError extends Error {}
 
