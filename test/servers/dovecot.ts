@@ -1,6 +1,15 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { userInfo, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -103,6 +112,7 @@ async function startOnce(options: DovecotOptions): Promise<Dovecot> {
   process.once('exit', onExit)
   const stop = async (): Promise<void> => {
     process.off('exit', onExit)
+    tellTroubles(folder)
     await stopProcess(server)
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
@@ -127,6 +137,16 @@ async function startOnce(options: DovecotOptions): Promise<Dovecot> {
     doveadm: doveadmOf(file),
     stop,
   }
+}
+
+/** What explains a connection that was closed without a word; else it would go with the folder. */
+const TROUBLE = /Fatal|Panic|killed with signal|throttling|_limit|Out of memory|fork\(\) failed/
+
+function tellTroubles(folder: string): void {
+  const log = join(folder, 'log')
+  if (!existsSync(log)) return
+  const lines = readFileSync(log, 'utf8').split('\n')
+  for (const line of lines.filter((each) => TROUBLE.test(each)).slice(0, 5)) console.warn(`Dovecot: ${line}`)
 }
 
 function doveadmOf(file: string): Doveadm {
