@@ -44,10 +44,23 @@ export async function assertPrivateFolder(path: string): Promise<void> {
   assertPrivate(stats, path, '700')
 }
 
+/** Where no folder can be made, as in /proc, Node's own way to make the parents too tries for ever. */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<unknown> => mkdir(path, { mode: 0o700 })
+  await make().catch(async (error: unknown) => {
+    const parent = dirname(path)
+    if (codeOf(error) !== 'ENOENT' || parent === path) throw error
+    await makeFolder(parent).catch((failure: unknown) => {
+      if (codeOf(failure) !== 'EEXIST') throw failure
+    })
+    await make()
+  })
+}
+
 /** Makes the folder (0700) and its parents where they are missing, then requires it to be private. Twice is safe. */
 export async function ensurePrivateFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
   } catch (error) {
     // A file or a link to nowhere stands in its place: the check below says which.
     const taken = await lstat(path).then(

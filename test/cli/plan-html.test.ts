@@ -117,6 +117,9 @@ test('a file that cannot be written is told before anything is looked at', async
   const ended = await runAt(place, words)
   expect(ended).toMatchObject({ exitCode: 2, stdout: '' })
   expect(ended.stderr).toMatch(/^sealpost: .*no folder is not a folder\. Make it/)
+  const folder = await runAt(place, ['plan', '--mailbox', 'anna', '--html', place.folder])
+  expect(folder).toMatchObject({ exitCode: 2, stdout: '' })
+  expect(folder.stderr).toMatch(/ is a folder\. Name a file in it\.\n$/)
 })
 
 describe.skipIf(noBrowser !== null)(

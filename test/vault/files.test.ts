@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { SealpostError } from '../../src/core/errors.ts'
@@ -15,6 +24,11 @@ import { temporaryFolder } from './folder.ts'
 const modeOf = (path: string): number => statSync(path).mode & 0o777
 
 describe('private files', () => {
+  test.skipIf(!existsSync('/proc/self'))('in a place that takes no folder are refused at once', async () => {
+    for (const path of ['/proc/sealpost', '/proc/sealpost/reports'])
+      await expect(ensurePrivateFolder(path)).rejects.toMatchObject({ kind: 'config', code: 'ENOENT' })
+  })
+
   test('are written 0600 in folders of 0700, whatever the umask', async () => {
     const before = process.umask(0)
     try {

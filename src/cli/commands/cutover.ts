@@ -1,6 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
+import { SealpostError } from '../../core/errors.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
+import { didYouMean } from '../config/did-you-mean.ts'
 import type { CommandContext, Start } from '../context.ts'
 import type { Cutover } from '../cutover/checklist.ts'
 import type { MailRecords } from '../cutover/look-up.ts'
@@ -21,15 +23,31 @@ interface DnsOptions extends WaveOptions {
   readonly resolver?: Resolver
 }
 
+function unknownCommand(word: string, { commands }: Command): SealpostError {
+  const names = commands.map((command) => command.name())
+  const near = didYouMean(word, names)
+  return new SealpostError('config', `unknown command '${word}'`, {
+    hint: near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`,
+    code: 'USAGE',
+  })
+}
+
 /** `cutover`: the day on which mail begins to arrive at the destination. */
 export function addCutover(program: Command, start: Start): void {
   const group = program.command('cutover').description('the day on which mail begins to arrive at the destination')
+  // A mistyped command is taken for an argument of the one that stands for the group, which names it.
+  group.hook('preSubcommand', (_, command) => {
+    if (command.name() === 'show') command.allowExcessArguments()
+  })
   const wave = (): Option => new Option('--wave <name>', 'of this wave (default: of all accounts)')
   group
     .command('show', { isDefault: true })
     .description('what is to be done, and what has been done when and by whom')
     .addOption(wave())
-    .action((options: WaveOptions) => start((context) => show(options, context)))
+    .action((options: WaveOptions, { args: [word] }: Command) => {
+      if (word !== undefined) throw unknownCommand(word, group)
+      return start((context) => show(options, context))
+    })
   group
     .command('dns')
     .description(

@@ -91,6 +91,8 @@ async function placeOfPage(file: string): Promise<string> {
   if ((await stat(folder).catch(() => null))?.isDirectory() !== true) {
     throw new SealpostError('config', `${folder} is not a folder`, { hint: 'make it, or name another file' })
   }
+  if ((await stat(path).catch(() => null))?.isDirectory() === true)
+    throw new SealpostError('config', `${path} is a folder`, { hint: 'name a file in it' })
   return path
 }
 
@@ -143,7 +145,7 @@ function showTotal(plans: readonly PlannedPair[], output: Output): void {
   const parts = [
     `${formatCount(good.length)} account${good.length === 1 ? '' : 's'}`,
     `${formatCount(mailboxes.length)} mailbox${mailboxes.length === 1 ? '' : 'es'} (${formatCount(missing)} to be created)`,
-    `${formatCount(total(good, 'messages'))} messages`,
+    `${formatCount(total(good, 'messages'))} message${total(good, 'messages') === 1 ? '' : 's'}`,
     formatSize(total(good, 'bytes')),
     oversized === 0 ? null : `${formatCount(oversized)} too large for the destination`,
     good.length === plans.length ? null : `${formatCount(plans.length - good.length)} could not be looked at`,
