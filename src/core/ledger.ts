@@ -288,7 +288,7 @@ export interface Ledger {
 
   /** Landed and existing rows in order after `afterId`. */
   delivered(mailboxId: number, afterId: number, limit: number): readonly MessageRecord[]
-  /** Marks rows as verified at `at` (milliseconds since 1970). */
+  /** Marks rows as verified at `at` (milliseconds since 1970); on the disk at the latest with the mailbox's findings. */
   setVerified(ids: readonly number[], at: number): void
   /** What a full verification found of rows. */
   setFidelity(ids: readonly number[], fidelity: Fidelity): void

@@ -139,7 +139,7 @@ export function adoptionMethods(store: Store): Methods {
       return rows.sort((a, b) => a.id - b.id).map(toCandidate)
     }),
 
-    setCandidateDigest: store.write('setCandidateDigest', (destinationId, key, matchDigest) => {
+    setCandidateDigest: store.note('setCandidateDigest', (destinationId, key, matchDigest) => {
       if (setDigest.run(matchDigest, destinationId, key).changes === 1) return
       throw new SealpostError(
         'bug',

@@ -107,14 +107,14 @@ export function workMethods(store: Store): Methods {
       selectDelivered.all(mailboxId, afterId, limit).map(toMessage),
     ),
 
-    setVerified: store.write('setVerified', (ids, at) => {
+    setVerified: store.note('setVerified', (ids, at) => {
       if (!Number.isSafeInteger(at)) throw new SealpostError('bug', 'ledger: setVerified: not a time')
       for (const id of ids) {
         if (setVerified.run(at, id).changes !== 1) throw wrongState('setVerified', readRow('setVerified', id))
       }
     }),
 
-    setFidelity: store.write('setFidelity', (ids, fidelity) => {
+    setFidelity: store.note('setFidelity', (ids, fidelity) => {
       for (const id of ids) {
         if (setFidelity.run(fidelity, id).changes !== 1)
           throw wrongState('setFidelity', readRow('setFidelity', id))
