@@ -10,6 +10,8 @@ export interface Filled {
   readonly cases: ReadonlyMap<string, string>
   /** Cases that the server itself did not take, with its words. */
   readonly untaken: ReadonlyMap<string, string>
+  /** A connection to the account. */
+  readonly client: RawImap
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -19,8 +21,12 @@ export function caseKey(mailbox: string, uid: number | string): string {
   return `${mailbox}\0${uid}`
 }
 
-/** Puts every hostile message into the inbox, and one message into each mailbox with a hostile name. */
-export async function fillAccount(client: RawImap, kind: ServerKind): Promise<Filled> {
+/**
+ * Puts every hostile message into the inbox, and one message into each mailbox with a hostile name. `open` connects, and is
+ * called again where the server ends the connection on a message, as Courier does on a keyword NIL.
+ */
+export async function fillAccount(open: () => Promise<RawImap>, kind: ServerKind): Promise<Filled> {
+  let client = await open()
   const capabilities = (await client.must('CAPABILITY')).untagged.map(({ text }) => text).join(' ')
   const binary = /\bBINARY\b/.test(capabilities)
   const cases = new Map<string, string>()
@@ -28,12 +34,13 @@ export async function fillAccount(client: RawImap, kind: ServerKind): Promise<Fi
   const put = async (mailbox: string, message: HostileMessage): Promise<void> => {
     const { bytes } = message
     const literal: RawPart = binary && bytes.includes(0) ? { literal8: bytes } : bytes
-    const reply = await client.command(
-      'APPEND ',
-      nameOf(mailbox),
-      ` (${message.flags.join(' ')}) ${dateOf(message.internalDate, message.zone ?? 0)} `,
-      literal,
-    )
+    const flagsAndDate = ` (${message.flags.join(' ')}) ${dateOf(message.internalDate, message.zone ?? 0)} `
+    const reply = await client.command('APPEND ', nameOf(mailbox), flagsAndDate, literal).catch(() => null)
+    if (reply === null) {
+      untaken.set(message.name, 'the server ended the connection')
+      client = await open()
+      return
+    }
     const uid = /\[APPENDUID \d+ (\d+)\]/.exec(reply.text)?.[1]
     if (reply.status === 'OK' && uid !== undefined) cases.set(caseKey(mailbox, uid), message.name)
     else untaken.set(message.name, reply.text)
@@ -57,7 +64,7 @@ export async function fillAccount(client: RawImap, kind: ServerKind): Promise<Fi
     )
     await put(wire, { name, bytes, internalDate: Date.UTC(2020, 0, 1, 0, index), flags: ['\\Seen'] })
   }
-  return { cases, untaken }
+  return { cases, untaken, client }
 }
 
 function dateOf(ms: number, zone: number): string {

@@ -27,8 +27,8 @@ export async function travel(
   destination: RunningServer,
   names: Travellers,
 ): Promise<Journey> {
-  const client = await witness(source, names.from)
-  const filled = await fillAccount(client, source.kind)
+  const filled = await fillAccount(() => witness(source, names.from), source.kind)
+  const { client } = filled
   const project = new MatrixProject(source, names.from, destination, names.to)
   const wrong: string[] = []
   try {
