@@ -18,6 +18,7 @@ describe('an end with a preset', () => {
       tls: { mode: 'implicit', ca: null, pin: null },
       auth: { mode: 'password', credential: 'master', username: '{account}*{admin}', authorize: null },
       connections: null,
+      compress: false,
       maxMessageBytes: null,
       directory: null,
     })
