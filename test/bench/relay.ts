@@ -57,6 +57,7 @@ export async function startRelay(target: number, options: RelayOptions): Promise
 function carry(from: Socket, to: Socket, line: Line, options: RelayOptions, count: (bytes: number) => void): void {
   const underWay: { readonly piece: Buffer; readonly due: number }[] = []
   let bytes = 0
+  let isOver = false
   /** One timer for the first piece: of several, a later one may fire before an earlier one. */
   const wait = (): void => {
     const [first] = underWay
@@ -70,6 +71,7 @@ function carry(from: Socket, to: Socket, line: Line, options: RelayOptions, coun
       if (!to.destroyed) to.write(first.piece)
     }
     if (bytes <= WINDOW_BYTES) from.resume()
+    if (isOver && underWay.length === 0) to.destroySoon()
     wait()
   }
   from.on('data', (piece: Buffer) => {
@@ -81,7 +83,8 @@ function carry(from: Socket, to: Socket, line: Line, options: RelayOptions, coun
     line.free = Math.max(now, line.free) + sendTime
     if (underWay.push({ piece, due: line.free + options.roundTrip / 2 }) === 1) wait()
   })
-  from.on('close', () =>
-    setTimeout(() => to.destroy(), Math.max(0, line.free - performance.now()) + options.roundTrip),
-  )
+  from.on('close', () => {
+    isOver = true
+    if (underWay.length === 0) to.destroySoon()
+  })
 }
