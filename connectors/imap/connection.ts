@@ -102,13 +102,13 @@ export class Connection {
   }
 
   /**
-   * Has both ways compressed from here on (RFC 4978); false where the server does not want to. Before it nothing but the login
+   * Has both ways compressed from here on (RFC 4978), where the server wants to. Before it nothing but the login
    * has been said, which is not compressed together with anybody's mail. Throws as `run`, and `onInflated` is called when the
    * server's bytes grow beyond all that mail does, which ends the connection.
    */
-  async compress(onInflated: () => void, signal: AbortSignal): Promise<boolean> {
+  async compress(onInflated: () => void, signal: AbortSignal): Promise<void> {
     const reply = await this.run(['COMPRESS DEFLATE'], {}, signal)
-    if (reply.status !== 'OK') return false
+    if (reply.status !== 'OK') return
     this.#socket.off('data', this.#onData)
     const stream = compressSocket(this.#socket)
     stream.on('error', (cause) => {
@@ -123,7 +123,6 @@ export class Connection {
     stream.on('data', this.#onData)
     this.#wire = stream
     stream.resume()
-    return true
   }
 
   /** For facts about TLS; reading from it or writing to it is this class's business. */

@@ -1,7 +1,8 @@
+import type { Socket } from 'node:net'
 import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startDovecot, whyNoDovecot, type Dovecot } from '../servers/dovecot.ts'
-import { startScriptedImap } from '../servers/scripted-imap.ts'
+import { startScriptedImap, type ScriptedServer } from '../servers/scripted-imap.ts'
 import { startTamperingRelay } from '../servers/tampering-relay.ts'
 import { ANNA, bytesOf, clearConnector, collect, failure, message, messagesOf, quiet } from './bench.ts'
 
@@ -13,6 +14,19 @@ const AWKWARD = Buffer.concat([
   Buffer.from(Array.from({ length: 70_000 }, (_, i) => 0x20 + ((i * i * 7919) % 0xdf))),
   Buffer.from('\r\n'),
 ])
+
+/** A server that agrees to compress, and then does what `begin` has it do. */
+function startCompressing(begin: (socket: Socket) => void): Promise<ScriptedServer> {
+  return startScriptedImap({
+    capabilities: 'COMPRESS=DEFLATE',
+    answer: ({ tag, text }, socket) => {
+      if (!text.startsWith('COMPRESS')) return undefined
+      socket.write(`${tag} OK begins\r\n`)
+      begin(socket)
+      return null
+    },
+  })
+}
 
 describe.skipIf(why !== null)(`COMPRESS=DEFLATE ${why ?? ''}`, () => {
   let server: Dovecot
@@ -74,19 +88,13 @@ describe.skipIf(why !== null)(`COMPRESS=DEFLATE ${why ?? ''}`, () => {
   })
 
   it('ends a stream that grows beyond all that mail does, and does not compress again', async () => {
-    const hostile = await startScriptedImap({
-      capabilities: 'COMPRESS=DEFLATE',
-      answer: ({ tag, text }, socket) => {
-        if (!text.startsWith('COMPRESS')) return undefined
-        socket.write(`${tag} OK begins\r\n`)
-        socket.removeAllListeners('data')
-        const deflate = createDeflateRaw({ level: 9, flush: constants.Z_SYNC_FLUSH })
-        deflate.pipe(socket)
-        const inflate = createInflateRaw().on('data', () => deflate.write(Buffer.alloc(48 << 20, 'a')))
-        inflate.on('error', () => undefined)
-        socket.pipe(inflate)
-        return null
-      },
+    const hostile = await startCompressing((socket) => {
+      socket.removeAllListeners('data')
+      const deflate = createDeflateRaw({ level: 9, flush: constants.Z_SYNC_FLUSH })
+      deflate.pipe(socket)
+      const inflate = createInflateRaw().on('data', () => deflate.write(Buffer.alloc(48 << 20, 'a')))
+      inflate.on('error', () => undefined)
+      socket.pipe(inflate)
     })
     const connector = clearConnector(hostile.port, 'x', { compress: true })
     expect(await failure(connector.openSource('a', quiet))).toMatchObject({ kind: 'transient', code: 'INFLATED' })
@@ -98,14 +106,8 @@ describe.skipIf(why !== null)(`COMPRESS=DEFLATE ${why ?? ''}`, () => {
   })
 
   it('a stream that is no deflate is a lost connection, not a crash', async () => {
-    const broken = await startScriptedImap({
-      capabilities: 'COMPRESS=DEFLATE',
-      answer: ({ tag, text }, socket) => {
-        if (!text.startsWith('COMPRESS')) return undefined
-        socket.write(`${tag} OK begins\r\n`)
-        setTimeout(() => socket.write(Buffer.alloc(64, 0xff)), 50)
-        return null
-      },
+    const broken = await startCompressing((socket) => {
+      setTimeout(() => socket.write(Buffer.alloc(64, 0xff)), 50)
     })
     const connector = clearConnector(broken.port, 'x', { compress: true })
     expect(await failure(connector.openSource('a', quiet))).toMatchObject({
