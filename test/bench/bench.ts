@@ -3,6 +3,8 @@
  * turn, on the same mail between the same two servers; what the servers alone need, in the same run. Quote medians and
  * ratios of one run: an absolute time says more about the machine than about the program.
  */
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { setArena, type Arena, type Bout, type Network } from './arena.ts'
@@ -96,7 +98,9 @@ async function compare(name: string, workload: Workload, network: Network | null
       values.peers === 'all' ? PEERS : PEERS.filter((tool) => values.peers.split(',').includes(tool.name))
     const tools = [sealpostTool(home), ...peers].filter((tool) => tool.why() === null)
     const results = new Map<string, Measured[]>()
-    const floors = { read: [] as number[], append: [] as number[] }
+    const floors = new Map<string, number[]>()
+    const noteFloor = (what: string, seconds: number): void =>
+      void floors.set(what, [...(floors.get(what) ?? []), seconds])
     // The first round warms the servers' caches and is not counted.
     for (let round = 0; round <= runs; round++) {
       for (const tool of tools) {
@@ -108,17 +112,13 @@ async function compare(name: string, workload: Workload, network: Network | null
         if (round > 0) results.set(tool.name, [...(results.get(tool.name) ?? []), used])
       }
       if (round === 0) continue
-      floors.read.push(await floor(arena, 'read', arena.newBout()))
-      floors.append.push(await floor(arena, 'append', arena.newBout()))
+      noteFloor('bare reading', await floor(arena, arena.newBout(), ['read']))
+      noteFloor('bare appending', await floor(arena, arena.newBout(), ['append']))
+      noteFloor('both at once', await floor(arena, arena.newBout(), ['read', 'append']))
     }
     const facts = { name, messages: workload.messages, bytes: arena.bytes }
     for (const [tool, used] of results) note({ ...facts, tool, ...figures(used) })
-    for (const [tool, seconds] of [
-      ['bare reading', floors.read] as const,
-      ['bare appending', floors.append] as const,
-    ]) {
-      note({ ...facts, tool, seconds, cpuSeconds: null, peakBytes: null })
-    }
+    for (const [tool, seconds] of floors) note({ ...facts, tool, seconds, cpuSeconds: null, peakBytes: null })
   })
 }
 
@@ -130,26 +130,36 @@ function figures(used: readonly Measured[]): Pick<Row, 'seconds' | 'cpuSeconds' 
   }
 }
 
-async function floor(arena: Arena, what: 'read' | 'append', bout: Bout): Promise<number> {
-  const end = what === 'read' ? bout.source : bout.destination
-  const ca = what === 'read' ? arena.files.sourceCa : arena.files.destinationCa
-  const script = join(import.meta.dirname, 'floor.ts')
-  const argv = [
-    process.execPath,
-    '--import',
-    'tsx',
-    script,
-    what,
-    String(end.port),
-    ca,
-    arena.files.password,
-    end.user,
-  ]
-  const used = mustHaveWorked(
-    `bare ${what}`,
-    await measure({ argv: [...argv, arena.source.mailFolder(bout.source.user)], cwd: process.cwd(), env: {} }),
-  )
-  return (JSON.parse(used.stdout) as { seconds: number }).seconds
+/** Seconds of what the servers alone need, until the last is done where it is both: they begin together. */
+async function floor(arena: Arena, bout: Bout, parts: readonly ('read' | 'append')[]): Promise<number> {
+  const processes = parts.map((what) => {
+    const end = what === 'read' ? bout.source : bout.destination
+    const ca = what === 'read' ? arena.files.sourceCa : arena.files.destinationCa
+    const args = [
+      what,
+      String(end.port),
+      ca,
+      arena.files.password,
+      end.user,
+      arena.source.mailFolder(bout.source.user),
+    ]
+    return fork(join(import.meta.dirname, 'floor.ts'), args, {
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    })
+  })
+  const ended = processes.map((each, index) => endOf(each, `bare ${parts[index] ?? ''}`))
+  await Promise.race([Promise.all(processes.map((each) => once(each, 'message'))), Promise.all(ended)])
+  for (const each of processes) each.send('go')
+  return Math.max(...(await Promise.all(ended)))
+}
+
+async function endOf(child: ChildProcess, what: string): Promise<number> {
+  let printed = ''
+  child.stdout?.on('data', (piece: Buffer) => (printed += piece.toString()))
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`${what}: exit code ${String(code)}`)
+  return (JSON.parse(printed) as { seconds: number }).seconds
 }
 
 /** Nothing to do: everything has been moved before. Through relays that count, at the full size and at a tenth of it. */
@@ -233,7 +243,7 @@ async function fullVerify(workload: Workload): Promise<void> {
     const reading: number[] = []
     for (let round = 0; round <= runs; round++) {
       const one = mustHaveWorked('verify', await measure(verify))
-      const read = await floor(arena, 'read', bout)
+      const read = await floor(arena, bout, ['read'])
       if (round > 0) {
         used.push(one)
         reading.push(read)

@@ -1,9 +1,11 @@
 /**
  * What the servers themselves need, over bare sockets with nothing kept and nothing checked: reading alone, or appending
- * from memory alone. Prints {"seconds", "cpuSeconds"} of that part.
+ * from memory alone. Prints {"seconds", "cpuSeconds"} of that part. Where its parent wants both at once, it says when it
+ * is ready, and waits to be told.
  *
  *   node --import tsx test/bench/floor.ts read|append PORT CA-FILE PASSWORD-FILE USER MAILDIR
  */
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
@@ -99,6 +101,10 @@ function loads(): Load[] {
 async function inParallel<T>(items: readonly T[], work: (wire: Wire, item: T) => Promise<void>): Promise<void> {
   const rest = [...items]
   const wires = await Promise.all(Array.from({ length: CONNECTIONS }, () => Wire.login()))
+  if (process.send !== undefined) {
+    process.send('ready')
+    await once(process, 'message')
+  }
   const cpu = process.cpuUsage()
   const begun = performance.now()
   await Promise.all(
@@ -110,6 +116,7 @@ async function inParallel<T>(items: readonly T[], work: (wire: Wire, item: T) =>
   const seconds = (performance.now() - begun) / 1000
   console.log(JSON.stringify({ seconds, cpuSeconds: (used.user + used.system) / 1e6 }))
   for (const wire of wires) wire.end()
+  if (process.connected) process.disconnect()
 }
 
 if (what === 'read') {
