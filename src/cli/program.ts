@@ -24,6 +24,7 @@ import { addSignoff } from './commands/signoff.ts'
 import { addStatus } from './commands/status.ts'
 import { addLock, addUnlock } from './commands/unlock.ts'
 import { addVerify } from './commands/verify.ts'
+import { didYouMean } from './config/did-you-mean.ts'
 import type { GlobalOptions, Start } from './context.ts'
 import { descriptorOption } from './options.ts'
 import type { Output } from './terminal/output.ts'
@@ -66,7 +67,6 @@ export function buildProgram(version: string, output: Output, start: Start): Com
       },
       outputError: () => undefined,
     })
-    .exitOverride()
   addInit(program, start)
   addOperatorCommands(program, start)
   addRevoke(program, start)
@@ -101,6 +101,11 @@ export function buildProgram(version: string, output: Output, start: Start): Com
     command.copyInheritedSettings(program)
     command.helpCommand(false)
     addExamples(command, pathOf(command))
+  }
+  for (const command of [program, ...allOf(program)]) {
+    command.exitOverride((error) => {
+      throw unknownCommand(error, command) ?? error
+    })
   }
   return program
 }
@@ -146,6 +151,32 @@ export function usageError(error: CommanderError): SealpostError | null {
         ? secretHint
         : 'sealpost --help shows what there is'
   return new SealpostError('config', message, { hint, code: 'USAGE' })
+}
+
+/**
+ * A mistyped command of a group, by its name. Where a group does something by itself, or one of its commands stands for it,
+ * commander takes the word for an argument too many. Null for any other error.
+ */
+function unknownCommand({ code }: CommanderError, command: Command): SealpostError | null {
+  if (code !== 'commander.unknownCommand' && code !== 'commander.excessArguments') return null
+  const { parent } = command
+  const stands = command.commands.length === 0 && parent !== null && parent.args[0] !== command.name()
+  const group = stands ? parent : command
+  const names = group.commands.map((child) => child.name())
+  const [word = ''] = command.args
+  if (names.length === 0) return null
+  if (names.includes(word)) {
+    return new SealpostError('config', `the command '${word}' stands behind an option`, {
+      hint: `sealpost ${pathOf(group)} ${word} comes first, then its options`,
+      code: 'USAGE',
+    })
+  }
+  const near = didYouMean(word, names)
+  const list = group.parent === null ? 'sealpost --help lists them all' : `the commands are ${names.join(', ')}`
+  return new SealpostError('config', `unknown command '${word}'`, {
+    hint: near === null ? list : `did you mean ${near}? (${list})`,
+    code: 'USAGE',
+  })
 }
 
 /** The words that call a command: `credentials set`. */

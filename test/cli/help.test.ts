@@ -53,6 +53,53 @@ describe('help', () => {
   })
 })
 
+describe('a mistyped command', () => {
+  const groups = listCommands(buildWithoutOutput()).filter(({ commands }) => commands.length > 0)
+  const refusal = async (...words: readonly string[]): Promise<unknown> => {
+    const { program, called } = runInProcess()
+    const error = await program.parseAsync([...words], { from: 'user' }).then(
+      () => null,
+      (failure: unknown) => failure,
+    )
+    expect(called(), words.join(' ')).toBe('')
+    return error
+  }
+
+  test('is named in every group that there is, with the nearest one and all there are', async () => {
+    expect(groups.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['', 'backup', 'cutover', 'operator totp']),
+    )
+    for (const { path, commands } of groups) {
+      const names = commands.map(({ name }) => name)
+      const all = path === '' ? 'sealpost --help lists them all' : `the commands are ${names.join(', ')}`
+      const before = path === '' ? [] : path.split(' ')
+      expect(await refusal(...before, 'xyzzyxyzzy'), path).toMatchObject({
+        ...{ kind: 'config', code: 'USAGE', message: "unknown command 'xyzzyxyzzy'", hint: all },
+      })
+      for (const name of names) {
+        const typed = `${name}q`
+        expect(await refusal(...before, typed), `${path} ${typed}`).toMatchObject({
+          ...{ kind: 'config', message: `unknown command '${typed}'`, hint: `did you mean ${name}? (${all})` },
+        })
+      }
+    }
+  })
+
+  test('is not what a command behind an option, or an argument too many, is taken for', async () => {
+    expect(await refusal('cutover', '--wave', 'pilot', 'rollback')).toMatchObject({
+      message: "the command 'rollback' stands behind an option",
+      hint: 'sealpost cutover rollback comes first, then its options',
+    })
+    for (const words of [
+      ['doctor', 'list'],
+      ['cutover', 'rollback', 'list'],
+      ['credentials', 'list', 'list'],
+    ]) {
+      expect(await refusal(...words)).toMatchObject({ code: 'commander.excessArguments' })
+    }
+  })
+})
+
 let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sealpost-completion-'))

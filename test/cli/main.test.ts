@@ -32,8 +32,11 @@ describe('the command line itself', () => {
   })
 
   it.each([
-    [['vrify'], "sealpost: unknown command 'vrify'. Did you mean verify?\n"],
-    [['credentials', 'lst'], "sealpost: unknown command 'lst'. Did you mean list?\n"],
+    [['vrify'], "sealpost: unknown command 'vrify'. Did you mean verify? (sealpost --help lists them all).\n"],
+    [
+      ['credentials', 'lst'],
+      "sealpost: unknown command 'lst'. Did you mean list? (the commands are set, import, list, remove).\n",
+    ],
     [['run', '--dryrun'], "sealpost: unknown option '--dryrun'. Did you mean --dry-run?\n"],
     [
       ['init', '--client', 'x'],

@@ -1,8 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
-import { SealpostError } from '../../core/errors.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
-import { didYouMean } from '../config/did-you-mean.ts'
 import type { CommandContext, Start } from '../context.ts'
 import type { Cutover } from '../cutover/checklist.ts'
 import type { MailRecords } from '../cutover/look-up.ts'
@@ -23,31 +21,15 @@ interface DnsOptions extends WaveOptions {
   readonly resolver?: Resolver
 }
 
-function unknownCommand(word: string, { commands }: Command): SealpostError {
-  const names = commands.map((command) => command.name())
-  const near = didYouMean(word, names)
-  return new SealpostError('config', `unknown command '${word}'`, {
-    hint: near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`,
-    code: 'USAGE',
-  })
-}
-
 /** `cutover`: the day on which mail begins to arrive at the destination. */
 export function addCutover(program: Command, start: Start): void {
   const group = program.command('cutover').description('the day on which mail begins to arrive at the destination')
-  // A mistyped command is taken for an argument of the one that stands for the group, which names it.
-  group.hook('preSubcommand', (_, command) => {
-    if (command.name() === 'show') command.allowExcessArguments()
-  })
   const wave = (): Option => new Option('--wave <name>', 'of this wave (default: of all accounts)')
   group
     .command('show', { isDefault: true })
     .description('what is to be done, and what has been done when and by whom')
     .addOption(wave())
-    .action((options: WaveOptions, { args: [word] }: Command) => {
-      if (word !== undefined) throw unknownCommand(word, group)
-      return start((context) => show(options, context))
-    })
+    .action((options: WaveOptions) => start((context) => show(options, context)))
   group
     .command('dns')
     .description(
@@ -173,7 +155,12 @@ function mark(
   return atCutover(options, context, async ({ folder, cutover, wave, operator, note }) => {
     const { writeCutover } = await import('../cutover/checklist.ts')
     const { output, clock } = context
-    const others = Object.fromEntries(Object.entries(cutover.done[wave] ?? {}).filter(([other]) => other !== step))
+    const { [step]: before, ...others } = cutover.done[wave] ?? {}
+    if (marked === null && before === undefined) {
+      output.line(`${step} was not noted as done: nothing is changed`)
+      output.document({ step, done: false })
+      return EXIT.complete
+    }
     const now =
       marked === null ? others : { ...others, [step]: { at: clock.now(), by: operator, note: marked.note } }
     await writeCutover(folder.state, { ...cutover, done: { ...cutover.done, [wave]: now } })
