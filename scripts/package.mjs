@@ -42,9 +42,15 @@ function neededModules() {
 function assemble(folder) {
   const program = join(folder, 'lib', 'sealpost')
   mkdirSync(program, { recursive: true })
-  for (const name of ['dist', 'docs', 'package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
+  for (const name of ['dist', 'docs', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
     cpSync(join(root, name), join(program, name), { recursive: true })
   }
+  // It says which Node is the archive's own: another one is replaced by other means (src/cli/version.ts).
+  const content = /** @type {object} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
+  writeFileSync(
+    join(program, 'package.json'),
+    `${JSON.stringify({ ...content, packedNode: '../node' }, null, 2)}\n`,
+  )
   for (const path of neededModules()) {
     const from = join(root, path)
     // Optional ones of other platforms are not installed here.

@@ -2,6 +2,7 @@ import { inspectWorkstation } from '../signoff/inspect-workstation.ts'
 import type { ProcessFacts } from '../signoff/inspect-system.ts'
 import type { Workstation } from '../signoff/state.ts'
 import type { CommandContext } from './context.ts'
+import { runsOnPackedNode } from './version.ts'
 
 /** Variables that bring foreign code or authorities into a process and are not refused at the start. */
 const LOADING_VARIABLES = ['LD_PRELOAD', 'LD_AUDIT', 'DYLD_INSERT_LIBRARIES', 'NODE_EXTRA_CA_CERTS']
@@ -31,6 +32,7 @@ function processFacts({ umask }: CommandContext): ProcessFacts {
   const { NODE_OPTIONS = '' } = process.env
   return {
     node: process.versions.node,
+    nodeIsPacked: runsOnPackedNode(),
     umask: process.platform === 'win32' ? null : umask,
     options: [...process.execArgv, ...NODE_OPTIONS.split(/\s+/)].flatMap((option) => {
       const name = option.split('=', 1)[0] ?? ''

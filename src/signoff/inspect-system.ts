@@ -6,6 +6,8 @@ import { NOT_READABLE, type EnvironmentFinding } from '../core/certificate.ts'
 export interface ProcessFacts {
   /** Version of Node, without a `v`. */
   readonly node: string
+  /** It came with the program in one archive, and is replaced with it alone. */
+  readonly nodeIsPacked: boolean
   /** The umask that the process was given, before it set its own; null where the system has none. */
   readonly umask: number | null
   /** Options that Node was started with, on its command line and in NODE_OPTIONS. */
@@ -110,16 +112,17 @@ export function runtimeFinding({ options, variables }: ProcessFacts): Environmen
 }
 
 /** Whether this release of Node gets security updates still. */
-export function versionFinding(node: string, now: number): EnvironmentFinding {
+export function versionFinding({ node, nodeIsPacked }: ProcessFacts, now: number): EnvironmentFinding {
   const code = 'versions'
   const major = Number(node.split('.', 1)[0])
   const end = NODE_ENDS[major]
+  const name = `Node ${node}${nodeIsPacked ? ' (packed with sealpost)' : ''}`
   if (end === undefined)
-    return { code, state: 'unknown', text: `Node ${node}: how long it gets updates is not known here` }
+    return { code, state: 'unknown', text: `${name}: how long it gets updates is not known here` }
   const day = new Date(end).toISOString().slice(0, 10)
   return now > end + 86_400_000
-    ? { code, state: 'adverse', text: `Node ${node} has had no security updates since ${day}` }
-    : { code, state: 'good', text: `Node ${node}, with security updates until ${day}` }
+    ? { code, state: 'adverse', text: `${name} has had no security updates since ${day}` }
+    : { code, state: 'good', text: `${name}, with security updates until ${day}` }
 }
 
 function answerOf(command: string, words: readonly string[]): Promise<string | null> {

@@ -62,7 +62,7 @@ export async function inspectWorkstation(inspection: Inspection): Promise<Workst
     await listenerFinding(),
     await clockFinding(),
     runtimeFinding(inspection.process),
-    versionFinding(inspection.process.node, inspection.now),
+    versionFinding(inspection.process, inspection.now),
     {
       code: 'backup-software',
       state: 'unknown',

@@ -23,7 +23,14 @@ const ADVICE: Readonly<Record<string, string>> = {
   'backup-software': 'exclude workspace and projects from backups of this computer',
 }
 
+/** What to do instead where Node came with the program in one archive. */
+const ADVICE_PACKED: Readonly<Record<string, string>> = {
+  versions:
+    'unpack an archive in its place that was made with a supported release of Node (npm run package takes the one it runs on)',
+}
+
 /** The finding together with what to do about it. */
-export function withAdvice({ code, state, text }: EnvironmentFinding): ProbeFinding {
-  return { code, state, text, hint: state === 'good' ? null : (ADVICE[code] ?? null) }
+export function withAdvice({ code, state, text }: EnvironmentFinding, nodeIsPacked: boolean): ProbeFinding {
+  const advice = (nodeIsPacked ? ADVICE_PACKED[code] : undefined) ?? ADVICE[code] ?? null
+  return { code, state, text, hint: state === 'good' ? null : advice }
 }

@@ -61,11 +61,20 @@ describe('the archive with Node inside', () => {
     const whole = installed('doctor', '--workstation').stdout
     expect(whole).toMatch(/all \d+ packages are there/)
     expect(whole).toContain('an encrypted database can be made')
+    // The archive's own Node is told from another one that runs the same files.
+    expect(whole).toContain(`Node ${process.versions.node} (packed with sealpost)`)
+    const main = join(bin, '..', '..', 'lib', 'sealpost', 'dist', 'src', 'cli', 'main.js')
+    const other = spawnSync(process.execPath, [main, 'doctor', '--workstation'], {
+      ...{ cwd: folder, encoding: 'utf8', env: { HOME: folder, SEALPOST_HOME: join(folder, 'workspace') } },
+    })
+    expect(other.stdout).toContain(`Node ${process.versions.node}`)
+    expect(other.stdout).not.toContain('packed with sealpost')
     const module = join(bin, '..', '..', 'lib', 'sealpost', 'node_modules')
     rmSync(join(module, 'write-excel-file'), { recursive: true })
     rmSync(join(module, 'better-sqlite3', 'build'), { recursive: true })
     const { stdout } = installed('doctor', '--workstation')
     expect(stdout).toContain('packages are missing: write-excel-file')
+    expect(stdout).toContain('unpack the archive again')
     expect(stdout).toContain('no encrypted database can be made')
   })
 

@@ -182,7 +182,7 @@ export async function portsOf(
         projectFolder: folder,
         privateFolders: [home, state],
         user: 'tester',
-        process: { node: process.versions.node, umask: 0o077, options: [], variables: [] },
+        process: { node: process.versions.node, nodeIsPacked: false, umask: 0o077, options: [], variables: [] },
         now: clock.now(),
       }),
     zone: { name: 'Europe/Berlin', offset: '+01:00' },

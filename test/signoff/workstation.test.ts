@@ -151,7 +151,7 @@ describe('the name of the method', () => {
   })
 })
 
-const PROCESS = { node: '20.20.2', umask: 0o022, options: [], variables: [] }
+const PROCESS = { node: '20.20.2', nodeIsPacked: false, umask: 0o022, options: [], variables: [] }
 
 describe('this very machine', () => {
   test('has every fact stated, one way or another', async () => {
@@ -180,8 +180,8 @@ describe('this very machine', () => {
     ])
     expect(found.findings.every(({ text }) => text.length > 5)).toBe(true)
     for (const finding of found.findings) {
-      expect(withAdvice({ ...finding, state: 'adverse' }).hint, finding.code).not.toBeNull()
-      expect(withAdvice({ ...finding, state: 'good' }).hint).toBeNull()
+      expect(withAdvice({ ...finding, state: 'adverse' }, false).hint, finding.code).not.toBeNull()
+      expect(withAdvice({ ...finding, state: 'good' }, false).hint).toBeNull()
     }
     // Others may enter the folder of temporary files.
     expect(found.findings.find(({ code }) => code === 'permissions')).toMatchObject({ state: 'adverse' })
@@ -247,9 +247,21 @@ describe('what the system says', () => {
   })
 
   test('a release of Node has an end', () => {
-    expect(versionFinding('20.20.2', Date.UTC(2026, 3, 30, 23)).state).toBe('good')
-    expect(versionFinding('20.20.2', Date.UTC(2026, 4, 2)).state).toBe('adverse')
-    expect(versionFinding('21.0.0', 0).state).toBe('unknown')
+    expect(versionFinding(PROCESS, Date.UTC(2026, 3, 30, 23)).state).toBe('good')
+    expect(versionFinding(PROCESS, Date.UTC(2026, 4, 2)).state).toBe('adverse')
+    expect(versionFinding({ ...PROCESS, node: '21.0.0' }, 0).state).toBe('unknown')
+  })
+
+  test('Node packed with the program is named as such, and is replaced with the archive', () => {
+    const advised = (nodeIsPacked: boolean): string => {
+      const finding = versionFinding({ ...PROCESS, nodeIsPacked }, Date.UTC(2026, 4, 2))
+      const { text, hint } = withAdvice(finding, nodeIsPacked)
+      return `${text}: ${hint ?? ''}`
+    }
+    expect(advised(false)).toMatch(/^Node 20\.20\.2 has had no .*: install a release of Node/)
+    expect(advised(true)).toMatch(
+      /^Node 20\.20\.2 \(packed with sealpost\) has had no .*: unpack an archive in its place/,
+    )
   })
 
   test('options of Node and variables that load code are named', () => {

@@ -95,6 +95,7 @@ async function checkWorkstation(
   const { withAdvice } = await import('../../signoff/workstation-advice.ts')
   const { checkPrograms } = await import('../doctor/programs.ts')
   const { forbidCoreFiles } = await import('../core-limit.ts')
+  const { runsOnPackedNode } = await import('../version.ts')
   const { keystoreFolder, slotFolder } = await import('../../../vault/paths.ts')
   // As it stands while keys are open.
   await forbidCoreFiles()
@@ -103,7 +104,8 @@ async function checkWorkstation(
     folder: folder?.path ?? null,
     state: folder?.state ?? null,
   })
-  return [...findings.map(withAdvice), ...(await checkPrograms(process.env['PATH'] ?? ''))]
+  const advised = findings.map((finding) => withAdvice(finding, runsOnPackedNode()))
+  return [...advised, ...(await checkPrograms(process.env['PATH'] ?? ''))]
 }
 
 async function checkEnds(options: DoctorOptions, context: CommandContext): Promise<readonly EndCheck[]> {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { factOf, type ProbeFinding } from '../../core/probe.ts'
-import { readDependencies } from '../version.ts'
+import { readDependencies, runsOnPackedNode } from '../version.ts'
 
 /** Programs that are used where they are there: what is lost without each, and the Debian package that has it. */
 const PROGRAMS: readonly {
@@ -81,7 +81,9 @@ function missingPackages(): readonly ProbeFinding[] {
       code: 'packages',
       state: 'adverse',
       text: `packages are missing: ${missing.join(', ')}`,
-      hint: 'install sealpost again (npm ci, from its lock file)',
+      hint: runsOnPackedNode()
+        ? 'unpack the archive again'
+        : 'install sealpost again (npm ci, from its lock file)',
     },
   ]
 }
@@ -98,7 +100,9 @@ async function checkDatabase(): Promise<ProbeFinding> {
       code: 'database',
       state: 'adverse',
       text: 'no encrypted database can be made',
-      hint: 'install sealpost again with npm ci, which builds better-sqlite3 for this machine',
+      hint: runsOnPackedNode()
+        ? 'unpack the archive again, or take the one that was made on a machine of this kind'
+        : 'install sealpost again with npm ci, which builds better-sqlite3 for this machine',
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
