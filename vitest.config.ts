@@ -12,8 +12,6 @@ export default defineConfig({
     // Twice as many as processors: half of the long files wait for servers and for times that are theirs to keep.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
-    // Dozens of real servers at once on two processors: one that stumbles is tried again, and the test is named for it.
-    retry: 1,
     maxConcurrency: 16,
     reporters: ['default', new ClosingLineReporter()],
   },

@@ -1,38 +1,13 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import type { ImapEndConfig } from '../../connectors/imap/config.ts'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import type { Connector } from '../../src/core/connector.ts'
-import { isKind } from '../../src/core/errors.ts'
 import { startDovecot, whyNoDovecot, type Dovecot, type DovecotOptions } from '../servers/dovecot.ts'
 import { conformance } from './conformance.ts'
 import type { Harness } from './harness.ts'
 
 const ACCOUNTS = 120
-
-/**
- * Opens once more what was closed before anything was said, as the engine does (src/engine/sessions.ts): a network, and a
- * server among dozens on a busy machine, may do so. Everything else that goes wrong is told.
- */
-function patient(config: ImapEndConfig): Connector {
-  const connector = createImapConnector(config)
-  const again = async <T>(open: () => Promise<T>): Promise<T> => {
-    try {
-      return await open()
-    } catch (error) {
-      if (!isKind(error, 'transient') || error.code !== 'ClosedAfterConnectTLS') throw error
-      console.warn(`tried again: ${error.message}`)
-      return open()
-    }
-  }
-  return {
-    ...connector,
-    openSource: (account, signal) => again(() => connector.openSource(account, signal)),
-    openDestination: (account, signal) => again(() => connector.openDestination(account, signal)),
-  }
-}
 
 /** A harness over a server that `server` hands out once it runs; each case has an account of its own. */
 function dovecotHarness(
@@ -58,7 +33,7 @@ function dovecotHarness(
         path[0] === 'INBOX' ? path.join(separator) : prefix + path.join(separator)
       return {
         account,
-        connector: patient({
+        connector: createImapConnector({
           host,
           port: imapsPort,
           tls: { mode: 'implicit', ca },

@@ -42,6 +42,15 @@ describe('the lines above the closing line', () => {
     ])
   })
 
+  it('add what a server said, which the message of an error of ours leaves out', () => {
+    const module = made([{ name: 'a > fails', state: 'failed' }])
+    const error = { message: 'imap: the server ended the session', serverText: 'Server shutting down.' }
+    const tests = [{ fullName: 'a > fails', result: () => ({ state: 'failed', errors: [error] }) }]
+    expect(nameFailures([{ ...module, children: { ...module.children, allTests: () => tests } }], [])).toEqual([
+      'failed: test/area/x.test.ts: a > fails: imap: the server ended the session (server: Server shutting down.)',
+    ])
+  })
+
   it('name what failed outside of tests', () => {
     const modules = [made([], { errors: ['cannot import'] }), made([], { suite: 'no server' })]
     expect(nameFailures([...modules, made([], { state: 'failed' })], [{ message: 'unhandled' }, {}])).toEqual([

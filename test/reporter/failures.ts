@@ -1,6 +1,8 @@
 /** The part of a vitest error that is told. */
 interface Told {
   readonly message?: string | undefined
+  /** Words of a server, where the error is one of ours (src/core/errors.ts). */
+  readonly serverText?: unknown
 }
 
 /** The part of a vitest module that failures are read from; a test can make one up. */
@@ -25,7 +27,7 @@ const LONGEST = 300
 /**
  * One line for each failure that `countRun` counts: file, test, and the first line of its error, so that the end of a
  * log says what failed. Errors outside of tests have a line of their own. A test that passed only when it was tried again
- * is named too: it is no failure, and something is wrong with it.
+ * (`--retry`) is named too: it is no failure, and something is wrong with it.
  */
 export function nameFailures(modules: readonly FailedModule[], unhandled: readonly Told[]): string[] {
   const lines: string[] = []
@@ -54,10 +56,11 @@ export function nameFailures(modules: readonly FailedModule[], unhandled: readon
   return lines
 }
 
-/** Without colours, which vitest puts into messages. */
+/** Without colours, which vitest puts into messages; with what a server said, which the message itself leaves out. */
 function firstLine(error: Told | undefined): string {
   // eslint-disable-next-line no-control-regex -- the escape sequence is what is looked for
   const plain = (error?.message ?? '').replace(/\u001b\[[0-9;]*m/g, '').trim()
   const [line = ''] = plain.split('\n')
-  return line === '' ? 'no reason was given' : line.slice(0, LONGEST)
+  const said = typeof error?.serverText === 'string' ? ` (server: ${error.serverText})` : ''
+  return line === '' ? 'no reason was given' : `${line.slice(0, LONGEST)}${said}`
 }

@@ -74,8 +74,12 @@ export async function startCyrus(options: CyrusOptions): Promise<Cyrus> {
     join(folder, 'run/pid'),
     '-D',
   ]
-  const server = spawn(unpacked(MASTER), words, { env, stdio: 'ignore' })
+  // Asked to end, it asks all of its process group to: in the tests' own that would be every server of every suite.
+  const server = spawn(unpacked(MASTER), words, { env, stdio: 'ignore', detached: true })
+  const onExit = (): void => void server.kill('SIGTERM')
+  process.once('exit', onExit)
   const stop = async (): Promise<void> => {
+    process.off('exit', onExit)
     await endProcess(server)
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   }

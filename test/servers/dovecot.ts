@@ -139,8 +139,8 @@ async function startOnce(options: DovecotOptions): Promise<Dovecot> {
   }
 }
 
-/** What explains a connection that was closed without a word; else it would go with the folder. */
-const TROUBLE = /Fatal|Panic|killed with signal|throttling|_limit|Out of memory|fork\(\) failed/
+/** What explains a connection that was closed unasked; else it would go with the folder. */
+const TROUBLE = /Fatal|Panic|[Kk]illed with signal|throttling|_limit|Out of memory|fork\(\) failed/
 
 function tellTroubles(folder: string): void {
   const log = join(folder, 'log')
