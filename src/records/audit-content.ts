@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import type { AuditFinding, PersonalOpener } from '../core/audit.ts'
 import type { AuditFolder } from './audit-folder.ts'
 import type { AuditHead } from './audit-head.ts'
@@ -58,7 +59,7 @@ export function checkContent(
   const unreadable = [...placed.lines.keys()].filter((index) => !believed.has(index) && !erased.leaves.has(index))
   const isExplained = placed.findings.length > 0 || unreadable.length > 0 || head?.erasing != null
   if (stray > 0 && !isExplained) {
-    const text = `${stray} rows of sealed fields belong to no entry`
+    const text = `${counted(stray, 'row of sealed fields belongs', 'rows of sealed fields belong')} to no entry`
     findings.push({ kind: 'unfinished', severity: 'note', from: 0, to: lastOf(placed), text })
   }
   return findings

@@ -11,6 +11,7 @@ import type {
   PersonalSealer,
 } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
+import { counted } from '../core/counted.ts'
 import { SealpostError, throwIfAborted } from '../core/errors.ts'
 import { finishErasure, planErasure } from './audit-erase.ts'
 import {
@@ -235,7 +236,7 @@ async function* openPersonal(
 /** The hashes of the first `size` leaves. Throws `corrupt` when the log does not have them all. */
 async function readLeaves(files: AuditFolder, size: number): Promise<LeafHashes> {
   const head = await readHead(files)
-  if (head === null || head.size < size) throw damagedLog(`it has no ${size} entries`)
+  if (head === null || head.size < size) throw damagedLog(`it has fewer than ${counted(size, 'entry', 'entries')}`)
   const hashes = Buffer.alloc(size * HASH_BYTES)
   let count = 0
   for await (const { bytes } of readLines(files.log, 0, head.logBytes)) {

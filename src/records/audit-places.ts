@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import type { AuditFinding } from '../core/audit.ts'
 import type { AuditHead } from './audit-head.ts'
 import type { ScannedLine } from './audit-scan.ts'
@@ -38,7 +39,9 @@ export function placeLines(lines: readonly ScannedLine[], head: AuditHead | null
   findings.push(...findMissing(lines.slice(0, lines.length - unfinished), order, size))
   for (const index of byIndex.keys()) {
     if (index >= size + unfinished) {
-      findings.push(damage('inserted', index, index, `the head knows ${size} entries and no such one`))
+      findings.push(
+        damage('inserted', index, index, `the head knows ${counted(size, 'entry', 'entries')} and no such one`),
+      )
     }
   }
   if (unfinished > 0) {

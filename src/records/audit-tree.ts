@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import type { AuditFinding, TreeHead } from '../core/audit.ts'
 import type { AuditHead } from './audit-head.ts'
 import { damage, type Placed } from './audit-places.ts'
@@ -63,7 +64,7 @@ function checkRoots(
     for (; later[0]?.size === range.size; later.shift()) {
       if (Buffer.compare(later[0].root, range.root()) === 0) good = range.size
       else {
-        const text = `not the entries that the checkpoint of ${range.size} entries was made of`
+        const text = `not the entries that the checkpoint of ${counted(range.size, 'entry', 'entries')} was made of`
         findings.push(damage('rewritten', Math.min(good, range.size), Math.max(good, range.size - 1), text))
       }
     }
@@ -76,7 +77,7 @@ function checkRoots(
   }
   const furthest = later.at(-1)
   if (furthest !== undefined && furthest.size > size) {
-    const lost = `the checkpoint of ${furthest.size} entries is younger than the log, which has ${size}`
+    const lost = `the checkpoint of ${counted(furthest.size, 'entry', 'entries')} is younger than the log, which has ${size}`
     findings.push(damage('rolled-back', size, furthest.size - 1, lost))
   }
   if (range.size < size) return { root: null, findings }

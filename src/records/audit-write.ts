@@ -1,5 +1,6 @@
 import type { AuditEvent, AuditReceipt, ErasedIndexes, PersonalSealer } from '../core/audit.ts'
 import { formatInstant, type Clock } from '../core/clock.ts'
+import { counted } from '../core/counted.ts'
 import { SealpostError } from '../core/errors.ts'
 import { assertEvent } from './audit-event.ts'
 import { damagedLog, measure, writeHead, type AuditFolder } from './audit-folder.ts'
@@ -98,7 +99,8 @@ export async function appendEntry(
 /** Throws `corrupt` when a file is shorter than the head says; returns whether one is longer. */
 export async function hasTail(files: AuditFolder, head: AuditHead): Promise<boolean> {
   const { logBytes, personalBytes } = await measure(files)
-  if (logBytes < head.logBytes) throw damagedLog(`${head.logBytes - logBytes} bytes are missing at its end`)
+  if (logBytes < head.logBytes)
+    throw damagedLog(`${counted(head.logBytes - logBytes, 'byte is', 'bytes are')} missing at its end`)
   if (personalBytes < head.personalBytes) throw damagedLog('sealed fields are missing at the end of their file')
   return logBytes > head.logBytes || personalBytes > head.personalBytes
 }

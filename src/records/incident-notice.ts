@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import { formatInstant } from '../core/clock.ts'
 import type { Exposure } from './incident-collect.ts'
 import type { Incident, IncidentFact, NoticeField, Recipient } from './incident-types.ts'
@@ -125,10 +126,13 @@ const PHASES: Readonly<Record<Notice['phase'], string>> = {
 }
 
 function countsOf({ totals, unreadable }: Exposure): { readonly subjects: string; readonly records: string } {
-  const gaps = unreadable === 0 ? '' : `; ${unreadable} entries of the log are erased and not counted`
+  const gaps =
+    unreadable === 0
+      ? ''
+      : `; ${counted(unreadable, 'entry of the log is', 'entries of the log are')} erased and not counted`
   return {
-    subjects: `the holders of at most ${totals.accounts} accounts, and those who wrote to them`,
-    records: `at most ${totals.credentials} credentials and ${totals.messages} messages${gaps}`,
+    subjects: `the holders of at most ${counted(totals.accounts, 'account')}, and those who wrote to them`,
+    records: `at most ${counted(totals.credentials, 'credential')} and ${counted(totals.messages, 'message')}${gaps}`,
   }
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import type { PersonalOpener } from '../core/audit.ts'
 import type { HoldBook } from './holds.ts'
 import type { IncidentBook } from './incidents.ts'
@@ -81,7 +82,7 @@ export function subjectFinder(
       if (entry?.by.name != null && matchText(query, entry.by.name) === 'exact') acted++
     }
     if (acted > 0) {
-      const value = `${acted} entries of the audit log name the person as the one who acted`
+      const value = `${counted(acted, 'entry of the audit log names', 'entries of the audit log name')} the person as the one who acted`
       hits.push({ where: 'actor', id: query.name ?? '', field: 'actor', value, match: 'exact', ...place(null) })
     }
     for await (const { entry, fields } of store.log.personal(opener, signal)) {

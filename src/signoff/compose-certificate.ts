@@ -7,6 +7,7 @@ import {
   type DeletionCertificate,
   type SigningPerson,
 } from '../core/certificate.ts'
+import { counted } from '../core/counted.ts'
 import { SealpostError } from '../core/errors.ts'
 import { composeCanaries, composeObjects } from './compose-objects.ts'
 import { nameMethod } from './method.ts'
@@ -272,8 +273,8 @@ function backupsText(handedOver: number, unlisted: UnlistedBackups | null): stri
   if (unlisted !== null) {
     const { written, confirmed, discarded } = unlisted
     return (
-      `the records of the backups did not open any more; by the audit log ${written} files were written, of which ` +
-      `the client confirmed ${confirmed} and ${discarded} were discarded; the whereabouts of ${written - confirmed - discarded} are unknown`
+      `the records of the backups did not open any more; by the audit log ${counted(written, 'file was', 'files were')} written, of which ` +
+      `the client confirmed ${confirmed} and ${counted(discarded, 'was', 'were')} discarded; the whereabouts of ${written - confirmed - discarded} are unknown`
     )
   }
   return handedOver === 0

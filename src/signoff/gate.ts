@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import { SealpostError } from '../core/errors.ts'
 import type { Finding, Ledger, Pair } from '../core/ledger.ts'
 import { exceptionsOf } from '../core/ledger-rows.ts'
@@ -195,8 +196,4 @@ function toObstacle(item: Item): Obstacle {
     hint: `see sealpost exceptions; sealpost retry, or --accept ${acceptAs} --reason R`,
     acceptAs,
   }
-}
-
-function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`
 }

@@ -1,5 +1,6 @@
 import { access, readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { counted } from '../core/counted.ts'
 import { SealpostError } from '../core/errors.ts'
 import type { ObjectClass } from '../core/certificate.ts'
 import type { PurgeFiles } from './ports.ts'
@@ -99,7 +100,7 @@ async function assertGone(path: string, except: ReadonlySet<string>): Promise<vo
   if (left.length === 0) return
   throw new SealpostError(
     'config',
-    `sign-off: ${left.length} files came back or could not be removed in ${path}`,
+    `sign-off: ${counted(left.length, 'file')} came back or could not be removed in ${path}`,
     {
       hint: 'find out what writes there, then run sealpost signoff again: it goes on from here',
     },

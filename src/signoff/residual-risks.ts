@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import type { DeletionCertificate, ResidualRisk } from '../core/certificate.ts'
 import { evidenceOf, type PurgeState, type Workstation } from './state.ts'
 
@@ -32,7 +33,7 @@ export function listResidualRisks(
     add(
       'plaintext-import',
       'adverse',
-      `secrets were taken in from files in the clear ${state.facts.plaintextImports} times; these lay outside of project and workspace, and what became of them is unknown`,
+      `secrets were taken in from files in the clear ${counted(state.facts.plaintextImports, 'time')}; these lay outside of project and workspace, and what became of them is unknown`,
     )
   }
   if (rotate.some(({ revoked }) => !revoked)) {

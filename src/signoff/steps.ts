@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts'
 import { isKind, SealpostError } from '../core/errors.ts'
 import { composeCertificate } from './compose-certificate.ts'
 import { needlesOf, whyNotSearchable, type Needle } from './needles.ts'
@@ -125,7 +126,7 @@ export function createSteps(ports: PurgePorts, memory: PurgeMemory, signal: Abor
         const text =
           canaries.length === 0
             ? 'no canary was planted or could be opened, so none could be searched for'
-            : `${canaries.length} canaries were searched for in every file of the places below and found nowhere`
+            : `${counted(canaries.length, 'canary was', 'canaries were')} searched for in every file of the places below and found nowhere`
         return { ...report, done: canaries.length > 0, text, canaries: canaries.length }
       },
     },
@@ -178,7 +179,7 @@ async function searchSecrets(ports: PurgePorts, vault: OpenedVault, signal: Abor
       'secret',
       'remove the file, or what it holds of it; a credential that lay in the clear should be changed',
     )
-    const text = `${secrets} secrets, in ${needles.length} forms, were searched for by value in every file of the places below, before the keys were destroyed; none was found`
+    const text = `${counted(secrets, 'secret')}, in ${counted(needles.length, 'form')}, ${secrets === 1 ? 'was' : 'were'} searched for by value in every file of the places below, before the keys were destroyed; none was found`
     return { ...report, done: true, text, secrets, notSearchable }
   } finally {
     for (const { bytes } of needles) bytes.fill(0)

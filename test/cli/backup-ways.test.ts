@@ -198,6 +198,6 @@ it('an abandoned project whose keys are gone still looks for backups', async () 
   const path = join(place.project, 'certificate', 'deletion-certificate.json')
   const { backups } = JSON.parse(readFileSync(path, 'utf8')) as { backups: { text: string } }
   expect(backups.text).toMatch(
-    /3 files were written, of which the client confirmed 1 and 1 were discarded; the whereabouts of 1 are unknown/,
+    /3 files were written, of which the client confirmed 1 and 1 was discarded; the whereabouts of 1 are unknown/,
   )
 })

@@ -101,7 +101,7 @@ describe('the dashboard', () => {
     await press('j')
     const opened = await press('\r')
     expect(opened).toContain('mailboxes of bert')
-    expect(opened).toMatch(/Box 2 .*8\/9 88% {2}1 exceptions/)
+    expect(opened).toMatch(/Box 2 .*8\/9 88% {2}1 exception\b/)
     expect(opened).not.toContain('\u001b[2J')
     expect(await press('\r')).toContain('account  1-2 of 2')
   })

@@ -81,7 +81,7 @@ describe('what did not go', () => {
     })
     const people = await place.run(['exceptions'])
     expect(people.stdout).toMatch(/^quarantined: anna INBOX message \S+, \d+ B: .*we do not like it/m)
-    expect(people.stdout).toContain('1 messages did not go')
+    expect(people.stdout).toContain('1 message did not go, ')
     // No subject and no body, here or anywhere.
     expect(stdout + people.stdout).not.toMatch(/number 2|Hello/)
   })

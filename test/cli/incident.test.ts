@@ -147,7 +147,7 @@ describe('the notice', () => {
     ])
     const first = await runAt(place, ['incident', 'report', incident.number, '--to', 'authority'])
     expect(first.stdout).toMatch(
-      /Approximate number of personal data records[^]*at most 1 credentials and 5 messages/,
+      /Approximate number of personal data records[^]*at most 1 credential and 5 messages/,
     )
     expect(first.stdout).toMatch(/Likely consequences \(Article 33\(3\)\(c\)\)\n +Not known yet; it will follow/)
     expect(first.stderr).toMatch(/not stated yet: Categories of data subjects; .*Measures/)

@@ -108,7 +108,7 @@ print(names, 'Eva Muster' in texts, any(t.tag.endswith('}f') for n in book.namel
 describe('a person', () => {
   test('is found, corrected, restricted and erased, and hears what stays and until when', async () => {
     const found = await runAt(place, ['records', 'subject', 'find', 'eva  MUSTER'])
-    expect(found.stdout).toMatch(/Held in 1 places:\n +contact .*Eva Muster.*kept until 2031-03-01/)
+    expect(found.stdout).toMatch(/Held in 1 place:\n +contact .*Eva Muster.*kept until 2031-03-01/)
     const corrected = await runAt(place, [
       'records',
       'subject',

@@ -378,7 +378,7 @@ describe('the notice', () => {
       ['33(3)(a)', null, false],
       ['33(3)(a)', 'the holders of at most 12 accounts, and those who wrote to them', true],
       ['33(3)(a)', null, false],
-      ['33(3)(a)', 'at most 3 credentials and 1200 messages', true],
+      ['33(3)(a)', 'at most 3 credentials and 1,200 messages', true],
       ['33(3)(b)', null, false],
       ['33(3)(c)', null, false],
       ['33(3)(d)', null, false],

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { AuditEntry, AuditFinding } from '../../core/audit.ts'
+import { counted } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { WorkspaceBooks } from '../books/open-books.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -158,10 +159,15 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
     )
     const wrong = compared.filter(({ signature }) => signature === 'wrong')
     const good = intact && wrong.length === 0
-    output.line(output.paint(good ? 'green' : 'red', `${origin}: ${size} entries, ${good ? 'intact' : 'DAMAGED'}`))
+    output.line(
+      output.paint(
+        good ? 'green' : 'red',
+        `${origin}: ${counted(size, 'entry', 'entries')}, ${good ? 'intact' : 'DAMAGED'}`,
+      ),
+    )
     for (const finding of findings) output.line(`  ${findingText(finding)}`)
     for (const { place, origin: of, size: at, signature } of compared) {
-      output.line(`  compared with ${place}: ${of}, ${at} entries, ${SIGNATURES[signature]}`)
+      output.line(`  compared with ${place}: ${of}, ${counted(at, 'entry', 'entries')}, ${SIGNATURES[signature]}`)
     }
     if (outside.length === 0) {
       output.warn(

@@ -1,12 +1,12 @@
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
+import { counted } from '../../core/counted.ts'
 import type { SealpostError } from '../../core/errors.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 
 interface VerifyOptions {
   readonly identity: string
@@ -55,7 +55,7 @@ async function verify(
       const { volumes, problems, index } = archive
       for (const { path, header, end, bytes } of volumes) {
         output.line(
-          `${basename(path)}  backup ${header.sequence}, volume ${header.volume}: ${formatCount(end.messages)} messages, ${formatSize(bytes)}`,
+          `${basename(path)}  backup ${header.sequence}, volume ${header.volume}: ${counted(end.messages, 'message')}, ${formatSize(bytes)}`,
         )
       }
       for (const { file, error } of problems) output.warn(`${file ?? 'the backup'}: ${failureText(error)}`)
@@ -69,11 +69,8 @@ async function verify(
       const first = problems[0]
       output.line(
         first === undefined
-          ? output.paint('green', `${formatCount(messages)} messages read, every one as it was written`)
-          : output.paint(
-              'red',
-              `${formatCount(problems.length)} thing${problems.length === 1 ? ' is' : 's are'} wrong`,
-            ),
+          ? output.paint('green', `${counted(messages, 'message')} read, every one as it was written`)
+          : output.paint('red', `${counted(problems.length, 'thing is', 'things are')} wrong`),
       )
       output.document({
         good: problems.length === 0,

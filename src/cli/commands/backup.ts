@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { BackupForm, VolumeRecord } from '../../core/backups.ts'
 import { formatInstant } from '../../core/clock.ts'
+import { counted } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { BackupEnd } from '../../ledger/backup-book.ts'
 import type { MadeBackup } from '../backup/make-backup.ts'
@@ -12,7 +13,6 @@ import { accountOption, waveOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 import { addBackupCheck, addBackupVerify } from './backup-verify.ts'
 import { addBackupDiscard, addBackupHandover } from './backup-handover.ts'
 
@@ -161,10 +161,10 @@ function report(made: MadeBackup, ledger: Parameters<typeof ledgerCode>[0], { ou
   for (const { pair, error } of failures) output.warn(`${pair.source}: ${failureText(error)}`)
   const landed = after.landed - before.landed
   output.line(
-    `${formatCount(landed)} message${landed === 1 ? '' : 's'} backed up (${formatSize(after.landedBytes - before.landedBytes)}, ${formatDuration(outcome.seconds * 1000)})`,
+    `${counted(landed, 'message')} backed up (${formatSize(after.landedBytes - before.landedBytes)}, ${formatDuration(outcome.seconds * 1000)})`,
   )
   for (const { path, bytes, sha256, messages } of volumes) {
-    output.line(`  ${basename(path)}  ${formatCount(messages)} messages, ${formatSize(bytes)}`)
+    output.line(`  ${basename(path)}  ${counted(messages, 'message')}, ${formatSize(bytes)}`)
     output.line(`    SHA-256 ${sha256}`)
   }
   const code = outcome.cancelled

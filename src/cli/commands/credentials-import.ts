@@ -1,6 +1,7 @@
 import { open, realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
+import { counted } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { fileError, readPrivateFile } from '../../../vault/files.ts'
 import type { CredentialReading } from '../config/credentials-csv.ts'
@@ -62,7 +63,7 @@ async function importAll(file: string | null, options: ImportOptions, context: C
     } finally {
       for (const credential of credentials) credential.secret.wipe()
     }
-    context.output.line(`Kept ${credentials.length} credential${credentials.length === 1 ? '' : 's'}`)
+    context.output.line(`Kept ${counted(credentials.length, 'credential')}`)
     if (options.plaintextFile !== undefined) {
       context.output.warn(`${options.plaintextFile} still holds the secrets in the clear; destroy it now`)
     }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
+import { counted } from '../../core/counted.ts'
 import { isKind, throwIfAborted, toSealpostError, type SealpostError } from '../../core/errors.ts'
 import type { ProbeFinding } from '../../core/probe.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -69,7 +70,7 @@ async function doctor(options: DoctorOptions, context: CommandContext): Promise<
   output.line(
     output.paint(
       code === EXIT.complete ? 'green' : 'yellow',
-      `${findings.length} findings: ${adverse} to see to, ${unknown} that could not be found out${errors.length === 0 ? '' : `; ${errors.length} checks failed`}`,
+      `${counted(findings.length, 'finding')}: ${adverse} to see to, ${unknown} that could not be found out${errors.length === 0 ? '' : `; ${counted(errors.length, 'check')} failed`}`,
     ),
   )
   output.document({

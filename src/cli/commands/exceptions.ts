@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
+import { counted } from '../../core/counted.ts'
 import type { LedgerReader, MessageRecord, Pair } from '../../core/ledger.ts'
 import { exceptionsOf } from '../../core/ledger-rows.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
@@ -10,7 +11,6 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { findingDocument, findingLine } from '../project/findings.ts'
 import { accountOption, waveOption } from '../options.ts'
 import { isOpen } from '../outcome.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 
 /** `exceptions`: what did not go, and why. */
 export function addExceptions(program: Command, start: Start): void {
@@ -40,7 +40,7 @@ async function exceptions(choice: AccountChoice, context: CommandContext): Promi
     }
     const findings = pairs.flatMap((pair) => ledger.findings(pair.id)).filter(isOpen)
     for (const finding of findings) output.line(findingLine(finding, ledger))
-    output.line(`${formatCount(count)} messages did not go, ${formatCount(findings.length)} open findings`)
+    output.line(`${counted(count, 'message')} did not go, ${counted(findings.length, 'open finding')}`)
     output.document({
       exceptions: documents,
       findings: findings.map((finding) => findingDocument(finding, ledger)),

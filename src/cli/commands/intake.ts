@@ -1,6 +1,7 @@
 import { open, readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import { counted } from '../../core/counted.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import { codeOf, fileError, writePrivateFile } from '../../../vault/files.ts'
 import {
@@ -145,7 +146,7 @@ async function openAnswer(file: string, options: OpenOptions, context: CommandCo
     } finally {
       for (const { secret } of credentials) secret.wipe()
     }
-    output.line(`Kept ${credentials.length} credential${credentials.length === 1 ? '' : 's'}`)
+    output.line(`Kept ${counted(credentials.length, 'credential')}`)
     output.document({ kept: credentials.map(({ name }) => name) })
     return EXIT.complete
   } finally {

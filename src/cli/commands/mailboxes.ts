@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { Option, type Command } from 'commander'
+import { counted, formatCount } from '../../core/counted.ts'
 import type { ListedAccount } from '../../core/directory.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { fileError } from '../../../vault/files.ts'
@@ -9,7 +10,6 @@ import type { ProjectConfig } from '../config/project-types.ts'
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 import { table } from '../terminal/table.ts'
 
 interface ListOptions {
@@ -92,7 +92,7 @@ function show(accounts: readonly ListedAccount[], leftOut: number, { output }: C
   const sum = accounts.reduce((total, { bytes }) => total + (bytes ?? 0), 0)
   const unknown = accounts.filter(({ bytes }) => bytes === null).length
   const parts = [
-    `${formatCount(accounts.length)} account${accounts.length === 1 ? '' : 's'}`,
+    counted(accounts.length, 'account'),
     formatSize(sum),
     unknown === 0 ? null : `${formatCount(unknown)} of unknown size`,
     leftOut === 0 ? null : `${formatCount(leftOut)} of the platform's own left out (--all shows them)`,

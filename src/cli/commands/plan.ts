@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
+import { counted, formatCount } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import type { PlannedMailbox, PlannedPair } from '../../engine/plan-project.ts'
@@ -13,7 +14,6 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { accountOption, waveOption, confirmOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
 import { failureText, type Output } from '../terminal/output.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 import { table } from '../terminal/table.ts'
 import { readVersion } from '../version.ts'
 
@@ -143,9 +143,9 @@ function showTotal(plans: readonly PlannedPair[], output: Output): void {
   const oversized = mailboxes.reduce((sum, mailbox) => sum + mailbox.tooLarge.messages, 0)
   const missing = mailboxes.filter((mailbox) => !mailbox.exists).length
   const parts = [
-    `${formatCount(good.length)} account${good.length === 1 ? '' : 's'}`,
-    `${formatCount(mailboxes.length)} mailbox${mailboxes.length === 1 ? '' : 'es'} (${formatCount(missing)} to be created)`,
-    `${formatCount(total(good, 'messages'))} message${total(good, 'messages') === 1 ? '' : 's'}`,
+    counted(good.length, 'account'),
+    `${counted(mailboxes.length, 'mailbox', 'mailboxes')} (${formatCount(missing)} to be created)`,
+    counted(total(good, 'messages'), 'message'),
     formatSize(total(good, 'bytes')),
     oversized === 0 ? null : `${formatCount(oversized)} too large for the destination`,
     good.length === plans.length ? null : `${formatCount(plans.length - good.length)} could not be looked at`,

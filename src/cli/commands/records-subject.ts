@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import type { PersonalOpener } from '../../core/audit.ts'
+import { counted } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { Records } from '../../records/records-db.ts'
 import type { SubjectQuery } from '../../records/subject-match.ts'
@@ -88,7 +89,9 @@ async function find(query: SubjectQuery, context: CommandContext): Promise<ExitC
   const { output, stop } = context
   return withSubject(context, async (records, _books, opener) => {
     const hits = await records.findSubject(query, opener, stop)
-    output.line(hits.length === 0 ? 'Nothing is held about this person.' : `Held in ${hits.length} places:`)
+    output.line(
+      hits.length === 0 ? 'Nothing is held about this person.' : `Held in ${counted(hits.length, 'place')}:`,
+    )
     for (const hit of hits)
       output.line(`${hitLine(hit)}${hit.keptUntil === null ? '' : `; kept until ${hit.keptUntil}`}`)
     output.document({ held: hits })
@@ -110,7 +113,7 @@ async function exportOne(query: SubjectQuery, options: RawExport, context: Comma
       return EXIT.complete
     }
     const files = await writeExport(options.out, format, document, [subjectTable(hits)])
-    output.line(`Wrote ${hits.length} entries to ${files.join(' and ')}`)
+    output.line(`Wrote ${counted(hits.length, 'entry', 'entries')} to ${files.join(' and ')}`)
     output.document({ held: hits.length, format, files })
     return EXIT.complete
   })
@@ -145,7 +148,7 @@ async function carryOut(
   return withSubject(context, async (records, books, opener) => {
     const report = await work(records, books, opener)
     const { done, kept, method } = report
-    output.line(`${done.length} ${what}, ${kept.length} stay as they are`)
+    output.line(`${done.length} ${what}, ${counted(kept.length, 'stays as it is', 'stay as they are')}`)
     for (const hit of done) output.line(hitLine(hit))
     for (const hit of kept) output.line(hitLine(hit))
     if (method !== null) output.line(method)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
+import { counted } from '../../core/counted.ts'
 import type { DueItem } from '../../records/sweep.ts'
 import { formatOf, formatOption, type RawExport } from '../books/export-file.ts'
 import type { CommandContext, Start } from '../context.ts'
@@ -129,7 +130,7 @@ async function exportRecords(
       return EXIT.complete
     }
     const files = await writeExport(options.out, format, document, recordTables(records))
-    output.line(`Wrote ${records.length} record${records.length === 1 ? '' : 's'} to ${files.join(' and ')}`)
+    output.line(`Wrote ${counted(records.length, 'record')} to ${files.join(' and ')}`)
     output.document({ records: records.length, format, files })
     return EXIT.complete
   })

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import { counted, formatCount } from '../../core/counted.ts'
 import { formatInstant } from '../../core/clock.ts'
 import { LANGUAGES, type Language } from '../../report/intake-words.ts'
 import { ensurePrivateFolder, writePrivateFile } from '../../../vault/files.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readPageScript } from '../page-script.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 import { readVersion } from '../version.ts'
 
 interface ReportOptions {
@@ -70,7 +70,7 @@ async function writeReport(options: ReportOptions, context: CommandContext): Pro
     for (const { file, sha256 } of files) output.line(`Wrote ${file}  SHA-256 ${sha256}`)
     if (!report.complete) output.warn('the work is not over; the report says so')
     output.line(
-      `${formatCount(report.accounts.length)} accounts, ${formatCount(counts.landed + counts.existing)} of ${formatCount(counts.source)} messages delivered, ${formatCount(report.exceptions.length)} exceptions`,
+      `${counted(report.accounts.length, 'account')}, ${formatCount(counts.landed + counts.existing)} of ${counted(counts.source, 'message')} delivered, ${counted(report.exceptions.length, 'exception')}`,
     )
     output.document({ files, complete: report.complete, counts, merkleRoot: report.merkle.root })
     return EXIT.complete

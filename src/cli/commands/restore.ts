@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { counted, formatCount } from '../../core/counted.ts'
 import type { Ledger } from '../../core/ledger.ts'
 import type { Restored, RestoreChoice } from '../backup/restore-archive.ts'
 import { formatDuration, parseInstant } from '../config/units.ts'
@@ -7,7 +8,6 @@ import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.ts'
 import { failureCode, isOpen, ledgerCode, messageCounts } from '../outcome.ts'
 import { findingDocument, findingLine } from '../project/findings.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 
 interface RestoreOptions {
   readonly identity: string
@@ -124,12 +124,10 @@ function report({ outcome, verified }: Restored, ledger: Ledger, { output }: Com
   for (const finding of findings.slice(0, MAX_SHOWN)) output.line(findingLine(finding, ledger))
   const open = findings.filter(isOpen).length
   output.line(
-    `${formatCount(totals.landed)} messages restored, ${formatCount(totals.existing)} were there before (${formatDuration(seconds * 1000)})`,
+    `${counted(totals.landed, 'message')} restored, ${counted(totals.existing, 'was', 'were')} there before (${formatDuration(seconds * 1000)})`,
   )
   if (verified !== null) {
-    output.line(
-      `${formatCount(verified.checked)} read again at the destination: ${formatCount(open)} open findings`,
-    )
+    output.line(`${formatCount(verified.checked)} read again at the destination: ${counted(open, 'open finding')}`)
   }
   const pairs = outcome.pairs.map(({ pair }) => pair)
   const code = outcome.cancelled

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
+import { counted, formatCount } from '../../core/counted.ts'
 import { isKind, type SealpostError } from '../../core/errors.ts'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Pair } from '../../core/ledger.ts'
@@ -13,7 +14,6 @@ import type { OpenProject } from '../project/open-project.ts'
 import { accountOption, waveOption, confirmOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 import { showPlan } from './plan.ts'
 
 interface RunOptions {
@@ -71,9 +71,7 @@ export function addRetry(program: Command, start: Start): void {
       start((context) =>
         run('retry', options, context, (project, pairs) => {
           const requeued = pairs.reduce((sum, pair) => sum + project.ledger.requeue(pair.id, null), 0)
-          context.output.line(
-            `${formatCount(requeued)} quarantined message${requeued === 1 ? '' : 's'} to be tried again`,
-          )
+          context.output.line(`${counted(requeued, 'quarantined message')} to be tried again`)
         }),
       ),
     )
@@ -226,7 +224,7 @@ function report(
   const landed = totals.landed - before.landed
   const adopted = totals.existing - before.existing
   output.line(
-    `${formatCount(landed)} message${landed === 1 ? '' : 's'} landed in this run (${formatSize(bytes)}, ${formatDuration(seconds * 1000)})` +
+    `${counted(landed, 'message')} landed in this run (${formatSize(bytes)}, ${formatDuration(seconds * 1000)})` +
       (adopted > 0 ? `, ${formatCount(adopted)} found there already` : ''),
   )
   for (const line of totalLines(totals)) output.line(line)
@@ -272,7 +270,6 @@ function nextStep(code: ExitCode, failed: number): string {
   if (code === EXIT.complete) return 'Everything has landed. Next: sealpost verify'
   if (code === EXIT.interrupted) return 'Interrupted. Go on with: sealpost run'
   if (code === EXIT.exceptions) return 'Finished with exceptions. See: sealpost exceptions'
-  if (failed > 0)
-    return `${formatCount(failed)} account${failed === 1 ? '' : 's'} could not be finished. Go on with: sealpost run`
+  if (failed > 0) return `${counted(failed, 'account')} could not be finished. Go on with: sealpost run`
   return 'Some messages have not ended yet. Go on with: sealpost run'
 }

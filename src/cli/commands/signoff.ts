@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { counted } from '../../core/counted.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { DeletionCertificate } from '../../core/certificate.ts'
 import type { Obstacle } from '../../signoff/gate.ts'
@@ -210,7 +211,7 @@ async function withProjectLock<T>(
 }
 
 function refuse(obstacles: readonly Obstacle[], { output }: CommandContext): ExitCode {
-  const reasons = `${obstacles.length} reason${obstacles.length === 1 ? '' : 's'}`
+  const reasons = counted(obstacles.length, 'reason')
   output.warn(`the project cannot be signed off yet: ${reasons}`)
   for (const { text, hint } of obstacles) output.line(`  ${text} — ${hint}`)
   output.document({ signedOff: false, refused: obstacles })

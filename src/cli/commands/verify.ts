@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { counted, formatCount } from '../../core/counted.ts'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Ledger, Pair } from '../../core/ledger.ts'
 import type { FidelityCounts } from '../../core/states.ts'
@@ -10,7 +11,6 @@ import { findingDocument, findingLine } from '../project/findings.ts'
 import { accountOption, waveOption } from '../options.ts'
 import { failureCode, isOpen, stateOf } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 
 interface VerifyOptions {
   readonly level: VerifyLevel
@@ -52,7 +52,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       project.log.event(event)
       if (event.event !== 'verified') return
       seen += event.checked
-      output.block([`${formatCount(seen)} messages checked`])
+      output.block([`${counted(seen, 'message')} checked`])
     }
     const { lanes, hours } = config.limits
     const outcome = await verifyProject(
@@ -70,7 +70,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
     const left = notMoved(chosen, ledger)
     if (left.accounts > 0 || left.messages > 0) {
       output.warn(
-        `not all has been moved yet: ${formatCount(left.accounts)} accounts not begun, ${formatCount(left.messages)} messages to move`,
+        `not all has been moved yet: ${counted(left.accounts, 'account')} not begun, ${counted(left.messages, 'message')} to move`,
       )
     }
     const clean = open === 0 && left.accounts === 0 && left.messages === 0
@@ -78,7 +78,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
     output.line(
       output.paint(
         code === EXIT.complete ? 'green' : 'yellow',
-        `${formatCount(checked)} messages checked (${level}): ${formatCount(open)} open, ${formatCount(findings.length - open)} explained or later findings`,
+        `${counted(checked, 'message')} checked (${level}): ${formatCount(open)} open, ${counted(findings.length - open, 'explained or later finding')}`,
       ),
     )
     const fidelity = fidelityOf(pairs, ledger)

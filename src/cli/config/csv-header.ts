@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts'
 import { cellText, type CsvLine } from './csv-lines.ts'
 import { didYouMean } from './did-you-mean.ts'
 import type { Problem } from './problems.ts'
@@ -57,7 +58,7 @@ export function readHeader<Column extends string>(
 /** What is wrong with the number of cells of a row; null when it fits the header. */
 export function widthProblem(header: CsvLine, row: CsvLine): string | null {
   if (row.cells.length === header.cells.length) return null
-  return `${row.cells.length} cells, and the header has ${header.cells.length}`
+  return `${counted(row.cells.length, 'cell')}, and the header has ${header.cells.length}`
 }
 
 function suggest(name: string, known: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts'
 import type { AccountPair } from './mailboxes-csv.ts'
 import type { EndConfig, ProjectConfig } from './project-types.ts'
 import { localPartOf } from './templates.ts'
@@ -127,7 +128,7 @@ function about({ from, to, rows }: Route): Pick<PairDoubt, 'id' | 'line'> {
 }
 
 function countOf({ rows }: Route): string {
-  return rows.length === 1 ? '1 account goes' : `${rows.length} accounts go`
+  return counted(rows.length, 'account goes', 'accounts go')
 }
 
 function domainOf(account: string): string | null {

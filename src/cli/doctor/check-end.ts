@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Capabilities, Connector, Session } from '../../core/connector.ts'
+import { counted } from '../../core/counted.ts'
 import { isKind, throwIfAborted, toSealpostError, type SealpostError } from '../../core/errors.ts'
 import type { LoginGate } from '../../core/login-gate.ts'
 import type { Mailbox, Quota } from '../../core/mail.ts'
 import { factOf, type ProbeFinding } from '../../core/probe.ts'
 import { formatSize } from '../config/units.ts'
-import { formatCount } from '../terminal/progress-text.ts'
 import type { Side } from '../project/account-login.ts'
 import { roundTrip } from './round-trip.ts'
 
@@ -87,7 +87,7 @@ async function* ask(session: Session, signal: AbortSignal): AsyncGenerator<Probe
 function capabilityFindings(capabilities: Capabilities): readonly ProbeFinding[] {
   const { sessions, appendBatch, maxMessageBytes, keyOnAppend, delta, keywords, merges } = capabilities
   const facts = [
-    `${sessions} session${sessions === 1 ? '' : 's'} an account`,
+    `${counted(sessions, 'session')} an account`,
     appendBatch.messages === 1 ? 'one message at a time' : `${appendBatch.messages} messages at a time`,
     maxMessageBytes === null ? 'no announced limit of a message' : `messages up to ${formatSize(maxMessageBytes)}`,
     keyOnAppend ? 'names what it stored' : 'does not name what it stored',
@@ -110,10 +110,7 @@ async function mailboxFinding(session: Session, signal: AbortSignal): Promise<Pr
   const special = mailboxes.flatMap(({ specialUse }) => specialUse ?? [])
   const named =
     special.length === 0 ? 'none of them marked for a use' : `marked: ${[...special].sort().join(', ')}`
-  return factOf(
-    'mailboxes',
-    `${formatCount(mailboxes.length)} mailbox${mailboxes.length === 1 ? '' : 'es'}, ${named}`,
-  )
+  return factOf('mailboxes', `${counted(mailboxes.length, 'mailbox', 'mailboxes')}, ${named}`)
 }
 
 function quotaFinding(quota: Quota | null): ProbeFinding {

@@ -1,6 +1,7 @@
 import { Box, Text, useInput, type Key } from 'ink'
 import { createElement as h, useState, type ReactElement } from 'react'
 import { formatInstant } from '../../core/clock.ts'
+import { counted, formatCount } from '../../core/counted.ts'
 import { printable } from '../../core/errors.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import {
@@ -12,7 +13,7 @@ import {
 } from './dashboard-view.ts'
 import type { Colour } from './output.ts'
 import type { AccountProgress } from './progress-state.ts'
-import { formatCount, share, totalLine } from './progress-text.ts'
+import { share, totalLine } from './progress-text.ts'
 
 /** What a dashboard is drawn from. */
 export interface DashboardProps {
@@ -159,7 +160,7 @@ function waitText(until: number, now: number): string {
 }
 
 function mailboxRow({ name, messages, doneMessages, exceptions }: MailboxLine): ReactElement {
-  const odd = exceptions === 0 ? '' : `  ${formatCount(exceptions)} exceptions`
+  const odd = exceptions === 0 ? '' : `  ${counted(exceptions, 'exception')}`
   return row(`  ${printable(name, 200)}`, `${share(doneMessages, messages)}${odd}`, name)
 }
 

@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/counted.ts'
 import { printable } from '../../core/errors.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import type { AccountProgress, ProgressState } from './progress-state.ts'
@@ -45,11 +46,6 @@ export function accountLine(account: AccountProgress): string {
     account.note === null ? null : `waiting: ${account.note}`,
   ]
   return `${name} ${parts.filter((part) => part !== null).join('  ')}`
-}
-
-/** A number with a comma every three digits. */
-export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** A text of at most so many characters, its end cut off where it is longer. */
