@@ -19,11 +19,15 @@ const LONGEST = [
   ...['test/cli/backup-kill', 'test/spool/', 'test/records/audit-crash', 'test/cli/incident'],
 ]
 
-/** The longest first, and all others as vitest would have them. */
+/**
+ * Those that have a process of their own, then the longest, and all others as vitest would have them. A process that is shared
+ * ends when the next file is to be alone.
+ */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const rank = ({ moduleId }: TestSpecification): number => {
+    const rank = ({ moduleId, project }: TestSpecification): number => {
+      if (project.config.isolate) return -1
       const found = LONGEST.findIndex((beginning) => moduleId.includes(`/${beginning}`))
       return found === -1 ? LONGEST.length : found
     }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createArchiveDestination, type ArchiveDestination } from '../../connectors/archive/archive-destination.ts'
 import { createArchiveSource } from '../../connectors/archive/archive-source.ts'
 import { openArchive, type OpenArchive } from '../../connectors/archive/open-archive.ts'
@@ -22,15 +22,10 @@ import { memorySpool } from '../fakes/memory-spool.ts'
 
 export const quiet = new AbortController().signal
 
-const opened: (() => void)[] = []
-afterEach(() => {
-  for (const close of opened.splice(0)) close()
-})
-
 /** A folder that goes with the test. */
 export function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sealpost-archive-'))
-  opened.push(() => rmSync(folder, { recursive: true, force: true }))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -61,7 +56,7 @@ export class BackupStage {
     this.keys = keys
     this.source = createMemoryConnector(this.store, {})
     mkdirSync(this.folder)
-    opened.push(() => this.closeLedger())
+    onTestFinished(() => this.closeLedger())
   }
 
   static async make(): Promise<BackupStage> {
@@ -134,7 +129,7 @@ export async function openFiles(
   incomplete = false,
 ): Promise<OpenArchive> {
   const archive = await openArchive(paths, createRecipientOpener(keys.identity), { incomplete }, quiet)
-  opened.push(() => void archive.close())
+  onTestFinished(() => archive.close())
   return archive
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createMemoryConnector } from '../../connectors/memory/connector.ts'
 import type { MemoryOptions } from '../../connectors/memory/options.ts'
 import { createMemoryStore, type MemoryStore } from '../../connectors/memory/store.ts'
@@ -19,11 +19,6 @@ import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { verifyProject, type VerifyOutcome } from '../../src/verify/verify-project.ts'
 import type { VerifyLevel } from '../../src/verify/verify-mailbox.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
-
-const opened: (() => void)[] = []
-afterEach(() => {
-  for (const close of opened.splice(0)) close()
-})
 
 /** A clock whose sleeps take no time but are remembered, and whose callbacks come when their time has. */
 export class SwiftClock implements Clock {
@@ -74,7 +69,7 @@ export class Fixture {
   #ledger: Ledger | null = null
 
   constructor() {
-    opened.push(() => {
+    onTestFinished(() => {
       this.#ledger?.close()
       rmSync(this.#folder, { recursive: true, force: true })
     })

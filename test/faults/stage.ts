@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
 import { compareStores } from '../../scripts/sample/compare.ts'
 import { giveTo, readMaildir, writeMaildir, type StoredMessage } from '../../scripts/sample/maildir.ts'
@@ -293,15 +293,14 @@ export class Project {
 /** The row of the report that these suites count for. */
 export const FAULTS = 'servers and networks that fail'
 
-let stages = 0
+/** How many stages each file has had. */
+const stages = new Map<string, number>()
 
 /**
  * A stage for the suite that calls it: started before, stopped after. Faults are checked after each test, or where the
  * tests run side by side after the last one: there, faults are armed for one account.
  */
 export function useStage(options: StageOptions & { readonly concurrent?: boolean } = {}): Stage {
-  // These tests wait more than they work.
-  vi.setConfig({ maxConcurrency: 16, testTimeout: 120_000 })
   const stage = new Stage(options)
   beforeAll(() => stage.start())
   if (options.concurrent !== true) afterEach(() => stage.endTest())
@@ -311,8 +310,10 @@ export function useStage(options: StageOptions & { readonly concurrent?: boolean
       stage.endTest()
     } finally {
       await stage.stop()
-      stages++
-      const part = `${basename(expect.getState().testPath ?? '')} ${stages}`
+      const file = basename(expect.getState().testPath ?? '')
+      const nth = (stages.get(file) ?? 0) + 1
+      stages.set(file, nth)
+      const part = `${file} ${nth}`
       writeTally('faults', FAULTS, { faults: struck, ...stage.compared }, part)
     }
   })
