@@ -5,9 +5,12 @@ import { expect } from 'vitest'
 import { readMaildir } from '../../scripts/sample/maildir.ts'
 import { MAILDIR_YAML, Place, type Ended, type Given } from '../cli/program.ts'
 import { difference } from '../faults/stage.ts'
+import { FailingCalls, type CallFault } from './failing-calls.ts'
 
-/** A message that goes through the spool: the Maildir end hands out in one piece what is below 16 MiB. */
-const LARGE_BYTES = 16 * 1024 * 1024 + 1
+/** Above it a message goes through the spool; the least that may be set, so that few calls do nothing but write the next piece. */
+const SPOOLS = `limits: { spool_threshold: 64KiB }\n`
+/** Several pieces of the spool. */
+const LARGE_BYTES = 300 * 1024
 
 /** One command of the program, its state before, and what must be true when it has got through. */
 export interface Scenario {
@@ -21,27 +24,24 @@ export interface Scenario {
 }
 
 /** Moves mail: ledger, spool, Maildir, log, audit log. */
-export function moving(large: boolean): Scenario {
-  return {
-    name: large ? 'run, with a message that goes through the spool' : 'run',
-    words: ['run', '--json'],
-    prepare: async (place) => {
-      await makeProject(place)
-      await place.fillMaildir('anna', 3)
-      if (!large) return
-      const head = Buffer.from('Message-ID: <large@example.com>\r\n\r\n')
-      const bytes = Buffer.concat([head, Buffer.alloc(LARGE_BYTES, 'abcdefgh\r\n')])
-      writeFileSync(join(place.project, 'old/anna/cur/1700000009.M9P1.example:2,S'), bytes)
-    },
-    expectDone: async (place) => {
-      const source = await readMaildir(join(place.project, 'old/anna'), 'maildir++')
-      const moved = await readMaildir(join(place.project, 'new/anna'), 'maildir++')
-      expect(source).toHaveLength(large ? 4 : 3)
-      expect(difference(source, moved)).toEqual({ missing: [], extra: [], identical: source.length })
-      // The canary is what sign-off proves by that it cannot be opened any more.
-      expect(readdirSync(join(place.project, '.sealpost/spool'))).toEqual(['canary'])
-    },
-  }
+export const moving: Scenario = {
+  name: 'run, with a message that goes through the spool',
+  words: ['run', '--json'],
+  prepare: async (place) => {
+    await makeProject(place)
+    await place.fillMaildir('anna', 3)
+    const head = Buffer.from('Message-ID: <large@example.com>\r\n\r\n')
+    const bytes = Buffer.concat([head, Buffer.alloc(LARGE_BYTES, 'abcdefgh\r\n')])
+    writeFileSync(join(place.project, 'old/anna/cur/1700000009.M9P1.example:2,S'), bytes)
+  },
+  expectDone: async (place) => {
+    const source = await readMaildir(join(place.project, 'old/anna'), 'maildir++')
+    const moved = await readMaildir(join(place.project, 'new/anna'), 'maildir++')
+    expect(source).toHaveLength(4)
+    expect(difference(source, moved)).toEqual({ missing: [], extra: [], identical: source.length })
+    // The canary is what sign-off proves by that it cannot be opened any more.
+    expect(readdirSync(join(place.project, '.sealpost/spool'))).toEqual(['canary'])
+  },
 }
 
 /** Keeps a second credential beside a first one: the vault. */
@@ -62,7 +62,7 @@ export const keeping: Scenario = {
 
 async function makeProject(place: Place): Promise<void> {
   await succeed(place.init())
-  await place.configure(MAILDIR_YAML, 'source,destination\nanna,anna\n')
+  await place.configure(`${MAILDIR_YAML}${SPOOLS}`, 'source,destination\nanna,anna\n')
 }
 
 async function succeed(running: Promise<Ended>): Promise<void> {
@@ -70,10 +70,11 @@ async function succeed(running: Promise<Ended>): Promise<void> {
   if (exitCode !== 0) throw new Error(`exit ${String(exitCode)}\n${stdout}\n${stderr}`)
 }
 
-/** A place that can be put back to what it was when it had been prepared. */
+/** A place that can be put back to what it was when it had been prepared, and what makes calls fail there. */
 export class Rehearsal {
   readonly place: Place
   readonly scenario: Scenario
+  readonly #calls = new FailingCalls()
   readonly #kept: string
 
   private constructor(place: Place, scenario: Scenario, kept: string) {
@@ -98,13 +99,27 @@ export class Rehearsal {
   }
 
   /** Gives the command. */
-  play(environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  play(): Promise<Ended> {
+    return this.#give({})
+  }
+
+  /** Gives the command and lets a call fail, if `at` is one; how it ended, how many calls counted, how many failed. */
+  async playStruck(fault: CallFault, at: number): Promise<{ ended: Ended; calls: number; failed: number }> {
+    const { folder } = this.place
+    // A disk that is full stays so; a broken block, and a moment without a free descriptor, come once.
+    const goesOn = fault === 'ENOSPC'
+    const ended = await this.#give(this.#calls.environment({ folder, fault, at, goesOn }))
+    return { ended, ...this.#calls.read() }
+  }
+
+  #give(environment: Readonly<Record<string, string>>): Promise<Ended> {
     const { words, third } = this.scenario
     const given: Given = { environment, ...(third === undefined ? {} : { third }) }
     return this.place.run(words, given)
   }
 
   async close(): Promise<void> {
+    this.#calls.close()
     rmSync(this.#kept, { recursive: true, force: true })
     await this.place.close()
   }
