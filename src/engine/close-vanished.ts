@@ -1,6 +1,11 @@
+import type { DestinationSession } from '../core/connector.ts'
 import type { Mailbox } from '../core/mail.ts'
 import { samePath } from '../core/mailbox-path.ts'
-import type { Pair } from '../core/ledger.ts'
+import type { MailboxRecord, Pair } from '../core/ledger.ts'
+import { findElsewhere } from './find-elsewhere.ts'
+import { MailboxGate } from './mailbox-gate.ts'
+import { newWork } from './mailbox-work.ts'
+import { prepareDestination } from './prepare-mailbox.ts'
 import type { EngineContext } from './settings.ts'
 
 /** No connector gives out such a cursor: should the mailbox come back, it is listed from nothing. */
@@ -18,14 +23,64 @@ export async function closeVanished(
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger, clock } = context
-  const lives = (path: readonly string[]): boolean =>
-    present.some((mailbox) => mailbox.selectable && samePath(mailbox.path, path))
   for (const { id, cursor, sourcePath } of ledger.mailboxes(pair.id)) {
-    if (cursor === VANISHED || lives(sourcePath)) continue
+    if (cursor === VANISHED || lives(sourcePath, present)) continue
     ledger.beginEpoch(id)
     while (!ledger.continueEpoch(id)) await clock.sleep(0, signal)
     while (!ledger.endEpochs(id)) await clock.sleep(0, signal)
     // Last, since it says that all of it is done.
     ledger.endListing(id, ledger.beginListing(id), VANISHED, true)
   }
+}
+
+/**
+ * Decides what was in doubt when its mailbox vanished from the source, which no lane will come to: it has landed where a
+ * copy of it lies at the destination, and has vanished before it landed where none does. What was under a label that is
+ * gone is pending then. To be called before anything is moved: what is found again under another name must find it
+ * decided. Twice is safe, and makes no mailbox.
+ */
+export async function settleVanished(
+  context: EngineContext,
+  session: DestinationSession,
+  pair: Pair,
+  present: readonly Mailbox[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { ledger } = context
+  for (const record of ledger.mailboxes(pair.id)) {
+    if (lives(record.sourcePath, present) || ledger.inDoubt(record.id).length === 0) continue
+    const work = newWork(record, asItWas(record), new MailboxGate())
+    work.destination = await findMailbox(session, record.destination.path, signal)
+    if (work.destination !== null) {
+      await prepareDestination(context, session, work, signal)
+      continue
+    }
+    // Nothing can come into a mailbox that is not there: what is nowhere else now did not land.
+    const rows = ledger.inDoubt(record.id)
+    ledger.doubt(rows.map(({ id }) => id))
+    const elsewhere = await findElsewhere(context, session, work, record.destination, rows, null, signal)
+    ledger.land(elsewhere.map((id) => ({ id, key: null, validity: null })))
+    ledger.revert(ledger.inDoubt(record.id).map(({ id }) => id))
+  }
+}
+
+function lives(path: readonly string[], present: readonly Mailbox[]): boolean {
+  return present.some((mailbox) => mailbox.selectable && samePath(mailbox.path, path))
+}
+
+/** Stands for a mailbox that the source no longer shows; nothing is asked of it. */
+function asItWas({ sourcePath, specialUse }: MailboxRecord): Mailbox {
+  return { path: sourcePath, name: '', specialUse, selectable: false, subscribed: false }
+}
+
+async function findMailbox(
+  session: DestinationSession,
+  path: readonly string[],
+  signal: AbortSignal,
+): Promise<Mailbox | null> {
+  let found: Mailbox | null = null
+  for await (const mailbox of session.listMailboxes(signal)) {
+    if (mailbox.selectable && samePath(mailbox.path, path)) found = mailbox
+  }
+  return found
 }

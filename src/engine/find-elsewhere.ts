@@ -14,7 +14,7 @@ export async function findElsewhere(
   context: EngineContext,
   session: DestinationSession,
   work: MailboxWork,
-  destination: Mailbox,
+  destination: Pick<Mailbox, 'path'>,
   missing: readonly MessageRecord[],
   since: Position | null,
   signal: AbortSignal,

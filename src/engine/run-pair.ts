@@ -7,7 +7,7 @@ import type { Pair } from '../core/ledger.ts'
 import type { Mailbox } from '../core/mail.ts'
 import type { EngineContext } from './settings.ts'
 import { Board } from './board.ts'
-import { closeVanished } from './close-vanished.ts'
+import { closeVanished, settleVanished } from './close-vanished.ts'
 import { runLane } from './lane.ts'
 import { gatesByDestination, newWork, type MailboxWork } from './mailbox-work.ts'
 import { mapMailboxes, type Mapping } from './mapping.ts'
@@ -66,6 +66,8 @@ export async function runPair(
     const { source, destination, mailboxes, mapping } = await retry(context.clock, onWait, look, stop)
     // A label that was deleted takes no message away with it.
     if (!source.capabilities.labels) await closeVanished(context, pair, mailboxes, stop)
+    const settle = async () => settleVanished(context, await first.destination(stop), pair, mailboxes, stop)
+    await retry(context.clock, onWait, settle, stop)
     const works = openWorks(context, pair, mapping)
     const sights = source.capabilities.labels
       ? new Sights(context.ledger, pair.id, labelMapping(context.mapping.labels, destination.capabilities))

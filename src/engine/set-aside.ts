@@ -1,5 +1,5 @@
 import type { SealpostError } from '../core/errors.ts'
-import type { Reason } from '../core/ledger.ts'
+import type { MessageRecord, Reason } from '../core/ledger.ts'
 import { formatPath } from '../core/mailbox-path.ts'
 import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
@@ -8,20 +8,27 @@ const PAGE = 500
 
 /**
  * The destination does not take the mailbox, its name for instance: what it should have held is quarantined with the
- * server's words, the mailbox itself is a finding, and its work is done. `retry` tries again.
+ * server's words, the mailbox itself is a finding, and its work is done. `retry` tries again, and what was in doubt is then
+ * in doubt again (`requeue`): nobody can look for its copy in a mailbox that cannot be opened.
  */
 export function setAside(context: EngineContext, work: MailboxWork, refusal: SealpostError): void {
   const { ledger, events } = context
   const { id, pairId, destination } = work.record
   const serverText = refusal.serverText ?? null
   const reason: Reason = { code: 'mailbox-refused', text: refusal.message, serverText }
-  for (;;) {
-    const rows = ledger.pending(id, 0, PAGE, Number.MAX_SAFE_INTEGER)
-    if (rows.length === 0) break
+  const quarantine = (rows: readonly MessageRecord[]): void => {
     for (const row of rows) {
       ledger.quarantine(row.id, reason)
       events({ event: 'message-quarantined', pair: pairId, mailbox: id, message: row.id })
     }
+  }
+  const inDoubt = ledger.inDoubt(id)
+  ledger.doubt(inDoubt.map((row) => row.id))
+  quarantine(inDoubt)
+  for (;;) {
+    const rows = ledger.pending(id, 0, PAGE, Number.MAX_SAFE_INTEGER)
+    if (rows.length === 0) break
+    quarantine(rows)
   }
   ledger.replaceFindings(id, 'run', [
     {

@@ -12,7 +12,10 @@ type Methods = Pick<Ledger, 'intend' | 'doubt' | 'land' | 'revert' | 'quarantine
 /** What a row loses when its append is over without a copy. */
 const NOT_IN_FLIGHT = `position_validity = NULL, position_next = NULL, applied_flags = ''`
 
-const REQUEUE = `state = 'discovered', reason_code = NULL, reason_text = NULL, reason_server_text = NULL`
+/** What was in doubt when its mailbox was refused is in doubt again: its copy was never looked for. */
+const REQUEUE = `
+  state = CASE WHEN reason_code = 'mailbox-refused' AND attempts > 0 THEN 'appending' ELSE 'discovered' END,
+  reason_code = NULL, reason_text = NULL, reason_server_text = NULL`
 
 /** The transitions of a message. Each is guarded by the state that it starts from; the same facts twice are nothing. */
 export function transferMethods(store: Store): Methods {

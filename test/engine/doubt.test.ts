@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { MemoryFault } from '../../connectors/memory/options.ts'
+import type { MemoryFault, MemoryOptions } from '../../connectors/memory/options.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
+import { isBalanced } from '../../src/core/states.ts'
 import { isLong } from '../long.ts'
 import { writeTally } from '../reporter/tally.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
@@ -150,11 +151,111 @@ describe('a message that the source cannot hand over', () => {
   })
 })
 
-/** `npm run test:crash` kills at every step; `npm test` at every seventh. */
-const STRIDE = isLong('crash') ? 1 : 7
-
 /** Thrown where a process would have been killed: from then on nothing is written and nothing is sent. */
 class Kill extends Error {}
+
+/** Ends a run right after an append of which `stored` messages came to be, with all of them in doubt. */
+async function inDoubt(stored: number): Promise<Fixture> {
+  const fixture = new Fixture()
+  for (const text of ['a', 'twin', 'twin', 'b', 'c']) fixture.alice.add(['Old'], mail(text))
+  let isOver = false
+  const onStep: MemoryOptions['onStep'] = (step) => {
+    if (isOver) throw new Kill()
+    if (step.op !== 'append' || step.phase !== 'before') return undefined
+    isOver = true
+    return { fault: 'lose-reply', stored }
+  }
+  fixture.destinationOptions = { capabilities: { appendBatch: { messages: 10, bytes: 1 << 20 } }, onStep }
+  await fixture.run()
+  fixture.destinationOptions = {}
+  fixture.reopenLedger()
+  expect(nonZero(fixture.ledger.totals({}))).toEqual({ source: 5, appending: 5 })
+  return fixture
+}
+
+describe('what is in doubt when its mailbox vanishes', () => {
+  it.each([0, 2, 5])('from the source: %i of 5 had landed', async (stored) => {
+    const fixture = await inDoubt(stored)
+    fixture.alice.remove(['Old'])
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    const { landed, expunged, appending, discovered } = totals
+    expect({ landed, expunged, appending, discovered }).toEqual({
+      ...{ landed: stored, expunged: 5 - stored, appending: 0, discovered: 0 },
+    })
+    expect(fixture.moved.messages(['Old'])).toHaveLength(stored)
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
+  it.each([0, 2, 5])('from the source, under another name now: %i of 5 had landed', async (stored) => {
+    const fixture = await inDoubt(stored)
+    for (const { uid } of [...fixture.alice.messages(['Old'])]) fixture.alice.move(['Old'], String(uid), ['New'])
+    fixture.alice.remove(['Old'])
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(isBalanced(totals)).toBe(true)
+    expect(fixture.moved.messages(['Old'])).toHaveLength(0)
+    expect(fixture.moved.messages(['New'])).toHaveLength(5)
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
+  it.each([
+    [0, ['Filed']],
+    [5, ['Filed']],
+    [5, null],
+  ] as const)('from both ends: %i of 5 had landed, and are in %j now', async (stored, filed) => {
+    const fixture = await inDoubt(stored)
+    fixture.alice.remove(['Old'])
+    for (const { uid } of [...fixture.moved.messages(['Old'])])
+      if (filed !== null) fixture.moved.move(['Old'], String(uid), filed)
+    fixture.moved.remove(['Old'])
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    const landed = filed === null ? 0 : stored
+    expect(nonZero(totals)).toEqual(nonZero({ ...totals, source: 5, appending: 0, landed, expunged: 5 - landed }))
+    expect(isBalanced(totals)).toBe(true)
+    expect(fixture.moved.lookUp(['Old'])).toBeUndefined()
+  })
+
+  it('from the destination: what is not elsewhere is sent again', async () => {
+    const fixture = await inDoubt(5)
+    const [first] = fixture.moved.messages(['Old'])
+    fixture.moved.move(['Old'], String(first?.uid), ['Filed'])
+    fixture.moved.remove(['Old'])
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 5, landed: 5 })
+    expect(fixture.moved.messages(['Old'])).toHaveLength(4)
+    expect(fixture.moved.messages(['Filed'])).toHaveLength(1)
+  })
+})
+
+describe('what is in doubt in a mailbox that the destination refuses', () => {
+  it.each([0, 2, 5])(
+    'is an exception, and in doubt again when it is tried again: %i of 5 had landed',
+    async (stored) => {
+      const fixture = await inDoubt(stored)
+      fixture.destinationOptions = {
+        onStep: (step) => {
+          if (step.op === 'ensureMailbox' && step.phase === 'before')
+            throw new SealpostError('rejected', 'not yours')
+        },
+      }
+      const refused = await fixture.run()
+      expect(nonZero(refused.totals)).toEqual({ source: 5, quarantined: 5 })
+      const reasons = fixture.ledger.exceptions(null, 0, 10).map((row) => row.reason?.code)
+      expect(new Set(reasons)).toEqual(new Set(['mailbox-refused']))
+      fixture.destinationOptions = {}
+      expect(fixture.ledger.requeue(1, null)).toBe(5)
+      expect(nonZero(fixture.ledger.totals({}))).toEqual({ source: 5, appending: 5 })
+      expect(nonZero((await fixture.run()).totals)).toEqual({ source: 5, landed: 5 })
+      expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
+      expect(openFindings(await fixture.verify())).toEqual([])
+    },
+  )
+})
+
+/** `npm run test:crash` kills at every step; `npm test` at every seventh. */
+const STRIDE = isLong('crash') ? 1 : 7
 
 /** Kills a run at the n-th step, counted over both connectors and the ledger, before and after each call. */
 class Killer {

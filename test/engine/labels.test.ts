@@ -109,6 +109,29 @@ describe('a source with labels', () => {
     expect(fixture.moved.messages(['INBOX'])[0]?.flags).toEqual(['\\Flagged'])
   })
 
+  it('finds what it had sent under a label that has gone since', async () => {
+    const fixture = labelled()
+    let isOver = false
+    fixture.destinationOptions = {
+      onStep: (step) => {
+        if (isOver) throw new Error('killed')
+        isOver = step.op === 'append' && step.phase === 'before' && step.mailbox === 'Work'
+        return isOver ? { fault: 'lose-reply' } : undefined
+      },
+    }
+    await fixture.run()
+    expect(fixture.ledger.totals({}).appending).toBe(1)
+    fixture.destinationOptions = {}
+    fixture.reopenLedger()
+    for (const key of ['2', '3']) label(fixture.alice, key, ['All Mail'])
+    fixture.alice.remove(['Work', 'Projects'])
+    fixture.alice.remove(['Work'])
+    const { totals } = await fixture.run()
+    expect(nonZero(totals)).toEqual({ source: 6, landed: 6 })
+    expect(fixture.moved.messages(['Work'])).toHaveLength(1)
+    expect(openFindings(await fixture.verify())).toEqual([])
+  })
+
   it('follows a message whose label was taken away to the next that shows it', async () => {
     const fixture = labelled()
     await fixture.run()

@@ -247,8 +247,11 @@ function planStep(
       return (target) => target.land(appending.map((row) => ({ id: row.id, key: null, validity: null })))
     case 'revert':
       return (target) => target.revert(appending.map((row) => row.id))
-    case 'quarantine':
-      return one === undefined ? null : (target) => target.quarantine(one.id, REASON)
+    case 'quarantine': {
+      const row = step.flag < 2 ? one : appending[0]
+      const reason = step.key % 2 === 0 ? REASON : { ...REASON, code: 'mailbox-refused' }
+      return row === undefined ? null : (target) => target.quarantine(row.id, reason)
+    }
     case 'skip':
       return one === undefined ? null : (target) => target.skip(one.id, { ...REASON, serverText: null })
     case 'expunge':

@@ -246,7 +246,10 @@ export class ModelLedger implements Covered {
         row.state === 'quarantined' &&
         (ids === null || ids.includes(row.id)),
     )
-    for (const row of rows) Object.assign(row, { state: 'discovered', reason: null })
+    for (const row of rows) {
+      const isInDoubt = row.reason?.code === 'mailbox-refused' && row.attempts > 0
+      Object.assign(row, { state: isInDoubt ? 'appending' : 'discovered', reason: null })
+    }
     return rows.length
   }
 
