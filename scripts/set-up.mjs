@@ -114,7 +114,6 @@ const BUNDLED = [
     'commander',
     'csv-parse',
     'env-paths',
-    'imapflow',
     'libsodium-wrappers-sumo',
     'p-queue',
     'pino',

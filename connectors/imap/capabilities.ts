@@ -3,76 +3,84 @@ import type { Capabilities } from '../../src/core/connector.ts'
 import type { MailboxNaming } from '../../src/core/mail.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
 import type { ImapEndConfig, Limits } from './config.ts'
-import type { Connection } from './connection.ts'
+import type { CommandOptions, Connection } from './connection.ts'
 import type { Context, Features } from './context.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Token, type Untagged } from './response.ts'
 import { isBelowInbox, type Namespace } from './wire-name.ts'
 
 /**
- * Enables what the sessions use (RFC 5161): CONDSTORE, with QRESYNC where there is one. UTF8=ACCEPT is left alone
- * unless the server insists on it (RFC 6855 section 6), since it changes how names and messages are sent.
+ * The first commands after the login. Enables what the sessions use (RFC 5161): CONDSTORE, with QRESYNC where there is one;
+ * UTF8=ACCEPT is left alone unless the server insists on it (RFC 6855 section 6), since it changes how names and messages are
+ * sent. Reads the personal namespace unless it is `known`, in the same round trip. It also tells an account that is logged
+ * in but has no mailbox (Exchange): `config`.
  */
-export async function enableFeatures(
+export async function introduce(
   connection: Connection,
+  known: Namespace | null,
   signal: AbortSignal,
-): Promise<{ readonly features: Features; readonly utf8: boolean }> {
+): Promise<{ readonly features: Features; readonly namespace: Namespace }> {
   const wanted = ['CONDSTORE', 'QRESYNC'].filter((name) => connection.has(name))
   if (connection.has('UTF8=ONLY')) wanted.push('UTF8=ACCEPT')
   const enabled = new Set<string>()
-  if (wanted.length > 0 && connection.has('ENABLE')) {
-    const take = {
-      ENABLED: (response: Untagged): void => {
-        for (const name of response.text.trim().split(/\s+/)) enabled.add(name.toUpperCase())
-      },
-    }
-    await connection.run([`ENABLE ${wanted.join(' ')}`], { take }, signal)
-  }
-  const qresync = enabled.has('QRESYNC')
-  return {
-    utf8: enabled.has('UTF8=ACCEPT'),
-    features: {
-      qresync,
-      condstore: connection.has('CONDSTORE') || qresync,
-      esearch: connection.has('ESEARCH'),
-      binary: connection.has('BINARY'),
-      multiAppend: connection.has('MULTIAPPEND'),
-      uidPlus: connection.has('UIDPLUS'),
-      move: connection.has('MOVE'),
-      messageLimit: connection.numberOf('MESSAGELIMIT') ?? Infinity,
+  const take = {
+    ENABLED: (response: Untagged): void => {
+      for (const name of response.text.trim().split(/\s+/)) enabled.add(name.toUpperCase())
     },
   }
+  const enable = wanted.length > 0 && connection.has('ENABLE') ? `ENABLE ${wanted.join(' ')}` : null
+  const first = { take, ...(enable === null ? {} : { ahead: enable }) }
+  let namespace = known
+  if (namespace === null) {
+    const read =
+      (await readNamespace(connection, first, signal)) ?? (await readDelimiter(connection, first, signal))
+    namespace = { foreign: [], ...read, utf8: enabled.has('UTF8=ACCEPT') }
+  } else if (enable !== null) await connection.run([enable], { take }, signal)
+  const qresync = enabled.has('QRESYNC')
+  const features = {
+    qresync,
+    condstore: connection.has('CONDSTORE') || qresync,
+    esearch: connection.has('ESEARCH'),
+    binary: connection.has('BINARY'),
+    multiAppend: connection.has('MULTIAPPEND'),
+    uidPlus: connection.has('UIDPLUS'),
+    move: connection.has('MOVE'),
+    messageLimit: connection.facts.numberOf('MESSAGELIMIT') ?? Infinity,
+  }
+  return { features, namespace }
 }
 
-/**
- * Reads the personal namespace (RFC 2342), or the delimiter from LIST where there is none. It is also the first command
- * after the login, and tells an account that is logged in but has no mailbox (Exchange): `auth`.
- */
-export async function readNamespace(
+/** The personal namespace and the prefixes of the others (RFC 2342); null where the server tells none. */
+async function readNamespace(
   connection: Connection,
-  utf8: boolean,
+  options: CommandOptions,
   signal: AbortSignal,
-): Promise<Namespace> {
-  if (connection.has('NAMESPACE')) {
-    let text = ''
-    const take = { NAMESPACE: (response: Untagged): void => void (text = response.text) }
-    const reply = await connection.run(['NAMESPACE'], { take }, signal)
-    const refusal = reply.status === 'OK' ? null : refusalOf(reply, 'imap: reading namespaces')
-    if (refusal !== null && refusal.kind !== 'rejected') throw refusal
-    const [personal, others, shared] = parseTokens(text)
-    const own = prefixes(personal)[0]
-    if (own !== undefined) {
-      const foreign = [...prefixes(others), ...prefixes(shared)].map((each) => each.prefix)
-      return { ...own, utf8, foreign }
-    }
-  }
+): Promise<Omit<Namespace, 'utf8'> | null> {
+  if (!connection.has('NAMESPACE')) return null
+  let text = ''
+  const take = { ...options.take, NAMESPACE: (response: Untagged): void => void (text = response.text) }
+  const reply = await connection.run(['NAMESPACE'], { ...options, take }, signal)
+  const refusal = reply.status === 'OK' ? null : refusalOf(reply, 'imap: reading namespaces')
+  if (refusal !== null && refusal.kind !== 'rejected') throw refusal
+  const [personal, others, shared] = parseTokens(text)
+  const own = prefixes(personal)[0]
+  if (own === undefined) return null
+  return { ...own, foreign: [...prefixes(others), ...prefixes(shared)].map((each) => each.prefix) }
+}
+
+async function readDelimiter(
+  connection: Connection,
+  options: CommandOptions,
+  signal: AbortSignal,
+): Promise<Pick<Namespace, 'prefix' | 'delimiter'>> {
   let delimiter: string | null = null
   const take = {
+    ...options.take,
     LIST: (response: Untagged): void =>
       void (delimiter = textOf(parseTokens(response.text, response.literals)[1])),
   }
-  await connection.expectOk(['LIST "" ""'], { take }, 'imap: listing mailboxes', signal)
-  return { prefix: '', delimiter, utf8, foreign: [] }
+  await connection.expectOk(['LIST "" ""'], { ...options, take }, 'imap: listing mailboxes', signal)
+  return { prefix: '', delimiter }
 }
 
 function prefixes(token: Token | undefined): { prefix: string; delimiter: string | null }[] {
@@ -120,10 +128,10 @@ export function capabilitiesOf(
     appendBatch: features.multiAppend
       ? { messages: 200, bytes: 8 * 1024 * 1024 }
       : { messages: 1, bytes: Number.MAX_SAFE_INTEGER },
-    maxMessageBytes: smaller(connection.numberOf('APPENDLIMIT'), manners.maxMessageBytes ?? null),
+    maxMessageBytes: smaller(connection.facts.numberOf('APPENDLIMIT'), manners.maxMessageBytes ?? null),
     ...(manners.maxLineBytes === undefined ? {} : { maxLineBytes: manners.maxLineBytes }),
     ...(manners.lateFlags === undefined ? {} : { lateFlags: manners.lateFlags }),
-    keepsBytes: config.keepsBytes ?? !/Microsoft Exchange/i.test(connection.greeting),
+    keepsBytes: config.keepsBytes ?? !/Microsoft Exchange/i.test(connection.facts.greeting),
     keepsInternalDate: true,
     get keywords() {
       return !areChosen && [...flagsKept.values()].every(({ anyKeyword }) => anyKeyword) ? 'any' : 'none'

@@ -3,13 +3,15 @@ import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
 import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
-import { compressSocket, INFLATED } from './compressed-socket.ts'
+import { compressWire, INFLATED } from './compressed-wire.ts'
 import type { FetchRow } from './fetch-row.ts'
-import type { Flow } from './flow.ts'
 import { Framer } from './framer.ts'
 import { DESYNCHRONIZED, LiteralGate, REFUSED } from './literal-gate.ts'
 import { parseStatus, type Reply, type Untagged } from './response.ts'
 import { refusalOf } from './response-codes.ts'
+import { ServerFacts, type Greeting } from './server-facts.ts'
+import { watchSilence } from './watch-silence.ts'
+import { established, upgradeWire, type Place, type Wire } from './wire.ts'
 
 /** What a command is given beside its text. */
 export interface CommandOptions {
@@ -23,77 +25,119 @@ export interface CommandOptions {
   readonly onHandingOver?: () => void
   /** Keeps that piece back until a server that dies of the rest has had the time for it. */
   readonly holdsBack?: boolean
+  /** Answers what the server asks in the middle of the command (SASL): a line without its end. */
+  readonly answer?: (challenge: string) => string
+  /** After its OK nothing more is expected in the clear. */
+  readonly endsCleartext?: boolean
+  /** A command that goes ahead of this one without a wait for its reply, which is left alone. */
+  readonly ahead?: string
 }
 
-const MAX_FORWARD_BYTES = 8 * 1024 * 1024
-/** Milliseconds in which what has come already is read, before a connection counts as silent. */
-const LAST_LOOK = 20
 /** How long the end of a command is held back: twice the time in which the server asked for a literal, within these. */
 const SHORTEST_HOLD = 50
 const LONGEST_HOLD = 1_000
 /** Of a literal that is no body: names, headers. */
 const MAX_LITERAL_BYTES = 64 * 1024 * 1024
 
+interface Pending {
+  readonly tag: string
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (error: SealpostError) => void
+  readonly gate: LiteralGate
+}
+
 /**
- * One logged-in connection. Commands run one at a time; the library keeps tags, replies and BYE, the framer takes the
- * hot responses. A connection that is silent for `idleMs` while a command runs is destroyed, as is one whose signal is
- * aborted: a half-read answer leaves nothing to go on with.
+ * One connection. Commands run one at a time. A connection that is silent for `idleMs` while a command runs is destroyed, as
+ * is one whose signal is aborted: a half-read answer leaves nothing to go on with.
  */
 export class Connection {
-  readonly #flow: Flow
+  readonly #wire: Wire
   readonly #clock: Clock
   readonly #idleMs: number
   readonly #framer: Framer
-  /** Kept, since the library forgets it when it closes. */
-  readonly #socket: Flow['socket']
   /** What is read from and written to: the socket, or what is inside of it once it is compressed. */
-  #wire: Duplex
+  #stream: Duplex
   #running: CommandOptions | null = null
-  #tag = ''
+  #pending: Pending | null = null
   #commands = 0
+  #tags = 0
   readonly #manners: ImapManners
   #refusals = 0
-  #lastReply: Reply | null = null
   #lost: SealpostError | null = null
+  #networkError: unknown = null
   #lastProgress = 0
   #paused = false
-  /** The library's parser lags behind. */
-  #draining = false
+  readonly #facts = new ServerFacts((greeting) => this.#hello.resolve(greeting))
+  #hello: { readonly resolve: (greeting: Greeting) => void; readonly reject: (error: SealpostError) => void }
+  readonly #whenGreeted: Promise<Greeting>
+  /** The server has agreed to TLS: whatever it says in the clear from then on is not from it, or not for us. */
+  #isUpgrading = false
+  #wasSlippedIn = false
 
-  constructor(flow: Flow, clock: Clock, idleMs: number, manners: ImapManners = {}) {
-    this.#flow = flow
+  /** Takes over a wire that has just begun to connect. */
+  constructor(wire: Wire, clock: Clock, idleMs: number, manners: ImapManners = {}) {
+    this.#wire = wire
+    this.#stream = wire.socket
     this.#manners = manners
     this.#clock = clock
     this.#idleMs = idleMs
     this.#framer = new Framer({
-      claims: (keyword) => this.#running?.take?.[keyword] !== undefined,
-      untagged: (response) => this.#running?.take?.[response.keyword]?.(response),
+      claims: (keyword) => this.#facts.claims(keyword) || this.#running?.take?.[keyword] !== undefined,
+      untagged: (response) => this.#take(response),
       row: (row) => this.#running?.onRow?.(row),
-      tagged: (line) => {
-        if (line.startsWith(`${this.#tag} `)) this.#lastReply = parseStatus(line.slice(this.#tag.length + 1))
-      },
-      forward: (bytes) => this.#forward(bytes),
+      tagged: (line) => this.#takeTagged(line),
+      continuation: (text) => this.#takeContinuation(text),
     })
-    flow.on('error', () => {
-      // what failed is said by the command that was running, or by the next one
-    })
-    flow.on('close', () => {
-      this.#lost ??= this.#lostError()
-    })
-    const { socket, streamer } = flow
-    this.#socket = socket
-    this.#wire = socket
-    // The library lets go of the socket when it closes; what fails after that is of no interest.
-    socket.on('error', () => undefined)
-    // Else the last bytes of a command wait until the server has acknowledged the ones before.
-    socket.setNoDelay(true)
-    socket.unpipe(streamer)
-    socket.on('data', this.#onData)
-    socket.resume()
+    this.#hello = { resolve: () => undefined, reject: () => undefined }
+    this.#whenGreeted = new Promise((resolve, reject) => (this.#hello = { resolve, reject }))
+    this.#whenGreeted.catch(() => undefined)
+    wire.onBytes = this.#onBytes
+    this.#watchSocket()
+  }
+
+  /**
+   * Resolves when the server has greeted, over a verified connection where TLS is implicit. Rejects with what Node says of the
+   * network and of TLS, or with what `run` throws.
+   */
+  async greeted(): Promise<Greeting> {
+    await this.#established()
+    return this.#whenGreeted
+  }
+
+  /**
+   * STARTTLS (RFC 9051 section 6.2.1). Resolves to false where the server will not, and where anything was slipped in between
+   * its consent and the handshake; rejects as `greeted`.
+   */
+  async startTls(place: Place, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.run(['STARTTLS'], { endsCleartext: true }, signal)
+    if (reply.status !== 'OK' || this.#wasSlippedIn || !this.#framer.isBetween) return false
+    upgradeWire(this.#wire, place)
+    this.#stream = this.#wire.socket
+    this.#isUpgrading = false
+    this.#watchSocket()
+    await this.#established()
+    this.#facts.forgetCapabilities()
+    return true
+  }
+
+  /** Asks for the capabilities unless the server has told them unasked; what counts no longer is `stale`. */
+  async learnCapabilities(stale: ReadonlySet<string> | null, signal: AbortSignal): Promise<void> {
+    if (this.#facts.capabilities !== stale) return
+    await this.expectOk(['CAPABILITY'], {}, 'imap: asking for capabilities', signal)
+  }
+
+  /** What the server has said of itself. */
+  get facts(): ServerFacts {
+    return this.#facts
   }
 
   get alive(): boolean {
-    return this.#lost === null && !this.#flow.isClosed
+    return this.#lost === null
+  }
+
+  /** What the network or TLS said when it failed; null where it did not. */
+  get networkError(): unknown {
+    return this.#networkError
   }
 
   /** How many commands have been begun: where it stands still, nothing newer has been heard. */
@@ -109,8 +153,7 @@ export class Connection {
   async compress(onInflated: () => void, signal: AbortSignal): Promise<void> {
     const reply = await this.run(['COMPRESS DEFLATE'], {}, signal)
     if (reply.status !== 'OK') return
-    this.#socket.off('data', this.#onData)
-    const stream = compressSocket(this.#socket)
+    const stream = compressWire(this.#wire)
     stream.on('error', (cause) => {
       if (cause === INFLATED) onInflated()
       this.destroy(
@@ -120,33 +163,18 @@ export class Connection {
         }),
       )
     })
-    stream.on('data', this.#onData)
-    this.#wire = stream
+    stream.on('data', this.#onBytes)
+    this.#stream = stream
     stream.resume()
   }
 
   /** For facts about TLS; reading from it or writing to it is this class's business. */
-  get socket(): Flow['socket'] {
-    return this.#socket
-  }
-
-  get greeting(): string {
-    return this.#flow.greeting ?? ''
+  get socket(): Wire['socket'] {
+    return this.#wire.socket
   }
 
   has(capability: string): boolean {
-    return this.#flow.capabilities.has(capability)
-  }
-
-  /** The number behind a capability such as `APPENDLIMIT=n`, or null. */
-  numberOf(capability: string): number | null {
-    const value = this.#flow.capabilities.get(capability)
-    if (typeof value === 'number') return value
-    for (const name of this.#flow.capabilities.keys()) {
-      const digits = name.startsWith(`${capability}=`) ? name.slice(capability.length + 1) : ''
-      if (/^\d{1,15}$/.test(digits)) return Number(digits)
-    }
-    return null
+    return this.#facts.capabilities?.has(capability) === true
   }
 
   /**
@@ -155,15 +183,19 @@ export class Connection {
    */
   async run(parts: readonly Part[], options: CommandOptions, signal: AbortSignal): Promise<Reply> {
     throwIfAborted(signal)
-    if (!this.alive) throw this.#lost ?? this.#lostError()
+    if (!this.alive) throw this.#lost ?? this.#facts.lossOf()
     if (this.#running !== null) throw new SealpostError('bug', 'imap: two commands at once')
     this.#running = options
     this.#commands++
     this.#framer.literalLimit = options.literalLimit ?? MAX_LITERAL_BYTES
-    this.#lastReply = null
     const onAbort = (): void => this.destroy(new SealpostError('cancelled', 'interrupted'))
     signal.addEventListener('abort', onAbort, { once: true })
-    const stopWatching = this.#watch()
+    this.#lastProgress = this.#clock.monotonic()
+    const quietFor = (): number => (this.#paused ? 0 : this.#clock.monotonic() - this.#lastProgress)
+    const stopWatching = watchSilence(this.#clock, this.#idleMs, quietFor, (quiet) => {
+      const text = `imap: the server was silent for ${Math.round(quiet / 1000)} s`
+      this.destroy(new SealpostError('transient', text, { code: 'IDLE' }))
+    })
     try {
       const reply = await this.#exec(parts, options, signal)
       if (reply.status !== 'OK') this.#noteRefusal(reply)
@@ -191,20 +223,22 @@ export class Connection {
   /** Stops reading until `resume`: the consumer lags behind. */
   pause(): void {
     this.#paused = true
-    this.#wire.pause()
+    this.#stream.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#lastProgress = this.#clock.monotonic()
-    if (!this.#draining) this.#wire.resume()
+    this.#stream.resume()
   }
 
   /** Cuts the connection; commands that run and later ones throw `error`. */
   destroy(error: SealpostError): void {
     this.#lost ??= error
-    this.#flow.close()
+    this.#wire.socket.destroy()
+    this.#pending?.reject(this.#lost)
+    this.#hello.reject(this.#lost)
   }
 
   /**
@@ -213,10 +247,11 @@ export class Connection {
    */
   async close(): Promise<void> {
     if (this.alive && this.#running === null) {
-      const gone = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
-      const stop = this.#clock.after(2000, () => this.#socket.destroy())
-      this.#wire.resume()
-      this.#wire.end('F0 LOGOUT\r\n')
+      const { socket } = this.#wire
+      const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+      const stop = this.#clock.after(2000, () => socket.destroy())
+      this.#stream.resume()
+      this.#stream.end('F0 LOGOUT\r\n')
       await gone
       stop()
     }
@@ -240,7 +275,7 @@ export class Connection {
     const beforeEnd = (): Promise<void> =>
       clock.sleep(Math.min(LONGEST_HOLD, Math.max(SHORTEST_HOLD, 2 * askedWithin)), signal)
     const output = {
-      socket: this.#wire,
+      socket: this.#stream,
       literals: this.#literalMode(),
       permission: async () => {
         const begun = clock.monotonic()
@@ -251,39 +286,50 @@ export class Connection {
       handingOver: options.onHandingOver ?? (() => undefined),
       ...(options.holdsBack === true ? { beforeEnd } : {}),
     }
-    let writing: Promise<void> = Promise.resolve()
+    const tag = this.#nextTag()
+    const replied = new Promise<Reply>((resolve, reject) => (this.#pending = { tag, resolve, reject, gate }))
+    const head = options.ahead === undefined ? tag : `${this.#nextTag()} ${options.ahead}\r\n${tag}`
+    let reply: Reply | null = null
     const failure: { error: SealpostError | null } = { error: null }
-    const write = (tag: string): Promise<void> => {
-      this.#tag = tag
-      writing = writeCommand(output, tag, parts, signal).catch((error: unknown) => {
-        if (error === REFUSED) return
-        if (error === DESYNCHRONIZED && this.#lastReply !== null && this.#lastReply.status !== 'OK') {
-          // Refused before the end: the answer stands, but nobody knows what the server would make of the rest.
-          this.destroy(this.#lostError(error))
-          return
-        }
-        const ours = error === SOCKET_CLOSED || error === DESYNCHRONIZED
-        failure.error = ours
-          ? (this.#lost ?? this.#lostError(error))
-          : toSealpostError(error, 'imap: reading what is to be stored')
-        // In the middle of a literal there is no going on: what came next would be taken for its bytes.
-        this.destroy(failure.error)
-      })
-      return writing
-    }
+    const writing = writeCommand(output, head, parts, signal).catch((error: unknown) => {
+      if (error === REFUSED) return
+      if (error === DESYNCHRONIZED && reply !== null && reply.status !== 'OK') {
+        // Refused before the end: the answer stands, but nobody knows what the server would make of the rest.
+        this.destroy(this.#facts.lossOf(error))
+        return
+      }
+      const ours = error === SOCKET_CLOSED || error === DESYNCHRONIZED
+      failure.error = ours
+        ? (this.#lost ?? this.#facts.lossOf(error))
+        : toSealpostError(error, 'imap: reading what is to be stored')
+      // In the middle of a literal there is no going on: what came next would be taken for its bytes.
+      this.destroy(failure.error)
+    })
     try {
-      const answer = await this.#flow.exec('RAW', undefined, { write, onPlusTag: async () => gate.open() })
-      answer.next()
+      reply = await replied
     } catch (error) {
-      this.#lastReply ??= untaggedRefusal(error)
-      if (this.#lastReply === null) throw failure.error ?? this.#lost ?? this.#lostError(error)
+      throw failure.error ?? error
+    } finally {
+      this.#pending = null
+      gate.end()
     }
-    gate.end()
     // A reply may come before the last literal has gone; the next command must not end up inside it.
     await writing
     if (failure.error !== null) throw failure.error
-    if (this.#lastReply === null) throw this.#lost ?? this.#lostError()
-    return this.#lastReply
+    return reply
+  }
+
+  /** Rejects with what Node says, unless it was us who cut it, and why. */
+  async #established(): Promise<void> {
+    try {
+      await established(this.#wire)
+    } catch (error) {
+      throw this.#lost === null || this.#lost.code === 'LOST' ? error : this.#lost
+    }
+  }
+
+  #nextTag(): string {
+    return `A${++this.#tags}`
   }
 
   #literalMode(): LiteralMode {
@@ -291,10 +337,18 @@ export class Connection {
     return this.has('LITERAL-') ? 'to-4096' : 'waiting'
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  #watchSocket(): void {
+    const { socket } = this.#wire
+    socket.on('error', (error) => void (this.#networkError ??= error))
+    const onEnd = (): void => this.destroy(this.#facts.lossOf(this.#networkError ?? undefined))
+    socket.on('end', onEnd)
+    socket.on('close', onEnd)
+  }
+
+  readonly #onBytes = (bytes: Buffer): void => {
     this.#lastProgress = this.#clock.monotonic()
     try {
-      this.#framer.push(chunk)
+      this.#framer.push(bytes)
     } catch (cause) {
       this.destroy(
         new SealpostError('transient', 'imap: the server sent what is no IMAP', { code: 'PROTOCOL', cause }),
@@ -302,66 +356,35 @@ export class Connection {
     }
   }
 
-  #forward(bytes: Buffer): void {
-    const { streamer } = this.#flow
-    if (streamer.destroyed) return
-    streamer.write(bytes)
-    if (streamer.writableLength > MAX_FORWARD_BYTES && !this.#paused && !this.#draining) {
-      this.#draining = true
-      this.#wire.pause()
-      streamer.once('drain', () => {
-        this.#draining = false
-        if (!this.#paused) this.#wire.resume()
-      })
-    }
+  #take(response: Untagged): void {
+    if (this.#isUpgrading) this.#wasSlippedIn = true
+    this.#facts.take(response.keyword, response.text)
+    // Who is sent away at the door hears nothing more.
+    if (response.keyword === 'BYE' && !this.#facts.hasGreeted) this.destroy(this.#facts.lossOf())
+    this.#running?.take?.[response.keyword]?.(response)
   }
 
-  #watch(): () => void {
-    this.#lastProgress = this.#clock.monotonic()
-    let cancel = (): void => undefined
-    let isOverdue = false
-    const check = (): void => {
-      const quiet = this.#paused ? 0 : this.#clock.monotonic() - this.#lastProgress
-      if (quiet < this.#idleMs) isOverdue = false
-      else if (!isOverdue) {
-        // A process that was kept busy hears of the time before it reads what has come meanwhile.
-        isOverdue = true
-        cancel = this.#clock.after(LAST_LOOK, check)
-        return
-      } else {
-        this.destroy(
-          new SealpostError('transient', `imap: the server was silent for ${Math.round(quiet / 1000)} s`, {
-            code: 'IDLE',
-          }),
-        )
-        return
-      }
-      cancel = this.#clock.after(Math.max(this.#idleMs - quiet, 10), check)
+  #takeTagged(line: string): void {
+    if (this.#isUpgrading) this.#wasSlippedIn = true
+    const pending = this.#pending
+    if (pending === null) return
+    const isOurs = line.startsWith(`${pending.tag} `)
+    // Some servers answer with a bare `BAD …`, which can mean the running command alone.
+    const reply = parseStatus(isOurs ? line.slice(pending.tag.length + 1) : line)
+    if (!isOurs && (reply === null || reply.status === 'OK')) return
+    if (reply === null) throw new Error('a reply that is none')
+    this.#facts.takeCode(reply)
+    if (reply.status === 'OK' && this.#running?.endsCleartext === true) {
+      this.#isUpgrading = true
+      this.#stream.pause()
     }
-    cancel = this.#clock.after(this.#idleMs, check)
-    return () => cancel()
+    pending.resolve(reply)
   }
 
-  #lostError(cause?: unknown): SealpostError {
-    const bye = this.#flow.byeReason
-    if (bye !== undefined && bye !== '') {
-      const refusal = refusalOf({ code: null, text: bye }, 'imap')
-      const kind = refusal.kind === 'rejected' ? 'transient' : refusal.kind
-      return new SealpostError(kind, 'imap: the server ended the session', {
-        code: refusal.code === 'REFUSED' ? 'BYE' : (refusal.code ?? 'BYE'),
-        serverText: bye,
-        cause,
-        ...(refusal.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
-      })
-    }
-    return new SealpostError('transient', 'imap: the connection was lost', { code: 'LOST', cause })
+  #takeContinuation(text: string): void {
+    if (this.#isUpgrading) this.#wasSlippedIn = true
+    const answer = this.#running?.answer
+    if (answer === undefined) this.#pending?.gate.open()
+    else this.#stream.write(`${answer(text)}\r\n`)
   }
-}
-
-/** Some servers answer a command with a bare `BAD …`, which the library ties to the one that is running. */
-function untaggedRefusal(error: unknown): Reply | null {
-  const { code, responseStatus, responseText } = error as Record<string, unknown>
-  if (code !== 'MissingTag' || (responseStatus !== 'NO' && responseStatus !== 'BAD')) return null
-  const text = typeof responseText === 'string' ? responseText : ''
-  return { status: responseStatus, code: null, codeText: '', text }
 }

@@ -9,27 +9,27 @@ const MAX_LITERAL_BYTES = 2 ** 40
 
 /** Where the framer hands what it found. */
 export interface FramerSink {
-  /** Keywords in capitals whose untagged responses come to `untagged` and are kept from the library. */
+  /** Keywords in capitals whose untagged responses come to `untagged`; what nobody claims is stepped over. */
   claims(keyword: string): boolean
   untagged(response: Untagged): void
   row(row: FetchRow): void
-  /** A tagged line, without its line end; the library is given it too. */
+  /** A line that begins with neither `*` nor `+`, without its line end. */
   tagged(line: string): void
-  /** Bytes that the library is to parse. */
-  forward(bytes: Buffer): void
+  /** The server asks for more; the text after its `+`. */
+  continuation(text: string): void
 }
 
 /**
- * Cuts what a server sends into responses, byte for byte, and keeps the hot ones (FETCH, and what the running command
- * claims) from the library's parser: it costs a promise and a parse tree for each, and reads names as UTF-8, which
- * loses raw bytes. Literals above `literalLimit` are counted and thrown away as they come.
+ * Cuts what a server sends into responses, byte for byte; names come as they were sent, whatever their encoding. Literals above
+ * `literalLimit` are counted and thrown away as they come. Nothing of a piece is kept but copies: the next one may come
+ * into the same place.
  */
 export class Framer {
   literalLimit = Infinity
   readonly #sink: FramerSink
   #tail: Buffer[] = []
   #tailBytes = 0
-  /** The claimed response so far; null while the current one goes to the library. */
+  /** The claimed response so far; null while the current one is stepped over. */
   #texts: string[] | null = null
   #literals: Literal[] = []
   #startOfResponse = true
@@ -44,6 +44,11 @@ export class Framer {
     this.#sink = sink
   }
 
+  /** True where a response may begin: nothing has been read of the next one. */
+  get isBetween(): boolean {
+    return this.#startOfResponse && this.#tail.length === 0
+  }
+
   /** Takes the next bytes. Throws a plain Error when they are no IMAP. */
   push(chunk: Buffer): void {
     let at = 0
@@ -56,7 +61,7 @@ export class Framer {
       if (end === -1) {
         this.#tailBytes += chunk.length - at
         if (this.#tailBytes > MAX_LINE_BYTES) throw new Error('a line that does not end')
-        this.#tail.push(at === 0 ? chunk : chunk.subarray(at))
+        this.#tail.push(Buffer.from(chunk.subarray(at)))
         return
       }
       let line = chunk.subarray(at, end + 1)
@@ -72,9 +77,8 @@ export class Framer {
 
   #takeLine(line: Buffer): void {
     const text = line.toString('latin1')
-    if (this.#startOfResponse) this.#begin(line, text)
-    if (this.#texts === null) this.#sink.forward(line)
-    else this.#texts.push(text)
+    if (this.#startOfResponse) this.#begin(line[0], text)
+    this.#texts?.push(text)
     const announced = literalSize(text)
     this.#startOfResponse = announced === -1
     if (announced === -1) {
@@ -89,11 +93,15 @@ export class Framer {
     else if (announced === 0) this.#literals.push(Buffer.alloc(0))
   }
 
-  #begin(line: Buffer, text: string): void {
+  #begin(first: number | undefined, text: string): void {
     this.#literals = []
     this.#texts = null
-    if (line[0] !== STAR) {
-      if (line[0] !== PLUS) this.#sink.tagged(text.replace(/[\r\n]+$/, ''))
+    if (first === PLUS) {
+      this.#sink.continuation(text.replace(/^\+ ?|[\r\n]+$/g, ''))
+      return
+    }
+    if (first !== STAR) {
+      this.#sink.tagged(text.replace(/[\r\n]+$/, ''))
       return
     }
     const head = /^\* (?:\d+ )?([A-Za-z0-9-]+)/.exec(text)
@@ -103,13 +111,8 @@ export class Framer {
 
   #takeLiteral(chunk: Buffer, at: number): number {
     const end = Math.min(chunk.length, at + this.#remaining)
-    const whole = this.#target === null && end - at === this.#remaining
-    if (this.#texts === null) this.#sink.forward(chunk.subarray(at, end))
-    else if (this.#skip) {
-      // counted when it was announced
-    } else if (whole) this.#literals.push(chunk.subarray(at, end))
-    else {
-      this.#target ??= Buffer.allocUnsafeSlow(this.#remaining)
+    if (this.#texts !== null && !this.#skip) {
+      this.#target ??= Buffer.allocUnsafe(this.#remaining)
       this.#filled += chunk.copy(this.#target, this.#filled, at, end)
       if (this.#filled === this.#target.length) {
         this.#literals.push(this.#target)

@@ -1,7 +1,7 @@
 import type { Connector } from '../../src/core/connector.ts'
 import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
-import { capabilitiesOf, enableFeatures, namingOf, readNamespace } from './capabilities.ts'
+import { capabilitiesOf, introduce, namingOf } from './capabilities.ts'
 import { limitsOf, type ImapEndConfig } from './config.ts'
 import { guideOf, Turns, type Context, type Guided } from './context.ts'
 import { openConnection } from './login.ts'
@@ -30,8 +30,8 @@ export function createImapConnector(config: ImapEndConfig): Connector {
       const connection = await openConnection(config, limits, account, signal)
       try {
         if (compress && connection.has('COMPRESS=DEFLATE')) await connection.compress(onInflated, signal)
-        const { features, utf8 } = await enableFeatures(connection, signal)
-        const namespace = accounts.get(account)?.namespace ?? (await readNamespace(connection, utf8, signal))
+        const known = accounts.get(account)?.namespace ?? null
+        const { features, namespace } = await introduce(connection, known, signal)
         const shared: Shared = accounts.get(account) ?? {
           namespace,
           validities: new Map(),
@@ -59,7 +59,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         return {
           context,
           capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits, end),
-          naming: namingOf(shared.namespace, connection.greeting, manners),
+          naming: namingOf(shared.namespace, connection.facts.greeting, manners),
         }
       } catch (error) {
         await connection.close()

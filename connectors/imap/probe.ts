@@ -80,7 +80,7 @@ async function askSoftware({ connection }: Context, signal: AbortSignal): Promis
   }
   if (connection.has('ID')) await connection.run(['ID NIL'], { take }, signal)
   const named = ['vendor', 'name', 'version'].flatMap((field) => said.get(field) ?? []).join(' ')
-  return printable(named === '' ? connection.greeting : named, 200) || 'it does not say what it is'
+  return printable(named === '' ? connection.facts.greeting : named, 200) || 'it does not say what it is'
 }
 
 function namespaceText({ namespace: { prefix, delimiter, foreign } }: Context): string {
@@ -92,7 +92,7 @@ function namespaceText({ namespace: { prefix, delimiter, foreign } }: Context): 
 
 function limitText({ connection }: Context): string {
   const limits = ['APPENDLIMIT', 'MESSAGELIMIT'].flatMap((name) => {
-    const value = connection.numberOf(name)
+    const value = connection.facts.numberOf(name)
     return value === null ? [] : [`${name} ${value}`]
   })
   return limits.length === 0 ? 'the server announces none' : limits.join(', ')

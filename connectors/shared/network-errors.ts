@@ -7,6 +7,9 @@ export interface Place {
   readonly port: number
 }
 
+/** The code of a connection that was closed before it was good for anything, without an error. */
+export const HUNG_UP = 'HUNG_UP'
+
 interface Rule {
   readonly codes: readonly string[]
   readonly kind: 'config' | 'transient'
@@ -35,7 +38,7 @@ const RULES: readonly Rule[] = [
     hint: 'check the network',
   },
   {
-    codes: ['ETIMEDOUT', 'ETIMEOUT', 'CONNECT_TIMEOUT', 'GREETING_TIMEOUT', 'UPGRADE_TIMEOUT'],
+    codes: ['ETIMEDOUT', 'ETIMEOUT'],
     kind: 'transient',
     says: 'no answer in time',
     hint: 'check host, port and tls.mode',
@@ -96,7 +99,7 @@ const RULES: readonly Rule[] = [
   },
   { codes: ['ECONNRESET', 'EPIPE', 'ECONNABORTED'], kind: 'transient', says: 'the connection was cut' },
   {
-    codes: ['ClosedAfterConnectTLS', 'ClosedAfterConnectText'],
+    codes: [HUNG_UP],
     kind: 'transient',
     says: 'the server hung up before the login was done, without a word',
   },

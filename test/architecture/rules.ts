@@ -26,7 +26,6 @@ export const AREAS: readonly Area[] = [
 
 /** The one folder in which each npm package may be imported. */
 export const PACKAGE_HOMES: ReadonlyMap<string, string> = new Map([
-  ['imapflow', 'connectors/imap'],
   ['better-sqlite3', 'src/sqlite'],
   ['libsodium-wrappers-sumo', 'vault'],
   ['age-encryption', 'vault'],

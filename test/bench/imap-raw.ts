@@ -1,5 +1,4 @@
 /* Measures one IMAP session against a Dovecot of its own: `npx tsx test/bench/imap-raw.ts`. */
-import { ImapFlow } from 'imapflow'
 import { systemClock } from '../../src/core/clock.ts'
 import type { NewMessage } from '../../src/core/mail.ts'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
@@ -78,22 +77,6 @@ async function measure(
   })
   await source.close()
   await destination.close()
-  const flow = new ImapFlow({
-    host: server.host,
-    port,
-    secure: true,
-    tls: { ca: server.ca },
-    auth: { user: ACCOUNT, pass: server.password },
-    logger: false,
-    disableCompression: true,
-  })
-  await flow.connect()
-  await flow.mailboxOpen(mailbox.name, { readOnly: true })
-  await timed(`${name}: fetch, library alone`, megabytes, count, async () => {
-    for await (const message of flow.fetch('1:*', { uid: true, source: true }))
-      if (message.uid === 0) throw new Error('no UID')
-  })
-  await flow.logout()
 }
 
 const server = await startDovecot()
