@@ -109,15 +109,7 @@ const PAGE_SCRIPTS = ['vault/browser/intake.ts', 'src/report/browser/look-up.ts'
  * (docs/decisions/0001-tools.md). Everything else stays a package of its own, loaded by who needs it.
  */
 const BUNDLED = [
-  ...[
-    'age-encryption',
-    'commander',
-    'csv-parse',
-    'env-paths',
-    'libsodium-wrappers-sumo',
-    'p-queue',
-    'pino',
-  ],
+  ...['age-encryption', 'commander', 'csv-parse', 'env-paths', 'libsodium-wrappers-sumo', 'p-queue', 'pino'],
   ...['yaml', 'zod'],
 ]
 
