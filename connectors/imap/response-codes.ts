@@ -44,6 +44,12 @@ const TEXT_RULES: readonly TextRule[] = [
     code: 'CONNECTIONS',
   },
   {
+    // Dovecot says LIMIT of one message that is too large (quota_max_mail_size): no waiting makes it smaller.
+    pattern: /(mail|message) size is larger than/i,
+    kind: 'rejected',
+    code: 'TOOBIG',
+  },
+  {
     // Exchange: the login is good, and opens no mailbox. It says nothing about other accounts.
     pattern: /authenticated but not connected/i,
     kind: 'config',

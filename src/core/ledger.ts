@@ -238,8 +238,8 @@ export interface Ledger {
   /** `discovered` or `appending` -> `expunged`: it vanished from the source before it landed. */
   expunge(ids: readonly number[]): void
   /**
-   * `quarantined` -> `discovered`; all of a pair when `ids` is null. Returns how many. What was begun and then
-   * quarantined as `mailbox-refused` may lie in that mailbox, and is `appending` again: reconcile decides.
+   * `quarantined`, and `skipped` as `too-large`, -> `discovered`; all of a pair when `ids` is null. Returns how many. What
+   * was begun and then quarantined as `mailbox-refused` may lie in that mailbox, and is `appending` again: reconcile decides.
    */
   requeue(pairId: number, ids: readonly number[] | null): number
   /** Of these keys at the destination, the ones that no row has claimed. */

@@ -17,6 +17,9 @@ const REQUEUE = `
   state = CASE WHEN reason_code = 'mailbox-refused' AND attempts > 0 THEN 'appending' ELSE 'discovered' END,
   reason_code = NULL, reason_text = NULL, reason_server_text = NULL`
 
+/** Limits of a destination can be raised; the other reasons for which a message is skipped stay. */
+const TO_BE_TRIED_AGAIN = `(state = 'quarantined' OR (state = 'skipped' AND reason_code = 'too-large'))`
+
 /** The transitions of a message. Each is guarded by the state that it starts from; the same facts twice are nothing. */
 export function transferMethods(store: Store): Methods {
   const readRow = rowReader(store)
@@ -45,12 +48,12 @@ export function transferMethods(store: Store): Methods {
      WHERE id = ? AND state IN ('discovered', 'appending')`,
   )
   const requeueOne = store.prepare(
-    `UPDATE message SET ${REQUEUE} WHERE id = ? AND state = 'quarantined'
+    `UPDATE message SET ${REQUEUE} WHERE id = ? AND ${TO_BE_TRIED_AGAIN}
      AND mailbox_id IN (SELECT id FROM mailbox WHERE pair_id = ?)`,
   )
   const requeueAll = store.prepare(
     `UPDATE message INDEXED BY message_exception SET ${REQUEUE}
-     WHERE state IN ('quarantined', 'skipped') AND state = 'quarantined'
+     WHERE state IN ('quarantined', 'skipped') AND ${TO_BE_TRIED_AGAIN}
      AND mailbox_id IN (SELECT id FROM mailbox WHERE pair_id = ?)`,
   )
 

@@ -224,7 +224,7 @@ describe('moving', () => {
   it('retry has nothing to do, and says so', async () => {
     const { exitCode, stdout } = await place.run(['retry'])
     expect(exitCode).toBe(0)
-    expect(stdout).toContain('0 quarantined messages to be tried again')
+    expect(stdout).toContain('0 messages to be tried again')
   })
 
   it('an account whose source is not there fails alone, and is named', async () => {

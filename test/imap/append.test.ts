@@ -194,6 +194,7 @@ describe('appending to a scripted server', () => {
     ['TAG NO Server Unavailable. 15', 'quota'],
     ['TAG NO [TRYCREATE] no mailbox', 'not-found'],
     ['TAG NO [LIMIT] x', 'throttled'],
+    ['TAG NO [LIMIT] Mail size is larger than the maximum size allowed by server configuration', 'rejected'],
     ['TAG NO [INUSE] x', 'throttled'],
     ['TAG NO [UNAVAILABLE] x', 'transient'],
     ['TAG NO [SERVERBUG] x', 'transient'],

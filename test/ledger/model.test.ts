@@ -253,11 +253,14 @@ function planStep(
       return row === undefined ? null : (target) => target.quarantine(row.id, reason)
     }
     case 'skip':
-      return one === undefined ? null : (target) => target.skip(one.id, { ...REASON, serverText: null })
+      return one === undefined
+        ? null
+        : (target) =>
+            target.skip(one.id, { ...REASON, code: step.flag < 2 ? 'too-large' : 'excluded', serverText: null })
     case 'expunge':
       return (target) => target.expunge((step.flag === 0 ? discovered : appending).map((row) => row.id))
     case 'requeue': {
-      const ids = choose('quarantined').map((row) => row.id)
+      const ids = choose('quarantined', 'skipped').map((row) => row.id)
       return (target) => target.requeue(pairId, ids)
     }
     case 'requeueAll':

@@ -243,7 +243,7 @@ export class ModelLedger implements Covered {
     const rows = this.rows.filter(
       (row) =>
         this.mailbox(row.mailboxId).pairId === pairId &&
-        row.state === 'quarantined' &&
+        (row.state === 'quarantined' || (row.state === 'skipped' && row.reason?.code === 'too-large')) &&
         (ids === null || ids.includes(row.id)),
     )
     for (const row of rows) {

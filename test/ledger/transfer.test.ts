@@ -183,11 +183,11 @@ describe('exceptions', () => {
     const { ledger, inbox, pairId } = createFixture()
     const [a = 0, b = 0, c = 0] = list(ledger, inbox.id, ['1', '2', '3'])
     ledger.quarantine(a, REASON)
-    ledger.skip(b, { code: 'too-large', text: 'larger than 50 MB', serverText: null })
+    ledger.skip(b, { code: 'moved-at-source', text: 'moved', serverText: null })
     ledger.quarantine(c, REASON)
     expect(ledger.exceptions(pairId, 0, 9).map((row) => row.reason)).toEqual([
       REASON,
-      { code: 'too-large', text: 'larger than 50 MB', serverText: null },
+      { code: 'moved-at-source', text: 'moved', serverText: null },
       REASON,
     ])
     expect(ledger.exceptions(null, a, 1).map((row) => row.id)).toEqual([b])

@@ -59,11 +59,11 @@ function watchOption(): Option {
     .conflicts(['final', 'dryRun'])
 }
 
-/** `retry`: tries the quarantined again. */
+/** `retry`: tries again what was quarantined, or was too large. */
 export function addRetry(program: Command, start: Start): void {
   program
     .command('retry')
-    .description('try the quarantined messages again, and go on with the rest')
+    .description('try the quarantined and the too large messages again, and go on with the rest')
     .addOption(accountOption())
     .addOption(waveOption())
     .addOption(confirmOption())
@@ -71,7 +71,7 @@ export function addRetry(program: Command, start: Start): void {
       start((context) =>
         run('retry', options, context, (project, pairs) => {
           const requeued = pairs.reduce((sum, pair) => sum + project.ledger.requeue(pair.id, null), 0)
-          context.output.line(`${counted(requeued, 'quarantined message')} to be tried again`)
+          context.output.line(`${counted(requeued, 'message')} to be tried again`)
         }),
       ),
     )
