@@ -10,6 +10,14 @@ const NOFOLLOW = constants.O_NOFOLLOW as number | undefined
 const LOOSE_BITS = 0o077
 const MAX_PRIVATE_BYTES = 16 * 1024 * 1024
 
+/** Codes that are about the one file, in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'this user may not',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is no folder',
+}
+
 /** What went wrong with a file, as one of ours; the path is named, the content never. */
 export function fileError(error: unknown, what: string, path: string): SealpostError {
   if (error instanceof SealpostError) return error
@@ -21,7 +29,8 @@ export function fileError(error: unknown, what: string, path: string): SealpostE
   if (fault !== null) {
     return new SealpostError('config', `cannot ${what} ${path}: ${fault.text}`, { ...details, hint: fault.hint })
   }
-  return new SealpostError('config', `cannot ${what} ${path}: ${code ?? 'unexpected error'}`, details)
+  const reason = code === undefined ? 'unexpected error' : (REASONS[code] ?? code)
+  return new SealpostError('config', `cannot ${what} ${path}: ${reason}`, details)
 }
 
 /** The code of a Node error (`ENOENT`), or undefined. */

@@ -39,6 +39,8 @@ export interface Preset {
   readonly namespace: { readonly prefix: string; readonly delimiter: string }
   readonly auth: {
     readonly mode: 'password' | 'oauth'
+    /** Who gives the access tokens; null where passwords are used, or anybody might. */
+    readonly provider: 'google' | 'microsoft' | null
     /** How an administrator opens an account; null where nobody can. Used unless each account has its own credential. */
     readonly admin: { readonly username: string; readonly authorize: string | null } | null
   }

@@ -108,8 +108,8 @@ class OwnTransport extends gaxios.Gaxios {
   }
 }
 
-/** Throws `config` for what is no key of a service account; nothing of it is repeated. */
-function readServiceAccount(text: string, credential: string): ServiceAccount {
+/** Reads the key file of a service account. Throws `config` for what is none; nothing of it is repeated. */
+export function readServiceAccount(text: string, credential: string): ServiceAccount {
   const hint = `sealpost credentials set ${credential} --kind service-account --secret-file KEY.json`
   const parsed = parseJson(text)
   const fields = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Readonly<Record<string, unknown>>

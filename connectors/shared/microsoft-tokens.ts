@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { ConfidentialClientApplication, LogLevel, type Configuration } from '@azure/msal-node'
 import { formatInstant, type Clock } from '../../src/core/clock.ts'
 import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
@@ -125,10 +125,16 @@ async function configurationOf(
   }
 }
 
-/** What the credential is: PEM with certificate and key, or a secret. Throws `config` for half of a pair, `auth` for an expired one. */
-function secretOf(text: string, credential: string, clock: Clock): Partial<Configuration['auth']> {
-  const blocks = text.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? []
-  if (blocks.length === 0) return { clientSecret: text.trim() }
+/** The certificate of an application, and its private key. */
+interface ClientCertificate {
+  readonly certificate: X509Certificate
+  readonly certificatePem: string
+  readonly key: KeyObject
+}
+
+/** Reads PEM with a certificate and its private key. Throws `config` for half of a pair, and for what is none; nothing of it is repeated. */
+export function readClientCertificate(text: string, credential: string): ClientCertificate {
+  const blocks = blocksOf(text)
   const certificatePem = blocks.find((block) => block.startsWith('-----BEGIN CERTIFICATE-'))
   const keyPem = blocks.find((block) => /^-----BEGIN [A-Z ]*PRIVATE KEY-/.test(block))
   const bad = (what: string): SealpostError =>
@@ -144,6 +150,17 @@ function secretOf(text: string, credential: string, clock: Clock): Partial<Confi
   )
   const key = readOr(() => createPrivateKey(keyPem), bad('holds a private key that cannot be read'))
   if (!certificate.checkPrivateKey(key)) throw bad('holds a key that is not its certificate’s')
+  return { certificate, certificatePem, key }
+}
+
+function blocksOf(text: string): readonly string[] {
+  return text.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? []
+}
+
+/** What the credential is: PEM with certificate and key, or a secret. Throws `config` for half of a pair, `auth` for an expired one. */
+function secretOf(text: string, credential: string, clock: Clock): Partial<Configuration['auth']> {
+  if (blocksOf(text).length === 0) return { clientSecret: text.trim() }
+  const { certificate, certificatePem, key } = readClientCertificate(text, credential)
   const expiry = Date.parse(certificate.validTo)
   if (expiry <= clock.now()) {
     throw new SealpostError(

@@ -105,7 +105,7 @@ describe('a key file', () => {
 
   it.each([
     [['--new-key-file', 'medium/ada.key'], /cannot create .*EEXIST/],
-    [['--new-key-file', 'nowhere/new.key'], /cannot open .*nowhere: ENOENT/],
+    [['--new-key-file', 'nowhere/new.key'], /cannot open .*nowhere: there is no such file or folder/],
     [['--new-key-file', 'workspace/new.key'], /must not lie in the workspace/],
   ])('wrong place for a new one: %j', async ([option = '', path = ''], text) => {
     const words = ['operator', 'add', 'eve', '--role', 'lead', '--kdf', 'interactive', '--new-passphrase-fd', '3']

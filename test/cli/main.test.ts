@@ -241,7 +241,7 @@ describe('credentials', () => {
     expect(elsewhere.exitCode).toBe(5)
     const missing = await place.run(['credentials', 'import', join(folder, 'no.age')])
     expect(missing.exitCode).toBe(2)
-    expect(missing.stderr).toContain('no.age: ENOENT')
+    expect(missing.stderr).toContain('no.age: there is no such file')
   })
 
   it('are imported in the clear only from outside, with a warning', async () => {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { issue, makeAuthority, type Authority, type Certificate } from '../servers/certificates.ts'
 import { isDovecotInstalled, startDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { Place, type Ended } from './program.ts'
+
+const KEY_FILE = JSON.stringify({
+  type: 'service_account',
+  client_email: 'mover@project.example',
+  private_key: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+})
 
 let place: Place
 let tls: string
@@ -139,7 +146,40 @@ describe('each trouble with a server is one clear line', () => {
     await configure('127.0.0.1', 993, 'mode: implicit, ca: missing.pem')
     const { exitCode, stderr } = await place.run(['plan'])
     expect(exitCode).toBe(2)
-    expect(stderr).toMatch(/^sealpost: cannot read the certificates in .*missing\.pem: ENOENT/)
+    expect(stderr).toMatch(/^sealpost: cannot read the certificates in .*missing\.pem: there is no such file/)
+  })
+
+  it('a file of certificates that holds none', async () => {
+    await writeFile(join(place.project, 'junk.pem'), 'hello\n')
+    await configure('127.0.0.1', 993, 'mode: implicit, ca: junk.pem')
+    const { exitCode, stderr } = await place.run(['plan'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(/^sealpost: \S*junk\.pem holds no certificate\. Tls\.ca names a PEM file/i)
+  })
+
+  it('a credential of a kind that opens nothing there, before any connection', async () => {
+    await place.keep('box', 'service-account', KEY_FILE)
+    await configure('127.0.0.1', 993, 'mode: implicit', 'credential: box')
+    const { exitCode, stderr } = await place.run(['plan'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(
+      /^sealpost: credential "box" is a service-account, which does not open the source\. .*\(password\)/,
+    )
+  })
+
+  it.each([
+    ['service-account', '{"type":"service_account"}', 'is no key file of a Google service account'],
+    ['service-account', '{nope', 'is no key file of a Google service account'],
+    ['client-certificate', 'a secret\n', 'holds no certificate'],
+  ])('a %s that is none replaces no good one: %s', async (kind, content, words) => {
+    const file = join(place.folder, 'bad.secret')
+    await writeFile(file, content, { mode: 0o600 })
+    await place.keep('good', 'service-account', KEY_FILE)
+    const before = await place.run(['credentials', 'list', '--json'])
+    const refused = await place.run(['credentials', 'set', 'good', '--kind', kind, '--secret-file', file])
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(refused.stderr).toContain(`credential "good" ${words}`)
+    expect(await place.run(['credentials', 'list', '--json'])).toEqual(before)
   })
 })
 

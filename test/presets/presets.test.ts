@@ -84,6 +84,74 @@ describe('an end with a preset', () => {
     expect((await problemsOf(end)).join('\n')).toContain(words)
   })
 
+  it('names who gives the tokens, where one does; the file may say otherwise', async () => {
+    const { source } = await configOf('{preset: microsoft365, auth: {credential: a, tenant: t, client_id: c}}')
+    expect(source).toMatchObject({ auth: { mode: 'oauth', tokens: { provider: 'microsoft', tenant: 't' } } })
+    const google = await configOf('{preset: google, auth: {credential: a}}')
+    expect(google.source).toMatchObject({ auth: { mode: 'oauth', tokens: { provider: 'google' } } })
+    const passwords = await configOf('{preset: google, auth: {mode: password, credential: per-account}}')
+    expect(passwords.source).toMatchObject({ auth: { mode: 'password' } })
+    // The way of an administrator is one with a password.
+    const tokens = await configOf(
+      '{preset: zimbra, host: a, auth: {mode: oauth, provider: google, credential: b}}',
+    )
+    expect(tokens.source).toMatchObject({ auth: { mode: 'oauth', username: null, authorize: null } })
+  })
+
+  describe.each(PRESET_NAMES)('%s', (name) => {
+    const { host, auth, directory } = PRESETS[name]
+    const isMicrosoft = auth.provider === 'microsoft'
+    const rest = {
+      ...(host === null ? { host: 'mx.example' } : {}),
+      auth: { credential: 'boss', ...(isMicrosoft ? { tenant: 't.example', client_id: 'app' } : {}) },
+    }
+    const told = async (change: object): Promise<readonly string[]> =>
+      problemsOf(JSON.stringify({ preset: name, ...rest, ...change }))
+
+    it('is good as it is documented', async () => {
+      expect(await told({})).toEqual([])
+    })
+
+    it.each<readonly [object, RegExp]>([
+      [{ preset: `${name}x` }, new RegExp(`source.preset must be one of .*did you mean "${name}"`)],
+      [{ preset: 5 }, /source\.preset must be one of cpanel/],
+      [{ preset: null }, /source\.preset must be one of cpanel/],
+      [{ auth: { ...rest.auth, credential: undefined } }, /source\.auth\.credential is missing/],
+      [{ auth: 'boss' }, /source\.auth must be a map of keys/],
+      [{ auth: { ...rest.auth, pin: 'x' } }, /unknown key "pin"/],
+      [{ port: 0 }, /source\.port: must be a whole number from 1 to 65535/],
+      [{ port: 65_536 }, /source\.port: must be a whole number from 1 to 65535/],
+      [{ port: 'imaps' }, /source\.port: must be a whole number from 1 to 65535/],
+      [{ host: 'imap://mx.example' }, /source\.host: must be a host name, not an address/],
+      [{ host: ['a'] }, /source\.host: must be text/],
+      [{ tls: 'implicit' }, /source\.tls must be a map of keys/],
+      [{ connections: 'many' }, /source\.connections: must be a whole number/],
+      [{ tenant: 't.example' }, /unknown key "tenant"/],
+      ...(host === null ? [[{ host: undefined }, /source\.host is missing/] as const] : []),
+      ...(auth.provider === 'microsoft'
+        ? ([
+            [{ auth: { credential: 'a', client_id: 'c' } }, /source\.auth\.tenant is missing/],
+            [{ auth: { credential: 'a', tenant: 't' } }, /source\.auth\.client_id is missing/],
+          ] as const)
+        : [[{ auth: { ...rest.auth, tenant: 't' } }, /tenant means nothing with /] as const]),
+      ...(auth.mode === 'oauth'
+        ? ([[{ auth: { ...rest.auth, credential: 'per-account' } }, /name its credential/]] as const)
+        : ([[{ auth: { mode: 'oauth', credential: 'a' } }, /auth\.provider is missing/]] as const)),
+      ...(directory === null
+        ? [[{ directory: { credential: 'a' } }, /source\.directory\.kind is missing/] as const]
+        : [[{ directory: {} }, /source\.directory\.credential is missing/] as const]),
+    ])('with %j is told in one line', async (change, words) => {
+      const problems = await told(change)
+      expect(problems).toEqual([expect.stringMatching(words)])
+      expect(problems[0]).toMatch(/^\S+:\d+:\d+: /)
+    })
+
+    it('beside another kind is what is too much', async () => {
+      const problems = await told({ kind: 'maildir', path: 'x', host: undefined, auth: undefined })
+      expect(problems).toEqual([expect.stringMatching(/unknown key "preset".*leave out the preset, or the kind/)])
+    })
+  })
+
   it('no name of an object is a preset', () => {
     for (const name of ['constructor', 'toString', '__proto__', '']) expect(presetOf(name)).toBeNull()
   })

@@ -72,6 +72,7 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
   try {
     const secret = await readSecret(name, options, context)
     try {
+      await assertKeyFile(name, options.kind, secret)
       const replaced = await project.credentials.has(name)
       const expiresAt = options.expires === undefined ? null : context.clock.now() + options.expires
       const username = options.username ?? null
@@ -91,6 +92,18 @@ async function setOne(name: string, options: SetOptions, context: CommandContext
     }
   } finally {
     await project.close()
+  }
+}
+
+/** What is no key file replaces none that is good. Whether its provider takes it is seen when it is used. */
+async function assertKeyFile(name: string, kind: CredentialKind, secret: Secret): Promise<void> {
+  if (kind === 'service-account') {
+    const { readServiceAccount } = await import('../../../connectors/shared/google-tokens.ts')
+    readServiceAccount(secret.text(), name)
+  }
+  if (kind === 'client-certificate') {
+    const { readClientCertificate } = await import('../../../connectors/shared/microsoft-tokens.ts')
+    readClientCertificate(secret.text(), name)
   }
 }
 

@@ -1,6 +1,5 @@
 import { presetOf } from '../../../connectors/presets/presets.ts'
 import { PER_ACCOUNT } from './project-types.ts'
-import { valueAt } from './yaml-source.ts'
 
 type PlainMap = Readonly<Record<string, unknown>>
 
@@ -15,17 +14,20 @@ export function withPresets(data: unknown): unknown {
 
 function filled(data: PlainMap, side: 'source' | 'destination'): PlainMap {
   const end = data[side]
-  const name = valueAt(end, ['preset'])
+  if (!isMap(end) || end['preset'] === undefined) return {}
+  // Only IMAP ends have presets: an end of another kind has one too many, and needs nothing of it.
+  if (end['kind'] !== undefined && end['kind'] !== 'imap') return {}
+  const name = end['preset']
   const preset = typeof name === 'string' ? presetOf(name) : null
-  if (!isMap(end) || typeof name !== 'string') return {}
-  // Only IMAP ends have presets: so the one thing that is wrong with an unknown one is its name.
+  // The one thing that is wrong with an unknown preset is its name: what it would have filled in is not missed.
   if (preset === null) {
     const auth = isMap(end['auth']) ? { auth: { mode: 'password', ...end['auth'] } } : {}
-    return { [side]: { kind: 'imap', tls: { mode: 'implicit' }, ...end, ...auth } }
+    return { [side]: { kind: 'imap', host: 'unknown.invalid', tls: { mode: 'implicit' }, ...end, ...auth } }
   }
   const tls = isMap(end['tls']) ? end['tls'] : {}
   const auth = isMap(end['auth']) ? end['auth'] : {}
   const directory = isMap(end['directory']) ? end['directory'] : null
+  const mode = auth['mode'] ?? preset.auth.mode
   const isImplicit = (tls['mode'] ?? preset.tls) === preset.tls
   return {
     [side]: {
@@ -36,12 +38,16 @@ function filled(data: PlainMap, side: 'source' | 'destination'): PlainMap {
       tls: end['tls'] === undefined || isMap(end['tls']) ? { mode: preset.tls, ...tls } : end['tls'],
       auth:
         end['auth'] === undefined || isMap(end['auth'])
-          ? { mode: preset.auth.mode, ...admin(), ...auth }
+          ? { mode, ...(mode === 'oauth' ? provider() : admin()), ...auth }
           : end['auth'],
       ...(directory === null || preset.directory === null
         ? {}
         : { directory: { kind: preset.directory, ...directory } }),
     },
+  }
+
+  function provider(): PlainMap {
+    return preset?.auth.provider == null ? {} : { provider: preset.auth.provider }
   }
 
   /** How an administrator signs in, unless each account has a credential of its own or the file says how. */

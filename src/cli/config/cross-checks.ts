@@ -1,3 +1,4 @@
+import { presetOf } from '../../../connectors/presets/presets.ts'
 import { isLoopback } from '../../../connectors/shared/tls.ts'
 import { PER_ACCOUNT } from './project-types.ts'
 import { DEFAULT_LIMITS } from '../../engine/settings.ts'
@@ -10,7 +11,7 @@ const MICROSOFT_KEYS = ['tenant', 'client_id']
 
 /**
  * What is wrong between keys that are each good alone. Reads the plain data, so that it can be told in the same pass as
- * what is wrong with single keys; what is not of its type is passed over here.
+ * what is wrong with single keys; what is not of its type is passed over here. Presets are filled in.
  */
 export function crossChecks(source: YamlSource): readonly Problem[] {
   return [
@@ -59,6 +60,9 @@ function transferChecks(source: YamlSource): readonly Problem[] {
 /** Which keys belong to which way of signing in. */
 function authChecks(side: 'source' | 'destination', source: YamlSource): readonly Problem[] {
   const at = (key: string): unknown => valueAt(source.data, [side, 'auth', key])
+  const preset = valueAt(source.data, [side, 'preset'])
+  // How one signs in there is not known either.
+  if (preset !== undefined && (typeof preset !== 'string' || presetOf(preset) === null)) return []
   const isApi = ['gmail', 'graph'].includes(String(valueAt(source.data, [side, 'kind'])))
   const mode = isApi ? 'oauth' : at('mode')
   if (mode !== 'oauth' && mode !== 'password') return []

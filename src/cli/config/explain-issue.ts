@@ -65,7 +65,10 @@ function unknownKey(key: string, path: readonly PropertyKey[], source: YamlSourc
   }
   const kind = valueAt(source.data, [...path.slice(0, 1), 'kind'])
   const known = knownOf(path, kind)
-  const hint = suggestion(key, known) ?? `known here: ${known.join(', ')}`
+  const hint =
+    key === 'preset' && path.length === 1
+      ? 'a preset makes an IMAP end: leave out the preset, or the kind'
+      : (suggestion(key, known) ?? `known here: ${known.join(', ')}`)
   return source.atKey(path, key, `unknown key "${key}"`, hint)
 }
 

@@ -35,9 +35,10 @@ export async function readProjectConfig(file: string, content: string): Promise<
   // Imported where it is used: it takes longer to load than all the rest.
   const { projectSchema } = await import('./schema.ts')
   const { explainIssue } = await import('./explain-issue.ts')
-  const parsed = projectSchema.safeParse(withPresets(source.data))
+  const data = withPresets(source.data)
+  const parsed = projectSchema.safeParse(data)
   const issues = parsed.success ? [] : parsed.error.issues.flatMap((issue) => explainIssue(issue, source))
-  const problems = [...issues, ...crossChecks(source)].sort(byPlace)
+  const problems = [...issues, ...crossChecks({ ...source, data })].sort(byPlace)
   const config = parsed.success && problems.length === 0 ? toConfig(parsed.data) : null
   return { config, problems, mailboxes, source }
 }

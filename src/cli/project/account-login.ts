@@ -1,6 +1,7 @@
 import { SealpostError } from '../../core/errors.ts'
 import { accountCredentialName } from '../config/credentials-csv.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
+import type { CredentialKind } from '../../../vault/credential-file.ts'
 import { PER_ACCOUNT, type ImapEnd, type ServerEnd } from '../config/project-types.ts'
 import { fillTemplate, hasPlaceholder } from '../config/templates.ts'
 
@@ -12,6 +13,15 @@ export function credentialNameOf(side: Side, end: ServerEnd, pair: AccountPair):
   const own = side === 'source' ? pair.sourceCredential : pair.destinationCredential
   if (own !== null) return own
   return end.auth.credential === PER_ACCOUNT ? accountCredentialName(side, pair[side]) : end.auth.credential
+}
+
+/** The kinds of credential that open an end, the usual one first. */
+export function kindsOpening(end: ServerEnd): readonly CredentialKind[] {
+  if (!('tokens' in end.auth)) return ['password']
+  // Keys that were set as a password, which is what `credentials set` takes a secret for, are as good.
+  return end.auth.tokens.provider === 'google'
+    ? ['service-account', 'password']
+    : ['client-secret', 'client-certificate', 'password']
 }
 
 /** Who signs in to which mailboxes. */

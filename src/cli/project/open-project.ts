@@ -17,7 +17,7 @@ import { createSealer } from '../../../vault/stream.ts'
 import type { LoggedCommand } from '../log/allowed.ts'
 import { openEventLog, type EventLog } from '../log/event-log.ts'
 import { Scrubber } from '../log/scrubber.ts'
-import { credentialNameOf, type Side } from './account-login.ts'
+import { credentialNameOf, kindsOpening, type Side } from './account-login.ts'
 import type { CommandContext } from '../context.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
 import { isFileEnd, type ProjectConfig } from '../config/project-types.ts'
@@ -314,7 +314,7 @@ function credentialsNeeded(
   return needed
 }
 
-/** All credentials that are missing or have expired, told before the first connection is made. */
+/** All credentials that are missing, of a kind that opens nothing there, or have expired, told before the first connection is made. */
 async function assertCredentials(
   { config, accounts, credentials, audit }: LedgeredProject,
   sides: readonly Side[],
@@ -327,6 +327,23 @@ async function assertCredentials(
   if (missing.length > 0) {
     const hint = `sealpost credentials set ${missing[0] ?? ''}${missing.length > 1 ? ', or credentials import for many' : ''}`
     throw new SealpostError('config', `missing credentials: ${listed(missing)}`, { hint, code: 'NO_CREDENTIAL' })
+  }
+  for (const side of sides) {
+    const end = config[side]
+    if (isFileEnd(end)) continue
+    const kinds = kindsOpening(end)
+    for (const pair of accounts) {
+      const found = known.get(credentialNameOf(side, end, pair))
+      if (found === undefined || kinds.includes(found.kind)) continue
+      throw new SealpostError(
+        'config',
+        `credential "${found.name}" is a ${found.kind}, which does not open the ${side}`,
+        {
+          hint: `set one of another kind (${kinds.join(', ')}): sealpost credentials set NAME --kind KIND`,
+          code: 'WRONG_CREDENTIAL',
+        },
+      )
+    }
   }
   if (expired.length > 0) {
     await audit.noteCredentials(
