@@ -1,11 +1,14 @@
 import type { DestinationSession } from '../core/connector.ts'
 import type { Mailbox } from '../core/mail.ts'
+import { isKind } from '../core/errors.ts'
+import type { MailboxRecord, MessageRecord, Pair } from '../core/ledger.ts'
+import { exceptionsOf } from '../core/ledger-rows.ts'
 import { samePath } from '../core/mailbox-path.ts'
-import type { MailboxRecord, Pair } from '../core/ledger.ts'
 import { findElsewhere } from './find-elsewhere.ts'
 import { MailboxGate } from './mailbox-gate.ts'
 import { newWork } from './mailbox-work.ts'
 import { prepareDestination } from './prepare-mailbox.ts'
+import { MAILBOX_REFUSED, setAside } from './set-aside.ts'
 import type { EngineContext } from './settings.ts'
 
 /** No connector gives out such a cursor: should the mailbox come back, it is listed from nothing. */
@@ -25,6 +28,12 @@ export async function closeVanished(
   const { ledger, clock } = context
   for (const { id, cursor, sourcePath } of ledger.mailboxes(pair.id)) {
     if (cursor === VANISHED || lives(sourcePath, present)) continue
+    // What was in doubt when the destination refused the mailbox has not vanished before it landed, as far as anybody knows.
+    const refused = [...exceptionsOf(ledger, pair.id)].filter((row) => row.mailboxId === id && isRefused(row))
+    ledger.requeue(
+      pair.id,
+      refused.map((row) => row.id),
+    )
     ledger.beginEpoch(id)
     while (!ledger.continueEpoch(id)) await clock.sleep(0, signal)
     while (!ledger.endEpochs(id)) await clock.sleep(0, signal)
@@ -36,7 +45,7 @@ export async function closeVanished(
 /**
  * Decides what was in doubt when its mailbox vanished from the source, which no lane will come to: it has landed where a
  * copy of it lies at the destination, and has vanished before it landed where none does. What was under a label that is
- * gone is pending then. To be called before anything is moved: what is found again under another name must find it
+ * gone is pending then, and where the destination refuses the mailbox all is an exception. To be called before anything is moved: what is found again under another name must find it
  * decided. Twice is safe, and makes no mailbox.
  */
 export async function settleVanished(
@@ -52,7 +61,12 @@ export async function settleVanished(
     const work = newWork(record, asItWas(record), new MailboxGate())
     work.destination = await findMailbox(session, record.destination.path, signal)
     if (work.destination !== null) {
-      await prepareDestination(context, session, work, signal)
+      try {
+        await prepareDestination(context, session, work, signal)
+      } catch (error) {
+        if (!isKind(error, 'rejected')) throw error
+        setAside(context, work, error)
+      }
       continue
     }
     // Nothing can come into a mailbox that is not there: what is nowhere else now did not land.
@@ -62,6 +76,10 @@ export async function settleVanished(
     ledger.land(elsewhere.map((id) => ({ id, key: null, validity: null })))
     ledger.revert(ledger.inDoubt(record.id).map(({ id }) => id))
   }
+}
+
+function isRefused({ reason }: MessageRecord): boolean {
+  return reason?.code === MAILBOX_REFUSED
 }
 
 function lives(path: readonly string[], present: readonly Mailbox[]): boolean {

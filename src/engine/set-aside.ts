@@ -5,6 +5,8 @@ import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 
 const PAGE = 500
+/** The code of a reason: the destination does not take the mailbox. The ledger's `requeue` knows it too. */
+export const MAILBOX_REFUSED = 'mailbox-refused'
 
 /**
  * The destination does not take the mailbox, its name for instance: what it should have held is quarantined with the
@@ -15,7 +17,7 @@ export function setAside(context: EngineContext, work: MailboxWork, refusal: Sea
   const { ledger, events } = context
   const { id, pairId, destination } = work.record
   const serverText = refusal.serverText ?? null
-  const reason: Reason = { code: 'mailbox-refused', text: refusal.message, serverText }
+  const reason: Reason = { code: MAILBOX_REFUSED, text: refusal.message, serverText }
   const quarantine = (rows: readonly MessageRecord[]): void => {
     for (const row of rows) {
       ledger.quarantine(row.id, reason)

@@ -230,6 +230,50 @@ describe('what is in doubt when its mailbox vanishes', () => {
 })
 
 describe('what is in doubt in a mailbox that the destination refuses', () => {
+  it.each([
+    ['before', 0],
+    ['before', 5],
+    ['when', 0],
+    ['when', 5],
+  ])(
+    'has an end though it vanished from the source, refused %s that was seen: %i of 5 had landed',
+    async (when, stored) => {
+      const fixture = await inDoubt(stored)
+      const vanish = (): void => {
+        for (const { uid } of [...fixture.alice.messages(['Old'])])
+          fixture.alice.move(['Old'], String(uid), ['New'])
+        fixture.alice.remove(['Old'])
+      }
+      if (when === 'when') vanish()
+      fixture.destinationOptions = {
+        capabilities: { move: false },
+        onStep: (step) => {
+          const isLook = step.op === 'ensureMailbox' || step.op === 'position'
+          if (isLook && step.mailbox === 'Old' && step.phase === 'before')
+            throw new SealpostError('rejected', 'not yours')
+        },
+      }
+      const refused = await fixture.run()
+      expect(refused.pairs[0]?.error).toBeNull()
+      expect(refused.totals).toMatchObject({ quarantined: 5, appending: 0, discovered: 0 })
+      if (when === 'before') vanish()
+      fixture.destinationOptions = {}
+      if (when === 'when') expect(fixture.ledger.requeue(1, null)).toBe(5)
+      const { totals, pairs } = await fixture.run()
+      expect(pairs[0]?.error).toBeNull()
+      expect(isBalanced(totals)).toBe(true)
+      expect(totals.quarantined).toBe(0)
+      if (when === 'before') {
+        // Decided before what was found under the new name: one copy of each.
+        expect([...fixture.moved.messages(['Old']), ...fixture.moved.messages(['New'])]).toHaveLength(5)
+      } else {
+        // What was found under the new name could not be told from it, and loss weighs more than a copy.
+        expect(fixture.moved.messages(['New'])).toHaveLength(5)
+        expect(fixture.moved.messages(['Old'])).toHaveLength(stored)
+      }
+    },
+  )
+
   it.each([0, 2, 5])(
     'is an exception, and in doubt again when it is tried again: %i of 5 had landed',
     async (stored) => {
