@@ -20,7 +20,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     // More than there are processors: half of the long files wait for servers and for times that are theirs to keep.
-    maxWorkers: 4,
+    maxWorkers: 6,
     sequence: { sequencer: LongestFirst },
     maxConcurrency: 16,
     reporters: ['default', new ClosingLineReporter()],

@@ -7,12 +7,19 @@ import { build, installModules, installPackages, root, SetUpError } from './set-
 
 /** Where the suites with a long form lie. @type {Readonly<Record<string, readonly string[]>>} */
 const LONG_FORMS = {
-  crash: ['test/crash', 'test/disk', 'test/engine/doubt.test.ts'],
-  damage: ['test/signoff/certificate.test.ts', 'test/signoff/sigkill.test.ts'],
+  crash: ['test/cli/backup-kill.test.ts', 'test/crash', 'test/engine/doubt.test.ts'],
+  damage: [
+    'test/records/audit-verify.test.ts',
+    'test/signoff/certificate.test.ts',
+    'test/signoff/kill.test.ts',
+    'test/signoff/sigkill.test.ts',
+  ],
+  disk: ['test/disk'],
   faults: ['test/faults'],
   gmail: ['test/gmail'],
   matrix: ['test/matrix'],
   microsoft: ['test/graph/moving.test.ts'],
+  servers: ['test/cli/runbook.test.ts', 'test/conformance/imap.test.ts', 'test/corpus', 'test/imap/delta.test.ts'],
   tokens: ['test/cli/oauth.test.ts'],
 }
 

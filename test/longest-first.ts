@@ -5,18 +5,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * alone at the end. A new checkout has no times of an earlier run to go by.
  */
 const LONGEST = [
-  ...['test/corpus/', 'test/graph/moving', 'test/leaks/canary', 'test/faults/poison', 'test/crash/'],
-  ...['test/faults/append', 'test/matrix/', 'test/cli/oauth', 'test/engine/doubt', 'test/cli/server-errors'],
+  ...['test/corpus/', 'test/graph/moving', 'test/faults/poison', 'test/crash/', 'test/matrix/', 'test/cli/oauth'],
+  ...['test/conformance/imap', 'test/cli/dashboard-terminal', 'test/faults/', 'test/engine/doubt', 'test/disk/'],
+  ...['test/cli/server-errors', 'test/signoff/', 'test/gmail/moves', 'test/cli/doctor-cloud', 'test/demo/'],
   ...[
     'test/cli/package',
-    'test/faults/half-open',
-    'test/disk/',
-    'test/faults/',
     'test/cli/run.',
-    'test/gmail/moves',
+    'test/cli/gmail',
+    'test/conformance/',
+    'test/imap/',
+    'test/cli/backup-kill',
   ],
-  ...['test/cli/doctor-cloud', 'test/signoff/', 'test/cli/gmail', 'test/demo/', 'test/imap/', 'test/cli/runbook'],
-  ...['test/cli/backup-kill', 'test/spool/', 'test/records/audit-crash', 'test/cli/incident'],
+  ...['test/cli/runbook', 'test/cli/incident', 'test/spool/', 'test/records/audit-crash', 'test/cli/intake'],
 ]
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { jsonAt, keepRecord, runAt, useWorkspace } from './at-time.ts'
 import { MAILDIR_YAML, type Place } from './program.ts'
+import { fillSlowPlace } from './slow-run.ts'
 
 const workspace = useWorkspace({ agent: true })
 const AWARE = '2026-11-20T18:00+04:00'
@@ -115,8 +116,7 @@ describe('a frozen vault', () => {
   })
 
   test('stops a run that is under way, which goes on after it has thawed', async () => {
-    await place.configure(MAILDIR_YAML, 'source,destination\nanna,anna\n')
-    await place.fillMaildir('anna', 20_000)
+    await fillSlowPlace(place)
     const running = place.start(['run', '--project', place.project, '--passphrase-file', place.passphraseFile])
     const log = join(place.home, 'audit', 'log')
     await expect.poll(() => readFileSync(log, 'utf8'), { timeout: 60_000 }).toMatch('"run-started"')

@@ -240,15 +240,17 @@ describe('moving', () => {
 })
 
 describe('stopping', () => {
+  const MESSAGES = 1500
+  /** With a rate at which what is stopped or killed cannot have come to its end, on any machine. */
+  const at = (account: string, limits: string): Promise<void> =>
+    place.configure(`${MAILDIR_YAML}limits: { ${limits} }\n`, `source,destination\n${account},${account}.neu\n`)
+
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'ends cleanly on %s with 130, and goes on afterwards',
     async (signal) => {
       const account = signal.toLowerCase()
-      await place.fillMaildir(account, 3000)
-      await place.configure(
-        `${MAILDIR_YAML}limits: { lanes: 1 }\n`,
-        `source,destination\n${account},${account}.neu\n`,
-      )
+      await place.fillMaildir(account, MESSAGES)
+      await at(account, 'lanes: 1, rate: 64KiB')
       const running = place.start(['run', '--json', '--passphrase-file', place.passphraseFile], {
         cwd: place.project,
       })
@@ -266,18 +268,19 @@ describe('stopping', () => {
       expect(ended).toMatchObject({ event: 'run-finished', interrupted: true })
       expect(await readdir(join(place.project, '.sealpost'))).not.toContain('lock')
       const landed = await delivered(`${account}.neu`)
-      expect(landed).toBeLessThan(3000)
+      expect(landed).toBeLessThan(MESSAGES)
 
+      await at(account, 'lanes: 1')
       const again = await place.run(['run', '--json'])
       expect(again.exitCode).toBe(0)
-      expect(events(again.stdout).at(-1)).toMatchObject({ thisRun: { landed: 3000 - landed } })
-      expect(await delivered(`${account}.neu`)).toBe(3000)
+      expect(events(again.stdout).at(-1)).toMatchObject({ thisRun: { landed: MESSAGES - landed } })
+      expect(await delivered(`${account}.neu`)).toBe(MESSAGES)
     },
   )
 
   it('after kill -9 the lock does not stand in the way, and nothing is sent twice', async () => {
-    await place.fillMaildir('killed', 3000)
-    await place.configure(MAILDIR_YAML, 'source,destination\nkilled,killed.neu\n')
+    await place.fillMaildir('killed', MESSAGES)
+    await at('killed', 'lanes: 2, rate: 64KiB')
     const running = place.start(['run', '--json', '--passphrase-file', place.passphraseFile], {
       cwd: place.project,
     })
@@ -286,8 +289,9 @@ describe('stopping', () => {
     })
     expect((await running).signal).toBe('SIGKILL')
     expect(await readFile(join(place.project, '.sealpost', 'lock'), 'utf8')).toContain('"pid"')
+    await at('killed', 'lanes: 2')
     const { exitCode, stderr } = await place.run(['run', '--json'])
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-    expect(await delivered('killed.neu')).toBe(3000)
+    expect(await delivered('killed.neu')).toBe(MESSAGES)
   })
 })

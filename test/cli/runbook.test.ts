@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { root } from '../../scripts/set-up.mjs'
 import { generateAgeKeys } from '../../vault/age-key.ts'
+import { isLong } from '../long.ts'
 import { lacking } from '../packages.ts'
 import { startDovecot } from '../servers/dovecot.ts'
 import { fillMaildir } from '../bench/workloads.ts'
 import { PASSPHRASE, PROGRAM } from './program.ts'
 
 const ANNA = 'anna@example.test'
-const reason = lacking('dovecot-core', 'dovecot-imapd', 'bash')
+const reason =
+  lacking('dovecot-core', 'dovecot-imapd', 'bash') ?? (isLong('servers') ? null : 'npm run test:servers')
 
 it.skipIf(reason !== null)(
   `docs/runbook.md as it stands, between two Dovecot servers${reason === null ? '' : ` (${reason})`}`,

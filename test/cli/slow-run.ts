@@ -11,10 +11,15 @@ export const SLOW_MESSAGES = MESSAGES + 1
 export async function openSlowPlace(): Promise<Place> {
   const place = await Place.open()
   await place.init()
+  await fillSlowPlace(place)
+  return place
+}
+
+/** The same of a place that has a project. */
+export async function fillSlowPlace(place: Place): Promise<void> {
   await place.fillMaildir('anna', 1)
   const body = `${'x'.repeat(70)}\r\n`.repeat(400)
   for (let n = 0; n < MESSAGES; n++)
     writeFileSync(join(place.project, 'old/anna/cur', `${n}.large:2,S`), `Subject: ${n}\r\n\r\n${body}`)
   await place.configure(`${MAILDIR_YAML}\nlimits: { rate: 64KiB, lanes: 2 }\n`, 'source,destination\nanna,anna\n')
-  return place
 }

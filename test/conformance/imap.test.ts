@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { createImapConnector } from '../../connectors/imap/imap-connector.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import { isLong } from '../long.ts'
 import { startDovecot, whyNoDovecot, type Dovecot, type DovecotOptions } from '../servers/dovecot.ts'
 import { conformance } from './conformance.ts'
 import type { Harness } from './harness.ts'
@@ -109,7 +110,10 @@ function suite(
   })
 }
 
+// One that can do everything; `npm run test:servers` has two others beside it.
 suite('imap', {}, '/', '')
-const COMPRESSES = { settings: 'protocol imap {\n  mail_plugins = imap_zlib\n}' }
-suite('imap, below the inbox, compressed', COMPRESSES, '.', 'INBOX.', { compress: true })
-suite('imap, the plainest server', { capabilities: 'LITERAL- IDLE NAMESPACE' }, '/', '', { keepsNul: false })
+if (isLong('servers')) {
+  const settings = 'protocol imap {\n  mail_plugins = imap_zlib\n}'
+  suite('imap, below the inbox, compressed', { settings }, '.', 'INBOX.', { compress: true })
+  suite('imap, the plainest server', { capabilities: 'LITERAL- IDLE NAMESPACE' }, '/', '', { keepsNul: false })
+}

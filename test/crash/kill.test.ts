@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cut, hold, stall, type Fault } from '../fakes/faults.ts'
 import { plainMail, seeded } from '../faults/mail.ts'
 import { difference, Stage } from '../faults/stage.ts'
-import { isLong } from '../long.ts'
+import { isLong, wanted } from '../long.ts'
 import { writeTally } from '../reporter/tally.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { ProgramProject, type ProgramProjectOptions } from './program-project.ts'
 
-/** `npm run test:crash` kills the program at 60 random points, and at the four below; `npm test` at four and two. */
+/** `npm run test:crash` kills the program at 60 random points, and at the four below; `npm test` at three and one. */
 const all = isLong('crash')
-const KILLS_A_KIND = all ? 15 : 2
+const KILLS_A_KIND = all ? 15 : 3
 const SEED = Number(process.env['CRASH_SEED'] ?? 20260)
 const NO_UIDPLUS = { capabilities: ['UIDPLUS'], codes: ['APPENDUID', 'COPYUID'] }
 const MINUTES = 60_000
@@ -63,7 +63,7 @@ describe.skipIf(whyNoDovecot() !== null)('the program, killed with SIGKILL and s
     ['one message a command', { stripAtDestination: { capabilities: ['MULTIAPPEND', 'LITERAL+'], codes: [] } }],
   ]
 
-  it.concurrent.each(all ? kinds : kinds.slice(0, 2))(
+  it.concurrent.each(wanted('crash', kinds, ['without UIDPLUS, one message a command']))(
     'at random points: %s',
     async (kind, options) => {
       const random = seeded(SEED + kind.length)
@@ -137,7 +137,8 @@ describe.skipIf(whyNoDovecot() !== null)('the program, killed with SIGKILL and s
     ['and the server lands the complete command 5 s after the client is gone', {}, late, 1],
   ]
 
-  it.concurrent.each(all ? held : held.slice(0, 2))(
+  const late5 = 'without UIDPLUS, and the server lands the complete command 5 s after the client is gone'
+  it.concurrent.each(wanted('crash', held, [late5]))(
     'with twins in flight: %s',
     async (note, options, fault, lanes) => {
       const [account = ''] = names(1)

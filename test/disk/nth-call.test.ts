@@ -5,8 +5,8 @@ import { writeTally } from '../reporter/tally.ts'
 import type { CallFault } from './failing-calls.ts'
 import { expectTold, keeping, moving, Rehearsal } from './scenario.ts'
 
-/** `npm run test:crash` strikes at each call; `npm test` at one for each fault and command. */
-const all = isLong('crash')
+/** `npm run test:disk` strikes at each call; `npm test` at one for each fault and command. */
+const all = isLong('disk')
 /** A run that was struck after it had written down what it would send waits for seconds the next time, and computes nothing. */
 const AT_ONCE = all ? 4 : 1
 /** Each fault, and how far into the command the bounded share lets it strike. */
@@ -19,7 +19,7 @@ const why = lacking('gcc', 'libc6-dev')
 
 describe.skipIf(why !== null || process.platform !== 'linux')('a disk that fails at the n-th call', () => {
   const tally = { faults: 0 }
-  afterAll(() => writeTally('crash', 'the program on a disk that fails', tally))
+  afterAll(() => writeTally('disk', 'the program on a disk that fails', tally))
 
   describe.each([moving, keeping])('$name', (scenario) => {
     const rehearsals: Rehearsal[] = []

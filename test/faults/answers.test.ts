@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorKind } from '../../src/core/errors.ts'
 import { answer, bye, cut, garbage, hold, lie, type Fault } from '../fakes/faults.ts'
+import { wanted } from '../long.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, useStage } from './stage.ts'
@@ -74,7 +75,21 @@ describe.skipIf(reason !== null).concurrent('what a server says instead of OK', 
     ['a cut after the login', 'source', cut(/^(LOGIN|AUTHENTICATE)/, 'before-reply'), null],
   ]
 
-  it.each(passing)('%s', async (_, end, fault, wait) => {
+  /** What `npm test` takes of them: one of each kind, at each command; `npm run test:faults` takes all. */
+  const share = [
+    'NO [THROTTLED] to an append',
+    'NO [UNAVAILABLE] to an append',
+    'BYE in the middle of an append',
+    'garbage that never ends',
+    'a literal that is announced too small',
+    'a fetch that is cut in a literal',
+    'NO [INUSE] to SELECT',
+    'a cut at CREATE',
+    'a cut at LIST',
+    'a cut after the login',
+  ]
+
+  it.each(wanted('faults', passing, share))('%s', async (_, end, fault, wait) => {
     const deleted = { ...plainMail(1)[0], mailbox: ['INBOX'], flags: ['\\Deleted'] }
     const project = await stage.project([
       ...plainMail(60),
@@ -121,17 +136,20 @@ describe.skipIf(reason !== null).concurrent('what a server says instead of OK', 
     ['NO [CONTACTADMIN] to SELECT', answer('SELECT', 'NO [CONTACTADMIN] call us'), 'auth'],
   ]
 
-  it.each(stopping)('%s stops the account, and nothing is lost', async (_, fault, kind) => {
-    const project = await stage.project(plainMail(60))
-    const armed = stage.proxies.destination.arm(fault).forAccount(project.account).always()
-    const { totals, pairs } = await project.run()
-    expect(pairs[0]?.error?.kind).toBe(kind)
-    expect(totals.quarantined + totals.skipped).toBe(0)
-    expect(armed.fired).toBeLessThanOrEqual(4)
-    armed.disarm()
-    expect(counts((await project.run()).totals)).toEqual({ source: 60, landed: 60 })
-    await project.expectMoved()
-  })
+  it.each(wanted('faults', stopping, ['NO [OVERQUOTA]', 'NO [CONTACTADMIN] to SELECT']))(
+    '%s stops the account, and nothing is lost',
+    async (_, fault, kind) => {
+      const project = await stage.project(plainMail(60))
+      const armed = stage.proxies.destination.arm(fault).forAccount(project.account).always()
+      const { totals, pairs } = await project.run()
+      expect(pairs[0]?.error?.kind).toBe(kind)
+      expect(totals.quarantined + totals.skipped).toBe(0)
+      expect(armed.fired).toBeLessThanOrEqual(4)
+      armed.disarm()
+      expect(counts((await project.run()).totals)).toEqual({ source: 60, landed: 60 })
+      await project.expectMoved()
+    },
+  )
 
   it('a message that is refused again and again is found by halving, and its server is quoted', async () => {
     const project = await stage.project(plainMail(60), { lanes: 1 })

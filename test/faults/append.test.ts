@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { cut, type Fault } from '../fakes/faults.ts'
+import { wanted } from '../long.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, useStage, type StageOptions } from './stage.ts'
@@ -26,11 +27,12 @@ const CASES: readonly [string, Fault, Expected][] = [
   ['after the last byte, which comes 5 s later', cut('APPEND', 'after-last-byte', { lateBy: 5_000 }), 'found'],
 ]
 
-function suite(name: string, options: StageOptions): void {
+/** `npm run test:faults` has each case in each suite; `npm test` each in one of them. */
+function suite(name: string, options: StageOptions, share: readonly string[]): void {
   describe.skipIf(whyNoDovecot() !== null).concurrent(`a connection that is cut at an append: ${name}`, () => {
     const stage = useStage({ ...options, concurrent: true })
 
-    it.each(CASES)('%s', async (_, fault, expected) => {
+    it.each(wanted('faults', CASES, share))('%s', async (_, fault, expected) => {
       const project = await stage.project(plainMail(60))
       const armed = stage.proxies.destination.arm(fault).after(1).forAccount(project.account)
       const { totals, pairs } = await project.run()
@@ -46,17 +48,29 @@ function suite(name: string, options: StageOptions): void {
   })
 }
 
-suite('with UIDPLUS', {})
-suite('without UIDPLUS', { stripAtDestination: { capabilities: ['UIDPLUS'], codes: ['APPENDUID', 'COPYUID'] } })
-suite('one message at a time, each literal asked for', {
-  stripAtDestination: { capabilities: ['MULTIAPPEND', 'LITERAL+', 'LITERAL-'], codes: [] },
-})
+suite('with UIDPLUS', {}, [
+  'in the middle of a literal',
+  'after the last byte, and the server goes on',
+  'in the OK',
+  'after the last byte, which comes 1 s later',
+])
+suite('without UIDPLUS', { stripAtDestination: { capabilities: ['UIDPLUS'], codes: ['APPENDUID', 'COPYUID'] } }, [
+  'after the last byte, and the server is cut too',
+  'before the OK',
+  'after the last byte, which comes 5 s later',
+])
+suite(
+  'one message at a time, each literal asked for',
+  { stripAtDestination: { capabilities: ['MULTIAPPEND', 'LITERAL+', 'LITERAL-'], codes: [] } },
+  ['before the command', 'after one byte of a literal', 'before the line end that completes it'],
+)
 
 // RFC 9051 wants UIDNEXT of every server; some old ones leave it out.
-for (const [name, codes] of [
+const WITHOUT: readonly [string, readonly string[]][] = [
   ['UIDNEXT', ['UIDNEXT']],
   ['UIDNEXT and UIDPLUS', ['UIDNEXT', 'APPENDUID', 'COPYUID']],
-] as const) {
+]
+for (const [name, codes] of wanted('faults', WITHOUT, ['UIDNEXT and UIDPLUS'])) {
   describe.skipIf(whyNoDovecot() !== null)(`a destination without ${name}`, () => {
     const strip = { capabilities: codes.length > 1 ? ['UIDPLUS'] : [], codes }
     const stage = useStage({ stripAtDestination: strip })

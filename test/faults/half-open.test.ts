@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { stall, type Fault } from '../fakes/faults.ts'
+import { wanted } from '../long.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, useStage } from './stage.ts'
@@ -22,7 +23,10 @@ describe.skipIf(whyNoDovecot() !== null).concurrent('a peer that is gone without
     ['at a login', 'destination', stall(/^(LOGIN|AUTHENTICATE)/, 'before')],
   ]
 
-  it.each(cases)('%s', async (_, end, fault) => {
+  /** What `npm test` takes of them. */
+  const share = ['in the middle of a fetched literal', 'before the reply to an append', 'at a login']
+
+  it.each(wanted('faults', cases, share))('%s', async (_, end, fault) => {
     const project = await stage.project(plainMail(60), { lanes: 1 })
     const armed = stage.proxies[end].arm(fault).forAccount(project.account)
     const { totals, pairs } = await project.run()

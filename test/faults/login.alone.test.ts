@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { answer, cut } from '../fakes/faults.ts'
+import { isLong } from '../long.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { plainMail } from './mail.ts'
 import { counts, useStage } from './stage.ts'
 
+/** How many mailboxes one credential opens. */
+const MAILBOXES = isLong('faults') ? 50 : 15
 const LOGIN = /^(LOGIN|AUTHENTICATE)/
 
 describe.skipIf(whyNoDovecot() !== null)('a credential that is refused', () => {
@@ -14,15 +17,15 @@ describe.skipIf(whyNoDovecot() !== null)('a credential that is refused', () => {
     return { tried: seen.length, refused: seen.filter(({ reply }) => reply === 'NO').length }
   }
 
-  it('is tried once over 50 mailboxes, all lanes, and is taken up again when it has been set anew', async () => {
+  it(`is tried once over ${MAILBOXES} mailboxes, all lanes, and is taken up again when it has been set anew`, async () => {
     const project = await stage.project(
       plainMail(3),
       { adminPassword: 'wrong', lanes: 4, limits: { accounts: 8 } },
-      50,
+      MAILBOXES,
     )
     const { pairs, totals } = await project.run()
     expect(logins()).toEqual({ tried: 1, refused: 1 })
-    expect(pairs.map(({ error }) => error?.kind)).toEqual(Array.from({ length: 50 }, () => 'auth'))
+    expect(pairs.map(({ error }) => error?.kind)).toEqual(Array.from({ length: MAILBOXES }, () => 'auth'))
     expect(totals.landed + totals.appending).toBe(0)
     expect(
       JSON.stringify(pairs.map(({ error }) => [error?.message, error?.hint, error?.serverText])),
@@ -36,7 +39,7 @@ describe.skipIf(whyNoDovecot() !== null)('a credential that is refused', () => {
     process.off('warning', onWarning)
     expect(warnings).toEqual([])
     expect(again.pairs.every(({ error }) => error === null)).toBe(true)
-    expect(counts(again.totals)).toEqual({ source: 150, landed: 150 })
+    expect(counts(again.totals)).toEqual({ source: 3 * MAILBOXES, landed: 3 * MAILBOXES })
     expect(logins().refused).toBe(1)
   })
 

@@ -27,6 +27,7 @@ import {
   writeLines,
   type TestLog,
 } from './audit-fixture.ts'
+import { isLong } from '../long.ts'
 import { testSigner } from './signer.ts'
 
 const signer = testSigner(ORIGIN)
@@ -336,6 +337,9 @@ it('a clock that was set back is told, and is no damage', async () => {
   expect(await verify(log)).toMatchObject({ intact: true, findings: [{ kind: 'clock-set-back', from: 3, to: 3 }] })
 })
 
+/** `npm run test:damage` has all of them; `npm test` a third. */
+const share = (runs: number): number => (isLong('damage') ? runs : Math.ceil(runs / 3))
+
 describe('damage anywhere', () => {
   const home = mkdtempSync(join(tmpdir(), 'sealpost-records-'))
   const { folder } = fabricateLog(24, join(home, 'audit'))
@@ -361,7 +365,7 @@ describe('damage anywhere', () => {
         // Nothing else is blamed but the neighbour, where a newline was lost or put in.
         for (const { from, to } of damaged) expect([from >= at - 1, to <= at + 1]).toEqual([true, true])
       }),
-      { numRuns: 400 },
+      { numRuns: share(400) },
     )
     writeFileSync(join(folder, 'log'), original)
   })
@@ -385,7 +389,7 @@ describe('damage anywhere', () => {
           expect(found.some(({ from, to }) => from <= at && at <= to)).toBe(true)
         }
       }),
-      { numRuns: 150 },
+      { numRuns: share(150) },
     )
     writeFileSync(join(folder, 'log'), original)
     expect(await findings(test.log)).toEqual([])
@@ -406,7 +410,7 @@ describe('damage anywhere', () => {
           if (!/"erasing":\d|"personalBytes"|"repair"/.test(text) || name === 'personal')
             expect(outcome.intact).toBe(false)
         }),
-        { numRuns: 150 },
+        { numRuns: share(150) },
       )
       writeFileSync(join(folder, name), good)
     }
