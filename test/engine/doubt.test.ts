@@ -390,6 +390,12 @@ describe('killed at each step and started again', () => {
       fixture.alice.remove(['Old'])
       return fixture
     },
+    'a mailbox renamed at the source while it was in doubt': async () => {
+      const fixture = await inDoubt(2)
+      for (const { uid } of [...fixture.alice.messages(['Old'])]) fixture.alice.move(['Old'], String(uid), ['New'])
+      fixture.alice.remove(['Old'])
+      return fixture
+    },
     quarantine: async () => {
       const fixture = filled(12)
       fixture.destinationOptions = {
