@@ -163,6 +163,11 @@ export function digestWhole(body: Uint8Array, options = BYTES_ALONE): Digests {
   return digester.finish()
 }
 
+/** True when a body has the very bytes that `digests` were made of: then they are its digests, too. */
+export function hasBytesOf(body: Uint8Array, { bytes, digest }: Digests): boolean {
+  return body.length === bytes && digestAtOnce('sha256', body, 'buffer').equals(digest)
+}
+
 /** Digests a body read in pieces. Throws what reading throws. */
 export async function digestStream(pieces: AsyncIterable<Uint8Array>, options = BYTES_ALONE): Promise<Digests> {
   const digester = new Digester(options)

@@ -1,6 +1,6 @@
 import type { Candidate, Fetched, Mailbox } from './mail.ts'
 import type { Capabilities, Session } from './connector.ts'
-import { digestStream, digestWhole, type Digests } from './digest.ts'
+import { digestStream, digestWhole, hasBytesOf, type Digests } from './digest.ts'
 import { SealpostError } from './errors.ts'
 import type { MessageRecord } from './ledger.ts'
 import { changedParts, contentKey, hasMessageId } from './fingerprint.ts'
@@ -19,11 +19,13 @@ export function needsContent({ keepsBytes, merges }: Pick<Capabilities, 'keepsBy
   return !keepsBytes || merges === 'message-id'
 }
 
-/** What a body comes to that was read back from an end. */
+/** What a body comes to that was read back from an end. `expected` is what it should be: the same bytes are not looked at twice. */
 export async function digestFetched(
   fetched: Exclude<Fetched, { readonly kind: 'gone' }>,
   capabilities: Pick<Capabilities, 'keepsBytes' | 'merges'>,
+  expected: Digests | null = null,
 ): Promise<Digests> {
+  if (expected !== null && fetched.kind === 'whole' && hasBytesOf(fetched.body, expected)) return expected
   const options = { content: needsContent(capabilities) }
   return fetched.kind === 'whole' ? digestWhole(fetched.body, options) : digestStream(fetched.body.open(), options)
 }

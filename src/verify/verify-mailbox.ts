@@ -141,7 +141,7 @@ export async function verifyMailbox(
           missing.push(...sharers)
           continue
         }
-        const digests = await digestFetched(fetched, session.capabilities)
+        const digests = await digestFetched(fetched, session.capabilities, sharers[0]?.digests)
         for (const row of sharers) {
           if (row.digests === null) continue
           const { fidelity, deviations } = checkContent(row.digests, digests, session.capabilities)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Digester, digestWhole } from '../../src/core/digest.ts'
+import { Digester, digestWhole, hasBytesOf } from '../../src/core/digest.ts'
 
 /** The canonical form, written as plainly as can be. */
 function canonical(body: Uint8Array): Buffer {
@@ -46,6 +46,17 @@ describe('digests', () => {
         const stored = digestWhole(canonical(body))
         expect(hexOf(stored.matchDigest)).toBe(hexOf(digestWhole(body).matchDigest))
         expect(hexOf(digestWhole(canonical(canonical(body))).matchDigest)).toBe(hexOf(stored.matchDigest))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('are known again by the very bytes alone', () => {
+    fc.assert(
+      fc.property(bodies, bodies, (body, other) => {
+        expect(hasBytesOf(body, digestWhole(body))).toBe(true)
+        expect(hasBytesOf(other, digestWhole(body))).toBe(other.equals(body))
+        expect(hasBytesOf(canonical(body), digestWhole(body))).toBe(canonical(body).equals(body))
       }),
       { numRuns: 1000 },
     )
