@@ -140,7 +140,7 @@ export type FindingClass = 'explained' | 'removed-after-check' | 'open'
 /** Something that verification or the end of a run found. */
 export interface Finding {
   readonly class: FindingClass
-  /** What was looked at: `count`, `missing`, `digest`, `flags`, `internal-date`, `late-landing`, `balance`, … */
+  /** What was looked at: `count`, `missing`, `digest`, `flags`, `internal-date`, `late-landing`, `possible-copy`, `balance`, … */
   readonly check: string
   readonly pairId: number
   readonly mailboxId: number
@@ -298,8 +298,8 @@ export interface Ledger {
   fidelity(pairId: number | null): FidelityCounts
   /** How many landed and existing rows have never been verified. */
   unverified(pairId: number | null): number
-  /** Replaces the findings of one mailbox that came from this check group (`verify` or `run`). */
-  replaceFindings(mailboxId: number, group: 'verify' | 'run', findings: readonly Finding[]): void
+  /** Replaces the findings of one mailbox that came from this check group; those of `doubt` are kept by who adds to them. */
+  replaceFindings(mailboxId: number, group: 'verify' | 'run' | 'doubt', findings: readonly Finding[]): void
   findings(pairId: number | null): readonly Finding[]
 
   totals(scope: { readonly pairId?: number; readonly mailboxId?: number }): Totals

@@ -7,6 +7,7 @@ import type { MailboxWork } from './mailbox-work.ts'
 import { CopyGroups, readDigests } from '../core/match-digests.ts'
 import type { Digests } from '../core/digest.ts'
 import { findElsewhere } from './find-elsewhere.ts'
+import { notePossibleCopies } from './possible-copies.ts'
 
 /**
  * The destination must have stood still for this long, in milliseconds, before its word is taken as final: a complete
@@ -51,11 +52,12 @@ export async function reconcile(
     const match = await matchWhenStill(context, session, work, destination, rows, signal)
     const { claims, missing, base, seen, position } = match
     ledger.land(claims)
-    const elsewhere = hasVanished(base, position, seen)
-      ? await findElsewhere(context, session, work, destination, missing, base, signal)
-      : []
+    const isOpen = hasVanished(base, position, seen)
+    const elsewhere = isOpen ? await findElsewhere(context, session, work, destination, missing, base, signal) : []
     ledger.land(elsewhere.map((id) => ({ id, key: null, validity: null })))
-    const pending = missing.map((row) => row.id).filter((id) => !elsewhere.includes(id))
+    const unfound = missing.filter((row) => !elsewhere.includes(row.id))
+    if (isOpen) notePossibleCopies(ledger, work.record, unfound)
+    const pending = unfound.map((row) => row.id)
     ledger.revert(pending)
     const { pairId, id: mailbox } = work.record
     const landed = claims.length + elsewhere.length

@@ -41,6 +41,7 @@ describe('an append whose reply is lost', () => {
       expect(nonZero(totals)).toEqual({ source: 40, landed: 40 })
       expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
       expect(openFindings(await fixture.verify())).toEqual([])
+      expect(fixture.ledger.findings(null)).toEqual([])
     }
   })
 
@@ -55,8 +56,8 @@ describe('an append whose reply is lost', () => {
     expect(late.every((finding) => finding.class === 'open')).toBe(true)
   })
 
-  it('finds the copy that a user has filed meanwhile', async () => {
-    const fixture = filled(5)
+  /** The first append's reply is lost, and `meddle` is called before the copies are looked for. */
+  function meddledWith(fixture: Fixture, meddle: () => void): void {
     let lost = false
     fixture.destinationOptions = {
       ...fixture.destinationOptions,
@@ -65,15 +66,41 @@ describe('an append whose reply is lost', () => {
           lost = true
           return { fault: 'lose-reply' }
         }
-        if (step.op === 'position' && lost && fixture.moved.mailbox(['INBOX']).messages.has(2)) {
-          fixture.moved.move(['INBOX'], '2', ['Filed'])
-        }
+        if (step.op === 'position' && lost && fixture.moved.mailbox(['INBOX']).messages.has(2)) meddle()
         return undefined
       },
     }
+  }
+
+  const possibleCopies = (fixture: Fixture) =>
+    fixture.ledger.findings(null).filter(({ check }) => check === 'possible-copy')
+
+  it('finds the copy that a user has filed meanwhile', async () => {
+    const fixture = filled(5)
+    meddledWith(fixture, () => fixture.moved.move(['INBOX'], '2', ['Filed']))
     await fixture.run()
     const copies = [...fixture.moved.messages(['INBOX']), ...fixture.moved.messages(['Filed'])]
     expect(copies).toHaveLength(5)
+    expect(possibleCopies(fixture)).toEqual([])
+  })
+
+  it('sends again what a user has removed meanwhile, and keeps saying that there may be a copy', async () => {
+    const fixture = filled(5)
+    let removed = ''
+    meddledWith(fixture, () => {
+      removed = Buffer.from(fixture.moved.mailbox(['INBOX']).expunge(2)?.bytes ?? '').toString()
+    })
+    await fixture.run()
+    expect(fixture.moved.messages(['INBOX'])).toHaveLength(5)
+    for (let pass = 0; pass < 2; pass++) {
+      const said = possibleCopies(fixture)
+      expect(said).toMatchObject([{ class: 'explained', rule: 'possible-copy', expected: 'one copy' }])
+      const again = fixture.moved.messages(['INBOX']).find(({ uid }) => uid === 6)
+      expect(Buffer.from(again?.bytes ?? '').toString()).toBe(removed)
+      expect(fixture.ledger.message(said[0]?.messageId ?? 0).destinationKey).toBe('6')
+      expect(openFindings(await fixture.verify())).toEqual([])
+      await fixture.run()
+    }
   })
 })
 
