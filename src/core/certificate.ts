@@ -12,6 +12,8 @@ export const CERTIFICATE_VERSION = 1
 export const CERTIFICATE_NAMESPACE = 'deletion-certificate@sealpost'
 /** Name of the file whose exact bytes are signed. */
 export const CERTIFICATE_FILE = 'deletion-certificate.json'
+/** Folder within a project where it lies with its signatures. */
+export const CERTIFICATE_FOLDER = 'certificate'
 
 /** Method where the file system lets a key be overwritten in place. Names the target data and never the medium. */
 export const METHOD_ERASE =

@@ -130,7 +130,14 @@ describe('the whole road', () => {
     const again = await bare(['signoff', '--json'])
     expect(again.exitCode).toBe(0)
     expect(JSON.parse(again.stdout)).toMatchObject({ signedOff: true, certificate: told.certificate })
-    expect((await run(['status'])).exitCode).toBe(2)
+    const late = await run(['status'])
+    expect(late.exitCode).toBe(2)
+    expect(late.stderr).toMatch(
+      /^sealpost: the project in \S+ was signed off, and nothing of it is held any more\. /,
+    )
+    const folder = await run(['certificate', 'verify', join(place.project, 'certificate')])
+    expect(folder.exitCode).toBe(2)
+    expect(folder.stderr).toMatch(/ is a folder\. Name the deletion-certificate\.json in it\.\n$/)
 
     const verify = ['certificate', 'verify', certificateFile()]
     const elsewhere = { cwd: place.folder, environment: { SEALPOST_HOME: join(place.folder, 'nowhere') } }

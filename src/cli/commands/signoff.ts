@@ -6,7 +6,7 @@ import { isKind, SealpostError } from '../../core/errors.ts'
 import type { DeletionCertificate } from '../../core/certificate.ts'
 import type { Obstacle } from '../../signoff/gate.ts'
 import type { IssuedCertificate, PurgePorts } from '../../signoff/ports.ts'
-import { isCommitted, type PurgeState, type SignoffRequest } from '../../signoff/state.ts'
+import { isCommitted, type PurgeState, type PurgeStep, type SignoffRequest } from '../../signoff/state.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { STATE_FOLDER, type ProjectFolder } from '../project/folder.ts'
@@ -130,9 +130,10 @@ async function portsOf(
 ): Promise<{ readonly ports: PurgePorts }> {
   const { purgePortsOf } = await import('../signoff/ports.ts')
   const { createIssuer } = await import('../signoff/issuer.ts')
+  const { stepLine } = await import('../signoff/step-words.ts')
   const { certificate, operator, second } = people
   const issuer = createIssuer(subject.folder, { certificate, operator, second })
-  const progress = (step: string): void => context.output.line(`  ${step}`)
+  const progress = (step: PurgeStep): void => context.output.line(stepLine(step))
   return { ports: await purgePortsOf(context, subject, people, books, issuer, progress) }
 }
 

@@ -1,5 +1,6 @@
 import { lstat, realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { CERTIFICATE_FILE, CERTIFICATE_FOLDER } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { assertPrivateFolder, codeOf, fileError, readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
 
@@ -42,6 +43,24 @@ export async function writeProjectRecord(folder: string, record: ProjectRecord):
   await writePrivateFile(recordPath(folder), Buffer.from(`${JSON.stringify(record, null, 2)}\n`, 'utf8'))
 }
 
+/** What a sign-off leaves is a certificate, and no project. */
+async function noProject(path: string): Promise<SealpostError> {
+  const certificate = join(path, CERTIFICATE_FOLDER, CERTIFICATE_FILE)
+  const isSignedOff = await lstat(certificate).then(
+    () => true,
+    () => false,
+  )
+  return isSignedOff
+    ? new SealpostError('config', `the project in ${path} was signed off, and nothing of it is held any more`, {
+        hint: `sealpost certificate verify ${certificate}; sealpost records list shows what is kept`,
+        code: 'NO_PROJECT',
+      })
+    : new SealpostError('config', `there is no project in ${path}`, {
+        hint: 'go to a project folder or name one with --project DIR; sealpost init DIR --client NAME makes one',
+        code: 'NO_PROJECT',
+      })
+}
+
 /**
  * Finds the project in `folder`. A folder that was moved is taken as it is and its new place written down. Throws
  * `config` when there is no project, `policy` when it is open to other users or is a copy of one that still stands
@@ -54,12 +73,7 @@ export async function findProject(folder: string): Promise<ProjectFolder> {
   })
   const state = join(path, STATE_FOLDER)
   const record = await readRecord(path)
-  if (record === null) {
-    throw new SealpostError('config', `there is no project in ${path}`, {
-      hint: 'go to a project folder or name one with --project DIR; sealpost init DIR --client NAME makes one',
-      code: 'NO_PROJECT',
-    })
-  }
+  if (record === null) throw await noProject(path)
   await assertPrivateFolder(state)
   if (record.place === path) return { path, state, record, movedFrom: null }
   const original = await readRecord(record.place).catch(() => null)

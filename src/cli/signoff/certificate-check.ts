@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
+  CERTIFICATE_FILE,
   CERTIFICATE_FORMAT,
   CERTIFICATE_NAMESPACE,
   CERTIFICATE_VERSION,
@@ -143,6 +144,12 @@ async function readOrRefuse(path: string): Promise<Buffer> {
     if (bytes.length <= MAX_BYTES) return bytes
     throw new SealpostError('config', `${path} is too large for a certificate`)
   } catch (error) {
+    if (codeOf(error) === 'EISDIR') {
+      throw new SealpostError('config', `${path} is a folder`, {
+        hint: `name the ${CERTIFICATE_FILE} in it`,
+        code: 'EISDIR',
+      })
+    }
     if (codeOf(error) !== 'ENOENT') throw fileError(error, 'read', path)
     throw new SealpostError('config', `there is no file ${path}`, {
       hint: 'certificate and signatures stay together in one folder',

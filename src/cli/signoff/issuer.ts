@@ -2,7 +2,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CERTIFICATE_FILE, CERTIFICATE_NAMESPACE, type DeletionCertificate } from '../../core/certificate.ts'
+import {
+  CERTIFICATE_FILE,
+  CERTIFICATE_FOLDER,
+  CERTIFICATE_NAMESPACE,
+  type DeletionCertificate,
+} from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { renderCertificate } from '../../report/certificate-html.ts'
 import { formatCertificate } from '../../signoff/compose-certificate.ts'
@@ -23,9 +28,6 @@ export interface CertificateSigners {
   readonly operator: UnlockedOperator
   readonly second: UnlockedOperator | null
 }
-
-/** The folder of a signed-off project that stays. */
-export const CERTIFICATE_FOLDER = 'certificate'
 
 const DRAFT = /^\.certificate-[0-9a-f]{16}$/
 
