@@ -1,12 +1,13 @@
 // `npm run bench`: sets up, builds, then measures (test/bench/bench.ts). Arguments after `--` go to it.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { build, installModules, installPackages, root, SetUpError } from './set-up.mjs'
+import { build } from './build-program.mjs'
+import { installModules, installPackages, root, SetUpError } from './set-up.mjs'
 
 try {
   installModules(root)
   installPackages()
-  build()
+  await build()
 } catch (error) {
   if (!(error instanceof SetUpError)) throw error
   process.stderr.write(`set-up failed: ${error.message}\n`)

@@ -1,8 +1,9 @@
 // `npm run build`: the compiled program in dist.
-import { build, SetUpError } from './set-up.mjs'
+import { build } from './build-program.mjs'
+import { SetUpError } from './set-up.mjs'
 
 try {
-  build()
+  await build()
 } catch (error) {
   if (!(error instanceof SetUpError)) throw error
   process.stderr.write(`${error.message}\n`)

@@ -1,11 +1,12 @@
 // `npm run demo`: sets up, builds, then shows the main job (scripts/demo.ts).
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { build, installModules, root, SetUpError } from './set-up.mjs'
+import { build } from './build-program.mjs'
+import { installModules, root, SetUpError } from './set-up.mjs'
 
 try {
   installModules(root)
-  build()
+  await build()
 } catch (error) {
   if (!(error instanceof SetUpError)) throw error
   process.stderr.write(`set-up failed: ${error.message}\n`)

@@ -6,7 +6,8 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFi
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { build, root, run, say, SetUpError } from './set-up.mjs'
+import { build } from './build-program.mjs'
+import { root, run, say, SetUpError } from './set-up.mjs'
 
 const LAUNCHER = `#!/bin/sh
 # Starts Sealpost with the Node that lies beside it.
@@ -95,7 +96,7 @@ try {
   )
   const name = `sealpost-${version}-${process.platform}-${process.arch}`
   const out = resolve(values.out)
-  if (values['no-build'] !== true) build()
+  if (values['no-build'] !== true) await build()
   rmSync(join(out, name), { recursive: true, force: true })
   say(`${name}: Node ${process.version} and the program`)
   assemble(join(out, name))

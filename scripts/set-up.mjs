@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module'
 // What both commands of the README do before anything else. Plain JavaScript on Node's own modules alone, because
 // nothing is installed yet when it runs (docs/decisions/0001-tools.md).
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -94,71 +93,6 @@ function brokenDatabase() {
     stdio: 'ignore',
   })
   return status === 0 ? null : 'the database module does not load on this Node'
-}
-
-/** The programs of the package: the command line, its agent, and the process that stretches passphrases. */
-const PROGRAMS = ['src/cli/main.ts', 'src/cli/access/agent-main.ts', 'vault/kdf-child.mjs']
-/** Where they lie, all in one folder with what they share. */
-const PROGRAM_FOLDER = join('dist', 'src', 'cli')
-
-/** The scripts of pages that clients open. */
-const PAGE_SCRIPTS = ['vault/browser/intake.ts', 'src/report/browser/look-up.ts']
-
-/**
- * What nearly every command loads is bundled: hundreds of small files cost more to find than to run
- * (docs/decisions/0001-tools.md). Everything else stays a package of its own, loaded by who needs it.
- */
-const BUNDLED = [
-  ...['age-encryption', 'commander', 'csv-parse', 'env-paths', 'libsodium-wrappers-sumo', 'p-queue', 'pino'],
-  ...['yaml', 'zod'],
-]
-
-/** Makes the programs in dist from src, connectors and vault, and the scripts of the pages that clients open. */
-export function build() {
-  say(`esbuild ${PROGRAM_FOLDER}`)
-  const esbuild = /** @type {typeof import('esbuild')} */ (createRequire(import.meta.url)('esbuild'))
-  const { dependencies } = /** @type {{ dependencies: Record<string, string> }} */ (
-    JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  )
-  const made = [
-    esbuild.buildSync({
-      absWorkingDir: root,
-      entryPoints: PROGRAMS,
-      entryNames: '[name]',
-      outdir: PROGRAM_FOLDER,
-      bundle: true,
-      splitting: true,
-      external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      legalComments: 'linked',
-      metafile: true,
-      // What is bundled of CommonJS asks for Node's own modules by `require`.
-      banner: {
-        js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-      },
-    }),
-    // Pages for clients carry their script within them: each is one file with what it imports.
-    esbuild.buildSync({
-      absWorkingDir: root,
-      entryPoints: PAGE_SCRIPTS,
-      outbase: '.',
-      outdir: 'dist',
-      bundle: true,
-      minify: true,
-      format: 'iife',
-      target: 'es2022',
-      charset: 'utf8',
-      metafile: true,
-    }),
-  ]
-  const outputs = new Set(made.flatMap(({ metafile }) => Object.keys(metafile.outputs)))
-  for (const entry of readdirSync(join(root, 'dist'), { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name)
-    if (entry.isFile() && !outputs.has(relative(root, path))) rmSync(path)
-  }
-  chmodSync(join(root, PROGRAM_FOLDER, 'main.js'), 0o755)
 }
 
 /**

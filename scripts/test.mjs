@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build, installModules, installPackages, root, SetUpError } from './set-up.mjs'
+import { build } from './build-program.mjs'
+import { installModules, installPackages, root, SetUpError } from './set-up.mjs'
 
 /** Where the suites with a long form lie. @type {Readonly<Record<string, readonly string[]>>} */
 const LONG_FORMS = {
@@ -31,7 +32,7 @@ try {
   installModules(root)
   installPackages()
   installModules(join(root, 'test', 'corpus'))
-  build()
+  await build()
 } catch (error) {
   if (!(error instanceof SetUpError)) throw error
   process.stdout.write(`set-up failed: ${error.message}\n0 passed, 1 failed\n`)

@@ -5,8 +5,8 @@
  */
 import { writeSync } from 'node:fs'
 import { url as debuggerUrl } from 'node:inspector'
-import sodium from 'libsodium-wrappers-sumo'
 
+/** @typedef {typeof import('libsodium-wrappers-sumo').default} Sodium */
 /** @typedef {{ memoryMebibytes: number, passes: number, salt: string, outputBytes: number }} Request */
 
 const LF = 0x0a
@@ -21,8 +21,11 @@ async function readInput() {
   return input
 }
 
-/** @param {Buffer} input */
-function derive(input) {
+/**
+ * @param {Sodium} sodium
+ * @param {Buffer} input
+ */
+function derive(sodium, input) {
   const lineEnd = input.indexOf(LF)
   const request = /** @type {Request} */ (JSON.parse(input.toString('utf8', 0, lineEnd)))
   return sodium.crypto_pwhash(
@@ -38,11 +41,12 @@ function derive(input) {
 async function main() {
   // Node would open its debugger to every user of the machine on this signal; one that came earlier has done so already.
   process.on('SIGUSR1', () => undefined)
+  const { default: sodium } = await import('libsodium-wrappers-sumo')
   await sodium.ready
   if (debuggerUrl() !== undefined) return 4
   const input = await readInput()
   try {
-    const output = derive(input)
+    const output = derive(sodium, input)
     writeSync(1, output)
     output.fill(0)
     return 0

@@ -30,7 +30,7 @@ function packagesLoadedWith(entry: string): readonly string[] {
 
 describe('the start of the program', () => {
   it('loads no package but the one that reads the command line: each costs every command its time', () => {
-    expect(packagesLoadedWith('src/cli/main.ts')).toEqual(['commander', 'env-paths'])
+    expect(packagesLoadedWith('src/cli/command-line.ts')).toEqual(['commander', 'env-paths'])
   })
 
   it('loads no connector, no age and no libsodium with a project that is opened', () => {

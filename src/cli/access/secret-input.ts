@@ -97,6 +97,8 @@ function toSecret(line: Buffer, what: string): Secret {
 }
 
 async function readSome(descriptor: number, into: Buffer, what: string, signal: AbortSignal): Promise<number> {
+  // Once Node has made a stream of it, a pipe answers at once: waiting for its writer, a read would hold the process.
+  if (descriptor === 0) process.stdin.pause()
   for (;;) {
     throwIfAborted(signal)
     try {
