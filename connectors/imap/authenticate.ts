@@ -43,11 +43,7 @@ function methodFor(connection: Connection, credentials: Credentials, place: Plac
     const { token } = secret
     // RFC 7628 section 3.1: a control would end the field, and begin another.
     // eslint-disable-next-line no-control-regex -- which is what is looked for
-    if (/[\0-\x1f\x7f]/.test(username + token)) {
-      throw new SealpostError('config', `${where}: user name or access token hold control characters`, {
-        code: 'CONTROLS',
-      })
-    }
+    if (/[\0-\x1f\x7f]/.test(username + token)) throw unsendable(where)
     if (has('OAUTHBEARER')) {
       const fields = [
         `n,a=${saslName(username)},`,
@@ -64,6 +60,8 @@ function methodFor(connection: Connection, credentials: Credentials, place: Plac
     throw new SealpostError('config', `${where}: the server takes no access tokens`, { code: 'NO_OAUTH' })
   }
   const { password } = secret
+  // RFC 4616 section 2: it ends a field.
+  if ([authorize, username, password].some((field) => field?.includes('\0') === true)) throw unsendable(where)
   if (authorize !== null && !has('PLAIN')) {
     throw new SealpostError('config', `${where}: the server has no AUTH=PLAIN, which auth.authorize needs`, {
       code: 'NO_PLAIN',
@@ -106,6 +104,13 @@ function saslLogin(username: string, password: string): Method {
     return asked === 2 && (question === '' || question.startsWith('pass')) ? base64(password) : CANCEL
   }
   return { parts: ['AUTHENTICATE LOGIN'], answer }
+}
+
+function unsendable(where: string): SealpostError {
+  return new SealpostError('config', `${where}: user name or secret hold control characters, and cannot be sent`, {
+    code: 'CONTROLS',
+    hint: 'set the credential anew',
+  })
 }
 
 /** RFC 5801 section 4. */

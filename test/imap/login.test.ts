@@ -85,6 +85,88 @@ describe('logging in to a scripted server', () => {
     await server.stop()
   })
 
+  it('sends nothing of a secret that would end its field and begin another', async () => {
+    const server = await startScriptedImap({ capabilities: 'AUTH=PLAIN AUTH=XOAUTH2' })
+    const asPassword = clearConnector(server.port, 'pass\0word').openSource('x', quiet)
+    expect(await failure(asPassword)).toMatchObject({ kind: 'config', code: 'CONTROLS' })
+    const { loginFor } = tokens('t0ken\x01auth=Bearer other')
+    const asToken = clearConnector(server.port, '', { loginFor }).openSource('x', quiet)
+    expect(await failure(asToken)).toMatchObject({ kind: 'config', code: 'CONTROLS' })
+    expect(server.commands.filter((line) => line.includes('AUTHENTICATE'))).toEqual([])
+    await server.stop()
+  })
+
+  /** A server that asks these challenges one after the other, then ends the command; what it was answered. */
+  async function challenging(capabilities: string, challenges: readonly string[], end: string) {
+    const answers: string[] = []
+    let tagOf = ''
+    const server = await startScriptedImap({
+      capabilities,
+      answer: ({ tag, text }, socket) => {
+        if (text.startsWith('AUTHENTICATE')) tagOf = tag
+        else if (text === '') answers.push(tag)
+        else return undefined
+        const next = challenges[answers.length]
+        if (next === undefined) return [`${tagOf} ${end}`]
+        socket.write(`+ ${Buffer.from(next).toString('base64')}\r\n`)
+        return null
+      },
+    })
+    return { server, answers }
+  }
+
+  it.each([
+    ['Username:', 'Password:'],
+    ['', ''],
+    ['User Name\0', 'password'],
+  ])('answers the mechanism LOGIN where it asks %j, then %j', async (...challenges) => {
+    const { server, answers } = await challenging('AUTH=LOGIN LOGINDISABLED', challenges, 'OK done')
+    const loginFor = async (): Promise<Login> => ({
+      username: 'änna',
+      authorize: null,
+      secret: { text: () => 'pä ss' },
+    })
+    await (await clearConnector(server.port, '', { loginFor }).openSource('x', quiet)).close()
+    expect(answers.map((answer) => Buffer.from(answer, 'base64').toString())).toEqual(['änna', 'pä ss'])
+    await server.stop()
+  })
+
+  it('tells no password to what asks for anything else', async () => {
+    const { server, answers } = await challenging('AUTH=LOGIN', ['Username:', 'Pin:'], 'BAD cancelled')
+    expect((await failure(clearConnector(server.port, 'secret').openSource('a', quiet))).kind).toBe('auth')
+    expect(answers).toEqual([Buffer.from('a').toString('base64'), '*'])
+    await server.stop()
+  })
+
+  it.each([
+    ['XOAUTH2', ''],
+    ['OAUTHBEARER', 'AQ=='],
+  ])('lets a server of %s say why it refuses a token, and end the command', async (mechanism, last) => {
+    const why = '{"status":"invalid_token"}'
+    const { server, answers } = await challenging(
+      `SASL-IR AUTH=${mechanism}`,
+      [why],
+      'NO [AUTHENTICATIONFAILED] no',
+    )
+    const { loginFor } = tokens('t0ken', 't0ken')
+    expect((await failure(clearConnector(server.port, '', { loginFor }).openSource('x', quiet))).kind).toBe('auth')
+    expect(answers).toEqual([last])
+    await server.stop()
+  })
+
+  it('asks for the capabilities again after a login that does not tell them', async () => {
+    const server = await startScriptedImap({
+      answer: ({ tag, text }) => {
+        if (text !== 'CAPABILITY') return undefined
+        return ['* CAPABILITY IMAP4rev1 NAMESPACE UIDPLUS', `${tag} OK done`]
+      },
+    })
+    await (await clearConnector(server.port, 'x').openSource('a', quiet)).close()
+    const words = server.commands.map((line) => line.split(' ')[1])
+    expect(words.slice(0, 3)).toEqual(['LOGIN', 'CAPABILITY', 'NAMESPACE'])
+    await server.stop()
+  })
+
   it('refreshes a refused token once, and tries no third time', async () => {
     for (const good of ['second', 'none']) {
       const server = await startScriptedImap({
