@@ -29,11 +29,14 @@ export function codeOf(error: unknown): string | undefined {
 
 /**
  * Makes the folder (0700) where it is missing, then requires it to be a real one of the current user that nobody else can
- * enter; throws `policy` otherwise. Twice is safe.
+ * enter; throws `policy` otherwise, and `config` where the folder above it is missing. Twice is safe.
  */
 export async function ensurePrivateFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    // That above is the workspace, which is there: Node's way to make parents too tries for ever below /proc.
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error
+    })
     const stats = await lstat(path)
     if (!stats.isDirectory()) throw new SealpostError('policy', `${path} is not a folder`)
     assertPrivate(stats, path, '700')

@@ -280,6 +280,15 @@ describe('keys that do not open', () => {
     expect(JSON.parse(wrong.stdout)).toMatchObject({ error: { kind: 'locked' } })
   })
 
+  it('a descriptor where a file was to be is told, with what takes one', async () => {
+    const words = ['credentials', 'list', '--passphrase-file', '/dev/fd/63']
+    const { exitCode, stderr } = await place.bare(words, { cwd: place.project })
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(
+      /^sealpost: \/dev\/fd\/63 is a descriptor, .*\. Give its number to the option that ends in -fd\.\n$/,
+    )
+  })
+
   it('a workspace or project open to others is refused, naming what mends it', async () => {
     for (const [path, mode] of [
       [place.home, 0o750],

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { formatVerifierKey } from '../../src/records/signed-note.ts'
@@ -8,6 +17,7 @@ import { generateBoxKeys, openSealedBox, sealToKey } from '../../vault/box.ts'
 import { generateSeed, signerOf } from '../../vault/ed25519.ts'
 import { auditObject } from '../../src/core/audit.ts'
 import { openAuditLog } from '../../src/records/audit-log.ts'
+import { ensurePrivateFolder } from '../../src/records/private-files.ts'
 import { verifyConsistency } from '../../src/records/merkle-proof.ts'
 import { verifyTlogProof } from '../../src/records/tlog-proof.ts'
 import {
@@ -144,6 +154,11 @@ describe('the files', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'head', 'log', 'personal'])
     for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
+  })
+
+  it.skipIf(!existsSync('/proc/self'))('where no folder can be made are refused at once', async () => {
+    for (const path of ['/proc/sealpost', '/proc/sealpost/audit'])
+      await expect(ensurePrivateFolder(path)).rejects.toMatchObject({ kind: 'config', code: 'ENOENT' })
   })
 
   it('that others can read, or that are links, are refused', async () => {

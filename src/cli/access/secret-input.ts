@@ -57,8 +57,7 @@ export async function readDescriptorWhole(descriptor: number, what: string, sign
 
 /** Reads a secret from the first line of a file that nobody else can read. Throws `policy` when it is looser. */
 export async function readSecretFile(path: string, what: string): Promise<Secret> {
-  const bytes = await readPrivateFile(path, MAX_SECRET_BYTES)
-  if (bytes === null) throw new SealpostError('config', `no file ${path} to read ${what} from`, { code: 'ENOENT' })
+  const bytes = await readSecretBytes(path, what)
   try {
     const end = bytes.indexOf(LF)
     return toSecret(end === -1 ? bytes : bytes.subarray(0, end), what)
@@ -69,9 +68,21 @@ export async function readSecretFile(path: string, what: string): Promise<Secret
 
 /** Reads a whole file that nobody else can read, as a key file is. Throws as `readSecretFile`. */
 export async function readKeyFile(path: string, what: string): Promise<Secret> {
+  const bytes = await readSecretBytes(path, what)
+  return wholeSecret(bytes, what)
+}
+
+async function readSecretBytes(path: string, what: string): Promise<Buffer> {
+  // What a shell's <(…) gives is a link to a pipe: no file whose mode could be looked at.
+  if (/^\/(?:dev\/fd|proc\/(?:self|\d+)\/fd)\//.test(path)) {
+    throw new SealpostError('config', `${path} is a descriptor, and ${what} was to come from a file`, {
+      hint: 'give its number to the option that ends in -fd',
+      code: 'DESCRIPTOR',
+    })
+  }
   const bytes = await readPrivateFile(path, MAX_SECRET_BYTES)
   if (bytes === null) throw new SealpostError('config', `no file ${path} to read ${what} from`, { code: 'ENOENT' })
-  return wholeSecret(bytes, what)
+  return bytes
 }
 
 /** Reads a key file from an open descriptor, to its end. Throws `config`. */
