@@ -18,9 +18,16 @@ const LONG_FORMS = {
   disk: ['test/disk'],
   faults: ['test/faults'],
   gmail: ['test/gmail'],
+  leaks: ['test/leaks'],
   matrix: ['test/matrix'],
   microsoft: ['test/graph/moving.test.ts'],
-  servers: ['test/cli/runbook.test.ts', 'test/conformance/imap.test.ts', 'test/corpus', 'test/imap/delta.test.ts'],
+  servers: [
+    'test/cli/runbook.test.ts',
+    'test/conformance/archive.test.ts',
+    'test/conformance/imap.test.ts',
+    'test/corpus',
+    'test/imap/delta.test.ts',
+  ],
   tokens: ['test/cli/oauth.test.ts'],
 }
 

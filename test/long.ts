@@ -5,6 +5,7 @@ export const LONG_FORMS = [
   'disk',
   'faults',
   'gmail',
+  'leaks',
   'matrix',
   'microsoft',
   'servers',

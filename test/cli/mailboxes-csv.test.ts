@@ -72,7 +72,7 @@ describe('mailboxes.csv', () => {
         'mailboxes.csv:6: a quote is out of place (a quote within a cell is written twice)',
         'mailboxes.csv:7: a quote is out of place (a quote within a cell is written twice)',
         'mailboxes.csv:8: 3 cells, and the header has 2',
-        'mailboxes.csv:9: 1 cells, and the header has 2',
+        'mailboxes.csv:9: 1 cell, and the header has 2',
         'mailboxes.csv:10: source holds invisible or control characters',
         'mailboxes.csv:11: source is longer than 320 characters',
       ],

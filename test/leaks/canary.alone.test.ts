@@ -9,6 +9,7 @@ import { openRemainingKeys } from '../../vault/erase.ts'
 import { unlockOperator } from '../../vault/operator.ts'
 import { openProject } from '../../vault/projects.ts'
 import { Secret, wipe } from '../../vault/secret.ts'
+import { isLong } from '../long.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { makeDisk, type Disk } from './disk.ts'
 import { Marker } from './marker.ts'
@@ -23,12 +24,11 @@ interface Look {
 }
 
 const marker = new Marker()
+const off = whyNoDovecot() ?? (isLong('leaks') ? null : 'npm run test:leaks')
 const { disk, why }: { disk: Disk; why: string | null } =
-  whyNoDovecot() === null
-    ? makeDisk()
-    : { disk: { folder: '', readRaw: () => null, close: () => undefined }, why: null }
+  off === null ? makeDisk() : { disk: { folder: '', readRaw: () => null, close: () => undefined }, why: null }
 const looks: Look[] = []
-const copy = mkdtempSync(join(tmpdir(), 'sealpost-copy-'))
+const copy = off === null ? mkdtempSync(join(tmpdir(), 'sealpost-copy-')) : ''
 const record: { projectId: string; log: string; runs: Record<string, Ran> } = { projectId: '', log: '', runs: {} }
 let road: Road
 
@@ -48,7 +48,7 @@ async function step(
     throw new Error(`${name}: exit code ${String(ran.exitCode)}\n${ran.stdout}\n${ran.stderr}`)
 }
 
-describe.skipIf(whyNoDovecot() !== null)('over the whole road', () => {
+describe.skipIf(off !== null)(`over the whole road${off === null ? '' : ` (${off})`}`, () => {
   beforeAll(async () => {
     road = await Road.open(disk, marker)
     await step('init', road.run(['init', road.project, '--client', 'Beispiel GmbH', '--kdf', 'interactive']), 0)
