@@ -119,13 +119,14 @@ function requireFor(name) {
 }
 
 /**
- * A module's exports in the form that esbuild gives to what it has made of `import`.
+ * A module's exports in the form that esbuild asks for where it has made `require` of `import`. What was compiled to CommonJS
+ * has a mark of that form already.
  * @param {object} namespace
  */
 function asRequired(namespace) {
   const exports = {}
   Object.defineProperty(exports, '__esModule', { value: true })
-  for (const name of Object.keys(namespace)) {
+  for (const name of Object.keys(namespace).filter((key) => key !== '__esModule')) {
     Object.defineProperty(exports, name, {
       enumerable: true,
       get: () => /** @type {unknown} */ (Reflect.get(namespace, name)),

@@ -68,6 +68,20 @@ describe('the built program', () => {
     expect(cached).toEqual(parts.map((part) => basename(cachePath(part))).sort())
   })
 
+  it('loads each of its parts with the packages that are named where it is asked for', () => {
+    const calls = readdirSync(BUILT)
+      .filter((name) => name.endsWith('.js') && name !== 'load-part.js')
+      .flatMap((name) => [...readFileSync(join(BUILT, name), 'utf8').matchAll(/\bloadPart\(("[^)]+")\)/g)])
+      .map(([, words]) => `[${words ?? ''}]`)
+    const asked = [...new Set(calls)]
+    expect(asked.filter((words) => words.includes(','))).not.toEqual([])
+    const load = `
+      const { loadPart } = await import(process.argv[1])
+      for (const words of process.argv.slice(2)) await loadPart(...JSON.parse(words))`
+    const words = ['--input-type=module', '--eval', load, join(BUILT, 'load-part.js'), ...asked]
+    expect(node(newFolder(), ...words)).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+
   it('works without a code cache, says nothing about it, and makes none', () => {
     const folder = newFolder()
     cpSync(join(root, 'dist'), join(folder, 'dist'), {
