@@ -8,7 +8,7 @@ import { installModules, installPackages, root, SetUpError } from './set-up.mjs'
 
 /** Where the suites with a long form lie. @type {Readonly<Record<string, readonly string[]>>} */
 const LONG_FORMS = {
-  crash: ['test/cli/backup-kill.test.ts', 'test/crash', 'test/engine/doubt.test.ts'],
+  crash: ['test/cli/backup-kill.test.ts', 'test/cli/run.test.ts', 'test/crash', 'test/engine/doubt.test.ts'],
   damage: [
     'test/records/audit-verify.test.ts',
     'test/signoff/certificate.test.ts',
@@ -22,6 +22,7 @@ const LONG_FORMS = {
   matrix: ['test/matrix'],
   microsoft: ['test/graph/moving.test.ts'],
   servers: [
+    'test/cli/package.test.ts',
     'test/cli/runbook.test.ts',
     'test/conformance/archive.test.ts',
     'test/conformance/imap.test.ts',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/set-up.mjs'
+import { isLong } from '../long.ts'
 import { PASSPHRASE } from './program.ts'
 
 /** What is installed elsewhere runs there: no Node on the PATH, no compiler, nothing of this repository. */
@@ -28,7 +29,8 @@ function installed(...words: readonly string[]): {
   return spawnSync(bin, words, { cwd: folder, env, encoding: 'utf8' })
 }
 
-describe('the archive with Node inside', () => {
+/** Copying Node and all packages takes long: `npm run test:servers` has it. */
+describe.skipIf(!isLong('servers'))('the archive with Node inside', () => {
   beforeAll(() => {
     // As `npm run package`, short of packing it: that is tar alone, and costs the most.
     const { status, stderr } = spawnSync(

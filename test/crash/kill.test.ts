@@ -7,9 +7,9 @@ import { writeTally } from '../reporter/tally.ts'
 import { whyNoDovecot } from '../servers/dovecot.ts'
 import { ProgramProject, type ProgramProjectOptions } from './program-project.ts'
 
-/** `npm run test:crash` kills the program at 60 random points, and at the four below; `npm test` at three and one. */
+/** `npm run test:crash` kills the program at 60 random points, and at the four below; `npm test` at two and one. */
 const all = isLong('crash')
-const KILLS_A_KIND = all ? 15 : 3
+const KILLS_A_KIND = all ? 15 : 2
 const SEED = Number(process.env['CRASH_SEED'] ?? 20260)
 const NO_UIDPLUS = { capabilities: ['UIDPLUS'], codes: ['APPENDUID', 'COPYUID'] }
 const MINUTES = 60_000

@@ -326,7 +326,7 @@ describe('what is in doubt in a mailbox that the destination refuses', () => {
 })
 
 /** `npm run test:crash` kills at every step; `npm test` at every nineteenth. */
-const STRIDE = isLong('crash') ? 1 : 19
+const STRIDE = isLong('crash') ? 1 : 29
 
 /** Kills a run at the n-th step, counted over both connectors and the ledger, before and after each call. */
 class Killer {

@@ -17,14 +17,16 @@ export function progressBlock(state: ProgressState, columns: number, lines: numb
   ].map((line) => cut(line, columns - 1))
 }
 
-/** One line about everything, for a pipe. */
+/** One line about everything; why the first of the waiting accounts waits. */
 export function totalLine(state: ProgressState): string {
   const { accounts, total, rate, timeLeft } = state
   const done = accounts.filter((account) => account.phase === 'done').length
   const failed = accounts.filter((account) => account.phase === 'failed').length
+  const waiting = accounts.filter((account) => account.phase === 'working' && account.note !== null)
   const parts = [
     `accounts ${done}/${accounts.length}`,
     failed === 0 ? null : `${failed} failed`,
+    waiting.length === 0 ? null : `${waiting.length} waiting (${waiting[0]?.note ?? ''})`,
     `messages ${share(total.doneMessages, total.messages)}`,
     formatSize(total.doneBytes),
     rate.messages > 0 ? `${formatCount(Math.round(rate.messages))}/s` : null,
