@@ -81,7 +81,6 @@ process.exit(status ?? 1)
 function inMemory() {
   const isHidden = !relative('/tmp', root).startsWith('..')
   if (isHidden || tmpdir() !== '/tmp' || totalmem() < MEMORY_BYTES) return []
-  const words = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o mode=1777 tmpfs /tmp && exec "$@"', 'sh']
-  const [program, ...args] = /** @type {[string, ...string[]]} */ ([...words, 'true'])
-  return spawnSync(program, args, { stdio: 'ignore' }).status === 0 ? words : []
+  const words = ['--mount', 'sh', '-c', 'mount -t tmpfs -o mode=1777 tmpfs /tmp && exec "$@"', 'sh']
+  return spawnSync('unshare', [...words, 'true'], { stdio: 'ignore' }).status === 0 ? ['unshare', ...words] : []
 }
