@@ -217,7 +217,8 @@ describe('a fingerprint', () => {
           )
         expect(found({ subject: `z${content.subject}` })).toEqual(['headers'])
         expect(found({ date: content.date + 1 })).toEqual(['headers'])
-        expect(found({ to: [...content.to, 'z@z.test'] })).toEqual(['headers'])
+        // Nobody whom the mail may be to already: the same one twice says nothing more.
+        expect(found({ to: [...content.to, 'added@elsewhere.example'] })).toEqual(['headers'])
         expect(found({ id: `z${content.id}` })).toEqual(content.id === null ? [] : ['message-id'])
       }),
       { numRuns: 60 },
