@@ -1,5 +1,5 @@
 import { SealpostError } from '../../src/core/errors.ts'
-import type { Part } from './command-writer.ts'
+import { stringPart, type Part } from './command-writer.ts'
 import type { Connection } from './connection.ts'
 import type { Place } from './wire.ts'
 import type { Reply } from './response.ts'
@@ -72,7 +72,7 @@ function methodFor(connection: Connection, credentials: Credentials, place: Plac
   if (connection.has('LOGINDISABLED')) {
     throw new SealpostError('config', `${where}: the server takes no passwords`, { code: 'LOGINDISABLED' })
   }
-  return { parts: ['LOGIN ', stringOf(username), ' ', stringOf(password)] }
+  return { parts: ['LOGIN ', credentialPart(username), ' ', credentialPart(password)] }
 }
 
 /**
@@ -118,11 +118,9 @@ function saslName(name: string): string {
   return name.replace(/=/g, '=3D').replace(/,/g, '=2C')
 }
 
-/** A quoted string where it can be one, else a literal (RFC 9051 section 4.3). */
-function stringOf(text: string): Part {
-  return /^[\x20-\x7e]*$/.test(text)
-    ? `"${text.replace(/["\\]/g, '\\$&')}"`
-    : { literal: Buffer.from(text, 'utf8') }
+/** A user name or a password, which are UTF-8 where a server has no better way to take them. */
+function credentialPart(text: string): Part {
+  return stringPart(Buffer.from(text, 'utf8').toString('latin1'))
 }
 
 function base64(text: string): string {

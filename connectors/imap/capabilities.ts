@@ -30,10 +30,11 @@ export async function introduce(
   }
   const enable = wanted.length > 0 && connection.has('ENABLE') ? `ENABLE ${wanted.join(' ')}` : null
   const first = { take, ...(enable === null ? {} : { ahead: enable }) }
+  const hasNamespace = connection.has('NAMESPACE')
   let namespace = known
   if (namespace === null) {
-    const read =
-      (await readNamespace(connection, first, signal)) ?? (await readDelimiter(connection, first, signal))
+    const told = hasNamespace ? await readNamespace(connection, first, signal) : null
+    const read = told ?? (await readDelimiter(connection, hasNamespace ? { take } : first, signal))
     namespace = { foreign: [], ...read, utf8: enabled.has('UTF8=ACCEPT') }
   } else if (enable !== null) await connection.run([enable], { take }, signal)
   const qresync = enabled.has('QRESYNC')
@@ -56,7 +57,6 @@ async function readNamespace(
   options: CommandOptions,
   signal: AbortSignal,
 ): Promise<Omit<Namespace, 'utf8'> | null> {
-  if (!connection.has('NAMESPACE')) return null
   let text = ''
   const take = { ...options.take, NAMESPACE: (response: Untagged): void => void (text = response.text) }
   const reply = await connection.run(['NAMESPACE'], { ...options, take }, signal)

@@ -13,6 +13,12 @@ export type Part =
       readonly waits?: boolean
     }
 
+/** A string of latin1 text: quoted where it can be, else a literal (RFC 9051 section 4.3). */
+export function stringPart(text: string): Part {
+  if (/^[\x20-\x7e]*$/.test(text)) return `"${text.replace(/["\\]/g, '\\$&')}"`
+  return { literal: Buffer.from(text, 'latin1') }
+}
+
 /** Which literals may be sent without waiting (RFC 7888). */
 export type LiteralMode = 'waiting' | 'to-4096' | 'any'
 

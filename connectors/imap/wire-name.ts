@@ -1,4 +1,4 @@
-import type { Part } from './command-writer.ts'
+import { stringPart, type Part } from './command-writer.ts'
 
 /**
  * Encodes one level in modified UTF-7 (RFC 3501 section 5.1.3). The text must be well-formed Unicode.
@@ -34,8 +34,7 @@ export function decodeUtf7(raw: string): string | null {
  * string cannot carry goes as a literal.
  */
 export function nameParts(name: string): readonly Part[] {
-  if (/^[\x20-\x7e]*$/.test(name)) return [`"${name.replace(/["\\]/g, '\\$&')}"`]
-  return [{ literal: Buffer.from(name, 'latin1') }]
+  return [stringPart(name)]
 }
 
 /** What the personal namespace says about names (RFC 2342). */

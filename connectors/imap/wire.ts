@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { HUNG_UP } from '../shared/network-errors.ts'
+import { HUNG_UP, type Place as NetworkPlace } from '../shared/network-errors.ts'
 import { tlsOptions, type TlsPolicy } from '../shared/tls.ts'
 
 /** The way to a server, and who takes what comes over it. */
@@ -11,9 +11,7 @@ export interface Wire {
 }
 
 /** Where a server is, and how it is to be reached. */
-export interface Place {
-  readonly host: string
-  readonly port: number
+export interface Place extends NetworkPlace {
   readonly tls: TlsPolicy
 }
 

@@ -26,13 +26,16 @@ export async function closeVanished(
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger, clock } = context
-  for (const { id, cursor, sourcePath } of ledger.mailboxes(pair.id)) {
-    if (cursor === VANISHED || lives(sourcePath, present)) continue
+  const vanished = ledger
+    .mailboxes(pair.id)
+    .filter(({ cursor, sourcePath }) => cursor !== VANISHED && !lives(sourcePath, present))
+  const refused = vanished.length === 0 ? [] : [...exceptionsOf(ledger, pair.id)].filter(isRefused)
+  for (const { id } of vanished) {
     // What was in doubt when the destination refused the mailbox has not vanished before it landed, as far as anybody knows.
-    const refused = [...exceptionsOf(ledger, pair.id)].filter((row) => row.mailboxId === id && isRefused(row))
+    const inIt = refused.filter((row) => row.mailboxId === id)
     ledger.requeue(
       pair.id,
-      refused.map((row) => row.id),
+      inIt.map((row) => row.id),
     )
     ledger.beginEpoch(id)
     while (!ledger.continueEpoch(id)) await clock.sleep(0, signal)
@@ -45,8 +48,8 @@ export async function closeVanished(
 /**
  * Decides what was in doubt when its mailbox vanished from the source, which no lane will come to: it has landed where a
  * copy of it lies at the destination, and has vanished before it landed where none does. What was under a label that is
- * gone is pending then, and where the destination refuses the mailbox all is an exception. To be called before anything is moved: what is found again under another name must find it
- * decided. Twice is safe, and makes no mailbox.
+ * gone is pending then, and where the destination refuses the mailbox all is an exception. To be called before anything is
+ * moved: what is found again under another name must find it decided. Twice is safe, and makes no mailbox.
  */
 export async function settleVanished(
   context: EngineContext,

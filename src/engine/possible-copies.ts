@@ -1,7 +1,7 @@
 import type { Ledger, MailboxRecord, MessageRecord } from '../core/ledger.ts'
 
 /** What such a finding looked at, and the rule that explains it. */
-export const POSSIBLE_COPY = 'possible-copy'
+const POSSIBLE_COPY = 'possible-copy'
 
 /**
  * Says of rows that are sent again that an earlier copy may be with a user who has moved or removed it: something was stored

@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/set-up.mjs'
 import { bindCache, cachePath } from '../../scripts/load-part.mjs'
+import { INIT_WORDS } from './program.ts'
 
 const BUILT = join(root, 'dist', 'src', 'cli')
 
@@ -93,18 +94,8 @@ describe('the built program', () => {
     const before = namesIn(join(folder, 'dist'))
     const home = newFolder()
     writeFileSync(join(home, 'passphrase'), 'a passphrase of these tests\n', { mode: 0o600 })
-    const words = [
-      'init',
-      'project',
-      '--client',
-      'Acme',
-      '--kdf',
-      'interactive',
-      '--passphrase-file',
-      'passphrase',
-    ]
     const main = join(folder, 'dist', 'src', 'cli', 'main.js')
-    expect(node(home, main, ...words)).toMatchObject({ status: 0, stderr: '' })
+    expect(node(home, main, ...INIT_WORDS)).toMatchObject({ status: 0, stderr: '' })
     expect(namesIn(join(folder, 'dist'))).toEqual(before)
     expect(readdirSync(home).sort()).toEqual(['passphrase', 'project', 'workspace'])
     expect(namesIn(home).filter((name) => /cache|\.bin$/.test(name))).toEqual([])

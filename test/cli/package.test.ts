@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/set-up.mjs'
 import { isLong } from '../long.ts'
-import { PASSPHRASE } from './program.ts'
+import { INIT_WORDS, PASSPHRASE } from './program.ts'
 
 /** What is installed elsewhere runs there: no Node on the PATH, no compiler, nothing of this repository. */
 
@@ -49,16 +49,7 @@ describe.skipIf(!isLong('servers'))('the archive with Node inside', () => {
       status: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
     })
-    const made = installed(
-      'init',
-      'project',
-      '--client',
-      'Acme',
-      '--kdf',
-      'interactive',
-      '--passphrase-file',
-      'passphrase',
-    )
+    const made = installed(...INIT_WORDS)
     expect(made).toMatchObject({ status: 0, stderr: '' })
     const whole = installed('doctor', '--workstation').stdout
     expect(whole).toMatch(/all \d+ packages are there/)

@@ -49,6 +49,9 @@ const WARM_VARIABLES: ReadonlySet<string> = new Set(['PATH', 'SEALPOST_HOME', 'T
 /** The passphrase of every workspace that these tests make. */
 export const PASSPHRASE = 'a passphrase of these tests'
 
+/** Makes a project by a program that was built or packed, where a file `passphrase` lies. */
+export const INIT_WORDS = 'init project --client Acme --kdf interactive --passphrase-file passphrase'.split(' ')
+
 /** A folder of one test with a workspace of its own, where the real program is started from its source. */
 export class Place {
   readonly folder: string

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Adoption } from '../../src/core/ledger.ts'
 import type { Candidate } from '../../src/core/mail.ts'
-import { claim, createFixture, deliver, digestsOf, intent, list, POSITION, thrownBy } from './fixture.ts'
+import { thrownBy } from '../thrown-by.ts'
+import { claim, createFixture, deliver, digestsOf, intent, list, POSITION } from './fixture.ts'
 
 function candidate(key: string, messageId: string | null): Candidate {
   return { key, bytes: 10, internalDate: 5, flags: ['\\Seen'], messageId }

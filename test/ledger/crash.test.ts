@@ -12,7 +12,8 @@ import { MIGRATIONS } from '../../src/ledger/schema.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { bundleProgram } from '../child-program.ts'
 import { CRASH_BATCH, CRASH_PAGE } from './crash-sizes.ts'
-import { createFixture, deliver, list, thrownBy } from './fixture.ts'
+import { thrownBy } from '../thrown-by.ts'
+import { createFixture, deliver, list } from './fixture.ts'
 
 const ROUNDS = 8
 

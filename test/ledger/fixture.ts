@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { digestWhole, type Digests } from '../../src/core/digest.ts'
-import { SealpostError } from '../../src/core/errors.ts'
 import type { Claim, Intent, Ledger, MailboxRecord, NewRow, Reason } from '../../src/core/ledger.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 
@@ -70,15 +69,4 @@ export function claim(id: number, key: string | null, validity: string | null = 
 export function deliver(ledger: Ledger, id: number, key: string | null, content?: string): void {
   ledger.intend([intent(id, content)], POSITION)
   ledger.land([claim(id, key)])
-}
-
-/** The error that was thrown; fails when none was, or one of another kind than ours. */
-export function thrownBy(action: () => unknown): SealpostError {
-  try {
-    action()
-  } catch (error) {
-    if (error instanceof SealpostError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
 }

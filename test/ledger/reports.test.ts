@@ -5,7 +5,8 @@ import { isBalanced } from '../../src/core/states.ts'
 import { MIGRATIONS } from '../../src/ledger/schema.ts'
 import { openLedger, openLedgerReader } from '../../src/ledger/open-ledger.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
-import { claim, createFixture, deliver, digestsOf, intent, list, POSITION, REASON, thrownBy } from './fixture.ts'
+import { thrownBy } from '../thrown-by.ts'
+import { claim, createFixture, deliver, digestsOf, intent, list, POSITION, REASON } from './fixture.ts'
 
 function finding(mailboxId: number, pairId: number, more: Partial<Finding> = {}): Finding {
   return {

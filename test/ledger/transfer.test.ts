@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
+import { thrownBy } from '../thrown-by.ts'
 import {
   claim,
   createFixture,
@@ -11,7 +12,6 @@ import {
   pendingIds,
   POSITION,
   REASON,
-  thrownBy,
 } from './fixture.ts'
 
 describe('pending', () => {

@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify, inspect } from 'node:util'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SealpostError } from '../../src/core/errors.ts'
+import { thrownBy } from '../thrown-by.ts'
 import { toDatabaseError } from '../../src/sqlite/database-error.ts'
 import { openDatabase, readDatabase, type EncryptedDatabase } from '../../src/sqlite/open-database.ts'
 
@@ -55,16 +55,6 @@ function fill(db: EncryptedDatabase, rows = 500): void {
     for (let i = 0; i < rows; i++) insert.run(`${CANARY} ${i}`)
   })
   insertAll()
-}
-
-function thrownBy(action: () => unknown): SealpostError {
-  try {
-    action()
-  } catch (error) {
-    if (error instanceof SealpostError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
 }
 
 describe('an encrypted database', () => {

@@ -1,4 +1,5 @@
 import { counted } from '../../core/counted.ts'
+
 /** What is told while a guess has to wait. */
 export function waitingText(ms: number, what: 'passphrases' | 'codes'): string {
   return `waiting ${Math.ceil(ms / 1000)} s: there were several wrong ${what}`

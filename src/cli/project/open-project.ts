@@ -332,8 +332,8 @@ async function assertCredentials(
     const end = config[side]
     if (isFileEnd(end)) continue
     const kinds = kindsOpening(end)
-    for (const pair of accounts) {
-      const found = known.get(credentialNameOf(side, end, pair))
+    for (const name of credentialsNeeded(config, accounts, [side]).keys()) {
+      const found = known.get(name)
       if (found === undefined || kinds.includes(found.kind)) continue
       throw new SealpostError(
         'config',
