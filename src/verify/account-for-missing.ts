@@ -7,7 +7,7 @@ import { copyKey, digestFetched, isCopy } from '../core/match-digests.ts'
 import type { Fidelity } from '../core/states.ts'
 import { checkContent, type Deviation } from './check-message.ts'
 import type { VerifyContext } from './verify-project.ts'
-import type { VerifyLevel } from './verify-mailbox.ts'
+import type { VerifyLevel } from './mailbox-check.ts'
 
 /** What became of a row's message. */
 export interface RowFidelity {
@@ -21,6 +21,16 @@ export interface RowDeviation {
   readonly deviation: Deviation
 }
 
+/** Where delivered messages are missing. */
+export interface MissingFrom {
+  readonly session: SourceSession
+  readonly record: MailboxRecord
+  /** All of the account's. */
+  readonly mailboxes: readonly Mailbox[]
+  /** What lies in this one. */
+  readonly presentKeys: readonly string[]
+}
+
 const READ_MESSAGES = 200
 
 /**
@@ -29,11 +39,8 @@ const READ_MESSAGES = 200
  */
 export async function accountForMissing(
   context: VerifyContext,
-  session: SourceSession,
-  record: MailboxRecord,
-  mailboxes: readonly Mailbox[],
+  { session, record, mailboxes, presentKeys }: MissingFrom,
   missing: readonly MessageRecord[],
-  presentKeys: readonly string[],
   level: VerifyLevel,
   signal: AbortSignal,
 ): Promise<{ readonly findings: readonly RowDeviation[]; readonly fidelities: readonly RowFidelity[] }> {

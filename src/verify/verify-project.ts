@@ -1,12 +1,13 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../core/clock.ts'
-import type { Connector, SourceSession } from '../core/connector.ts'
+import type { Connector } from '../core/connector.ts'
 import type { EventSink } from '../core/events.ts'
-import type { Finding, Ledger, MailboxRecord, Pair } from '../core/ledger.ts'
-import { toSealpostError, type SealpostError } from '../core/errors.ts'
+import type { Finding, Ledger, Pair } from '../core/ledger.ts'
+import { throwIfAborted, toSealpostError, type SealpostError } from '../core/errors.ts'
 import { LoginGate } from '../core/login-gate.ts'
-import { retry } from '../core/retry.ts'
-import { whenOpen, type WorkHours } from '../core/work-hours.ts'
-import { verifyMailbox, type VerifyLevel } from './verify-mailbox.ts'
+import type { WorkHours } from '../core/work-hours.ts'
+import type { VerifyLevel } from './mailbox-check.ts'
+import { verifyPair } from './verify-pair.ts'
 
 /** What verification works with. The destination's connector is opened as a source: it is read and never written. */
 export interface VerifyContext {
@@ -14,6 +15,8 @@ export interface VerifyContext {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly events: EventSink
+  /** Accounts at once. */
+  readonly accounts: number
   /** Sessions at once for one account; never more than its capability. */
   readonly lanes: number
   /** Nothing is begun outside of them; null: at any time. */
@@ -42,65 +45,37 @@ export async function verifyProject(
   level: VerifyLevel,
   signal: AbortSignal,
 ): Promise<VerifyOutcome> {
+  // Every lane of every account waits for it; Node would warn of a leak on the terminal.
+  setMaxListeners(0, signal)
   const gate = new LoginGate()
-  const failures: { pair: Pair; error: SealpostError }[] = []
-  let checked = 0
-  for (const pair of pairs) {
+  const queue = pairs.entries()
+  const outcomes: PairVerified[] = []
+  const workOff = async (): Promise<void> => {
+    for (const [index, pair] of queue) outcomes[index] = await verifyOne(pair)
+  }
+  await Promise.all(Array.from({ length: Math.max(1, context.accounts) }, workOff))
+  throwIfAborted(signal)
+  return {
+    level,
+    checked: outcomes.reduce((sum, { checked }) => sum + checked, 0),
+    findings: pairs.flatMap((pair) => context.ledger.findings(pair.id)),
+    failures: outcomes.flatMap(({ pair, error }) => (error === null ? [] : [{ pair, error }])),
+  }
+
+  async function verifyOne(pair: Pair): Promise<PairVerified> {
+    if (signal.aborted) return { pair, checked: 0, error: null }
     try {
-      checked += await verifyPair(pair)
+      return { pair, checked: await verifyPair(context, gate, pair, level, signal), error: null }
     } catch (error) {
-      if (signal.aborted) throw error
-      failures.push({ pair, error: toSealpostError(error, `verifying ${pair.destination}`) })
+      return { pair, checked: 0, error: toSealpostError(error, `verifying ${pair.destination}`) }
     }
   }
-  const findings = pairs.flatMap((pair) => context.ledger.findings(pair.id))
-  return { level, checked, findings, failures }
+}
 
-  async function verifyPair(pair: Pair): Promise<number> {
-    const queue: MailboxRecord[] = [...context.ledger.mailboxes(pair.id)]
-    const first = await open(pair)
-    const lanes = Math.max(1, Math.min(context.lanes, first.capabilities.sessions, queue.length))
-    const counts = await Promise.all(Array.from({ length: lanes }, (_, index) => runLane(index)))
-    return counts.reduce((sum, count) => sum + count, 0)
-
-    async function runLane(index: number): Promise<number> {
-      let session = index === 0 ? first : await open(pair)
-      let count = 0
-      try {
-        for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
-          const mailbox = record
-          await whenOpen(
-            context.hours,
-            context.clock,
-            (milliseconds) => onWait(pair)('hours', milliseconds),
-            signal,
-          )
-          count += await again(pair, async () => {
-            if (!session.alive) {
-              await session.close()
-              session = await open(pair)
-            }
-            return verifyMailbox(context, session, mailbox, level, signal)
-          })
-        }
-      } finally {
-        await session.close()
-      }
-      return count
-    }
-  }
-
-  function open(pair: Pair): Promise<SourceSession> {
-    const account = pair.destination
-    const credential = context.destination.credentialOf?.(account) ?? account
-    return again(pair, () => gate.enter(credential, () => context.destination.openSource(account, signal)))
-  }
-
-  function again<T>(pair: Pair, operation: () => Promise<T>): Promise<T> {
-    return retry(context.clock, onWait(pair), operation, signal)
-  }
-
-  function onWait(pair: Pair): (reason: string, milliseconds: number) => void {
-    return (reason, milliseconds) => context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
-  }
+/** What came of one pair. */
+interface PairVerified {
+  readonly pair: Pair
+  readonly checked: number
+  /** Null when the pair was looked at whole. */
+  readonly error: SealpostError | null
 }

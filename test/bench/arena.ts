@@ -51,8 +51,11 @@ export async function setArena(workload: Workload, network: Network | null): Pro
   const users = Array.from({ length: SPARE_ACCOUNTS }, (_, n) => `copy${n}@example.test`)
   // OfflineIMAP sends ASCII alone.
   const password = 'correct-horse-battery'
-  // Dovecot's own default: what it says is stored is on the disk. The other servers of the tests are spared it.
-  const durable = 'mail_fsync = optimized\n'
+  // As Dovecot is shipped, and as the other servers of the tests are not: what it says is stored is on the disk, and each
+  // connection has a login process of its own, which keeps its TLS.
+  const durable =
+    'mail_fsync = optimized\n' +
+    'service imap-login {\n  service_count = 1\n  client_limit = 1\n  process_min_avail = 0\n  process_limit = 100\n}\n'
   const settings =
     network?.compress === true ? `${durable}protocol imap {\n  mail_plugins = imap_zlib\n}` : durable
   const [source, destination] = await Promise.all([

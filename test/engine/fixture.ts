@@ -17,7 +17,7 @@ import { runProject, type RunOutcome } from '../../src/engine/run-project.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS, type EngineContext } from '../../src/engine/settings.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { verifyProject, type VerifyOutcome } from '../../src/verify/verify-project.ts'
-import type { VerifyLevel } from '../../src/verify/verify-mailbox.ts'
+import type { VerifyLevel } from '../../src/verify/mailbox-check.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
 
 /** A clock whose sleeps take no time but are remembered, and whose callbacks come when their time has. */
@@ -133,17 +133,22 @@ export class Fixture {
     )
   }
 
-  async verify(level: VerifyLevel = 'full', pairs = this.pairs()): Promise<VerifyOutcome> {
+  async verify(
+    level: VerifyLevel = 'full',
+    pairs = this.pairs(),
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<VerifyOutcome> {
     const { destination } = this.connectors()
     const context = {
       destination,
       ledger: this.ledger,
       clock: this.clock,
       events: () => undefined,
+      accounts: 2,
       lanes: 2,
       hours: null,
     }
-    return verifyProject(context, pairs, level, new AbortController().signal)
+    return verifyProject(context, pairs, level, signal)
   }
 }
 

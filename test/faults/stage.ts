@@ -210,7 +210,15 @@ export class Project {
   async verify(): Promise<readonly Finding[]> {
     const { ledger } = this
     const destination = this.#connector('destination', this.#options)
-    const context = { destination, ledger, clock: systemClock, events: () => undefined, lanes: 2, hours: null }
+    const context = {
+      destination,
+      ledger,
+      clock: systemClock,
+      events: () => undefined,
+      accounts: 2,
+      lanes: 2,
+      hours: null,
+    }
     const outcome = await verifyProject(context, this.pairs(), 'full', new AbortController().signal)
     const [failure] = outcome.failures
     if (failure !== undefined) throw failure.error

@@ -104,7 +104,15 @@ const pair = ledger.openPair(task.account.source, task.account.destination)
 const never = new AbortController().signal
 const destination = connectorTo(task.destination)
 if (task.action === 'verify') {
-  const context = { destination, ledger, clock: systemClock, events: () => undefined, lanes: 2, hours: null }
+  const context = {
+    destination,
+    ledger,
+    clock: systemClock,
+    events: () => undefined,
+    accounts: 2,
+    lanes: 2,
+    hours: null,
+  }
   const outcome = await verifyProject(context, [pair], 'full', never)
   const open = outcome.findings.filter((finding) => finding.class === 'open')
   writeSync(1, `ended ${JSON.stringify({ open: open.length, unverified: ledger.unverified(null) })}\n`)

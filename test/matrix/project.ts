@@ -49,6 +49,7 @@ export class MatrixProject {
       ledger: this.ledger,
       clock: systemClock,
       events: () => undefined,
+      accounts: 2,
       lanes: 2,
       hours: null,
     }

@@ -131,9 +131,9 @@ export async function restoreArchive(
   }
   if (outcome.cancelled) return { outcome, verified: null }
   const done = outcome.pairs.flatMap(({ pair, error }) => (error === null ? [pair] : []))
-  const { lanes, hours } = config.limits
+  const { accounts, lanes, hours } = config.limits
   const verified = await verifyProject(
-    { destination, ledger, clock, events: log.event, lanes, hours },
+    { destination, ledger, clock, events: log.event, accounts, lanes, hours },
     done,
     'full',
     freeze.signal,

@@ -3,7 +3,7 @@ import { counted, formatCount } from '../../core/counted.ts'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Ledger, Pair } from '../../core/ledger.ts'
 import type { FidelityCounts } from '../../core/states.ts'
-import type { VerifyLevel } from '../../verify/verify-mailbox.ts'
+import type { VerifyLevel } from '../../verify/mailbox-check.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -54,9 +54,9 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       seen += event.checked
       output.block([`${counted(seen, 'message')} checked`])
     }
-    const { lanes, hours } = config.limits
+    const { accounts: atOnce, lanes, hours } = config.limits
     const outcome = await verifyProject(
-      { destination, ledger, clock, events, lanes, hours },
+      { destination, ledger, clock, events, accounts: atOnce, lanes, hours },
       pairs,
       options.level,
       project.freeze.signal,

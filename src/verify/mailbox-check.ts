@@ -1,0 +1,277 @@
+import type { Listed, Mailbox } from '../core/mail.ts'
+import type { SourceSession } from '../core/connector.ts'
+import { isKind, SealpostError, throwIfAborted } from '../core/errors.ts'
+import type { Finding, MailboxRecord, MessageRecord } from '../core/ledger.ts'
+import { formatPath, samePath } from '../core/mailbox-path.ts'
+import { digestFetched } from '../core/match-digests.ts'
+import { throttleDelay } from '../core/retry.ts'
+import type { Fidelity } from '../core/states.ts'
+import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
+import { checkContent, checkListed, refusedFlag, type Deviation, type RefusedFlags } from './check-message.ts'
+import { findExtraCopies } from './find-extra-copies.ts'
+import type { VerifyContext } from './verify-project.ts'
+
+/** How closely verification looks. */
+export type VerifyLevel = 'counts' | 'headers' | 'full'
+
+/** Messages that are checked in one go. */
+export type CheckPage = readonly MessageRecord[]
+
+const PAGE_MESSAGES = 200
+const PAGE_BYTES = 4 * 1024 * 1024
+
+/**
+ * The verification of one mailbox, in parts that several sessions share: `list`, then every page, then `end`. Each part may
+ * be tried again after a failure: what it found counts when it is through.
+ */
+export class MailboxCheck {
+  readonly record: MailboxRecord
+  readonly #context: VerifyContext
+  readonly #level: VerifyLevel
+  readonly #delivered: number
+  #mailbox: Mailbox | undefined
+  #present: ReadonlyMap<string, Listed> = new Map()
+  /** Of the keys under which messages were delivered. */
+  #validity: string | null = null
+  #refused: RefusedFlags = new Set()
+  #pages: Iterator<CheckPage> = [][Symbol.iterator]()
+  readonly #findings: Finding[] = []
+  readonly #missing: MessageRecord[] = []
+
+  constructor(context: VerifyContext, record: MailboxRecord, level: VerifyLevel) {
+    this.#context = context
+    this.record = record
+    this.#level = level
+    const totals = context.ledger.totals({ mailboxId: record.id })
+    this.#delivered = totals.landed + totals.existing
+  }
+
+  /** Looks at what lies there. `known`: the account's mailboxes; a mailbox that is not among them is looked for once more. */
+  async list(session: SourceSession, known: readonly Mailbox[], signal: AbortSignal): Promise<void> {
+    const mailbox = this.#findIn(known) ?? this.#findIn(await listMailboxes(session, signal))
+    this.#mailbox = mailbox
+    this.#present = mailbox === undefined ? new Map() : await listPresent(session, mailbox, signal)
+    if (mailbox === undefined || this.#level === 'counts') return
+    const { ledger } = this.#context
+    this.#validity = ledger.mailbox(this.record.id).destination.validity
+    const earlier = ledger.findings(this.record.pairId)
+    this.#refused = new Set(
+      earlier.flatMap(({ rule, messageId, expected }) =>
+        rule === 'flag-refused' && messageId !== null ? [refusedFlag(messageId, expected)] : [],
+      ),
+    )
+    this.#pages = this.#deliveredPages()
+  }
+
+  /** What is to be checked next; null once all has been given out. */
+  nextPage(): CheckPage | null {
+    const { value, done } = this.#pages.next() as IteratorResult<CheckPage, undefined>
+    return done === true ? null : value
+  }
+
+  async checkPage(session: SourceSession, page: CheckPage, signal: AbortSignal): Promise<void> {
+    const mailbox = this.#mailbox
+    if (mailbox === undefined) return
+    const now = this.#context.clock.now()
+    const findings: Finding[] = []
+    const missing: MessageRecord[] = []
+    const there: MessageRecord[] = []
+    for (const row of page) {
+      const listed = this.#listedOf(row)
+      if (listed === undefined) {
+        missing.push(row)
+        continue
+      }
+      there.push(row)
+      for (const found of checkListed(row, listed, session.capabilities, this.#refused, now))
+        findings.push(this.#place(row, found))
+    }
+    if (this.#level === 'full') {
+      const bodies = await this.#checkBodies(session, mailbox, there, signal)
+      findings.push(...bodies.findings)
+      missing.push(...bodies.gone)
+      this.#settle(bodies.fidelities, now)
+    }
+    this.#findings.push(...findings)
+    this.#missing.push(...missing)
+  }
+
+  /** Says what became of what no page has found, writes all findings down, and returns how many messages were looked at. */
+  async end(session: SourceSession, signal: AbortSignal): Promise<number> {
+    const { ledger, events, clock } = this.#context
+    const { record } = this
+    const findings: Finding[] = []
+    if (this.#mailbox === undefined) {
+      const open = {
+        ...OPEN,
+        check: 'mailbox',
+        expected: formatPath(record.destination.path),
+        actual: 'not there',
+      }
+      if (!this.#isRefused()) findings.push(this.#place(null, open))
+    }
+    if (this.#level === 'counts') {
+      const [expected, actual] = [this.#delivered, this.#present.size]
+      if (actual < expected)
+        findings.push(this.#place(null, { ...OPEN, check: 'count', expected: `${expected}`, actual: `${actual}` }))
+    } else if (this.#mailbox !== undefined) {
+      // Pages end in any order.
+      findings.push(...this.#findings.sort((a, b) => (a.messageId ?? 0) - (b.messageId ?? 0)))
+      const missing = this.#missing.sort((a, b) => a.id - b.id)
+      const keys = [...this.#present.keys()]
+      const mailboxes = missing.length === 0 ? [] : await listMailboxes(session, signal)
+      const where = { session, record, mailboxes, presentKeys: keys }
+      const accounted = await accountForMissing(this.#context, where, missing, this.#level, signal)
+      for (const { row, deviation } of accounted.findings) findings.push(this.#place(row, deviation))
+      if (this.#level === 'full') this.#settle(accounted.fidelities, clock.now())
+      const extra = await findExtraCopies(this.#context, session, record, this.#mailbox, keys, signal)
+      for (const { row, deviation } of extra) findings.push(this.#place(row, deviation))
+    }
+    ledger.replaceFindings(record.id, 'verify', findings)
+    events({ event: 'verified', pair: record.pairId, mailbox: record.id, checked: this.#delivered })
+    return this.#delivered
+  }
+
+  #findIn(mailboxes: readonly Mailbox[]): Mailbox | undefined {
+    return mailboxes.find((entry) => samePath(entry.path, this.record.destination.path))
+  }
+
+  /** The run has said so already. */
+  #isRefused(): boolean {
+    const { pairId, id } = this.record
+    return (
+      this.#delivered === 0 &&
+      this.#context.ledger
+        .findings(pairId)
+        .some((f) => f.mailboxId === id && f.check === 'mailbox' && f.actual.startsWith('refused: '))
+    )
+  }
+
+  *#deliveredPages(): Generator<CheckPage, undefined> {
+    let afterId = 0
+    for (;;) {
+      let page: MessageRecord[] = []
+      let bytes = 0
+      for (const row of this.#context.ledger.delivered(this.record.id, afterId, PAGE_MESSAGES)) {
+        if (page.length > 0 && bytes + row.bytes > PAGE_BYTES) {
+          yield page
+          page = []
+          bytes = 0
+        }
+        page.push(row)
+        bytes += row.bytes
+        afterId = row.id
+      }
+      if (page.length === 0) return undefined
+      yield page
+    }
+  }
+
+  /** Writes down what rows turned out to be; those that say what they said count as verified. */
+  #settle(fidelities: readonly RowFidelity[], now: number): void {
+    const { ledger } = this.#context
+    const of = (wanted: Fidelity): number[] =>
+      fidelities.flatMap(({ row, fidelity }) => (fidelity === wanted ? [row.id] : []))
+    for (const fidelity of ['identical', 'equivalent', 'altered', 'missing'] as const) {
+      const ids = of(fidelity)
+      if (ids.length > 0) ledger.setFidelity(ids, fidelity)
+    }
+    ledger.setVerified([...of('identical'), ...of('equivalent')], now)
+  }
+
+  /** Reads the bodies again; says of each row what it found, and which have vanished meanwhile. */
+  async #checkBodies(
+    session: SourceSession,
+    mailbox: Mailbox,
+    rows: readonly MessageRecord[],
+    signal: AbortSignal,
+  ): Promise<{
+    readonly fidelities: readonly RowFidelity[]
+    readonly findings: readonly Finding[]
+    readonly gone: readonly MessageRecord[]
+  }> {
+    const fidelities: RowFidelity[] = []
+    const findings: Finding[] = []
+    const gone: MessageRecord[] = []
+    // Several rows may share one copy where the destination made one message of theirs.
+    const awaited = new Map<string, MessageRecord[]>()
+    for (const row of rows) {
+      const key = row.destinationKey ?? row.mergedKey ?? ''
+      awaited.set(key, [...(awaited.get(key) ?? []), row])
+    }
+    const readRest = async (): Promise<void> => {
+      for await (const fetched of session.fetch(mailbox, [...awaited.keys()], signal)) {
+        const sharers = awaited.get(fetched.key)
+        if (sharers === undefined) continue
+        awaited.delete(fetched.key)
+        if (fetched.kind === 'gone') {
+          gone.push(...sharers)
+          continue
+        }
+        const digests = await digestFetched(fetched, session.capabilities, sharers[0]?.digests)
+        for (const row of sharers) {
+          if (row.digests === null) continue
+          const { fidelity, deviations } = checkContent(row.digests, digests, session.capabilities)
+          for (const found of deviations) findings.push(this.#place(row, found))
+          fidelities.push({ row, fidelity })
+        }
+      }
+    }
+    // A server that throttles every so many reads would never let a page be read from the start again: what was read
+    // stays read, and each wait has brought something.
+    for (let left = Infinity; awaited.size > 0 && awaited.size < left;) {
+      left = awaited.size
+      try {
+        await readRest()
+        break
+      } catch (error) {
+        if (!isKind(error, 'throttled') || !session.alive || awaited.size === left) throw error
+        const milliseconds = throttleDelay(error)
+        this.#context.events({ event: 'waiting', pair: this.record.pairId, reason: 'throttled', milliseconds })
+        await this.#context.clock.sleep(milliseconds, signal)
+      }
+    }
+    if (awaited.size > 0) {
+      throw new SealpostError('transient', `the destination gave no answer for ${awaited.size} messages`)
+    }
+    return { fidelities, findings, gone }
+  }
+
+  #listedOf(row: MessageRecord): Listed | undefined {
+    const key = row.destinationKey ?? row.mergedKey
+    return key === null || row.destinationValidity !== this.#validity ? undefined : this.#present.get(key)
+  }
+
+  #place(row: MessageRecord | null, found: Deviation): Finding {
+    return {
+      ...found,
+      pairId: this.record.pairId,
+      mailboxId: this.record.id,
+      messageId: row?.id ?? null,
+      sourceKey: row?.key ?? null,
+      destinationKey: row?.destinationKey ?? null,
+    }
+  }
+}
+
+const OPEN = { class: 'open', rule: null } as const
+
+/** The mailboxes of an account that can hold messages. */
+export async function listMailboxes(session: SourceSession, signal: AbortSignal): Promise<readonly Mailbox[]> {
+  const mailboxes: Mailbox[] = []
+  for await (const mailbox of session.listMailboxes(signal)) if (mailbox.selectable) mailboxes.push(mailbox)
+  return mailboxes
+}
+
+async function listPresent(
+  session: SourceSession,
+  mailbox: Mailbox,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Listed>> {
+  const present = new Map<string, Listed>()
+  for await (const page of session.listMessages(mailbox, null, signal)) {
+    throwIfAborted(signal)
+    if (page.kind === 'messages') for (const listed of page.messages) present.set(listed.key, listed)
+  }
+  return present
+}
