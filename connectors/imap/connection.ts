@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly take?: Readonly<Record<string, (response: Untagged) => void>>
   /** FETCH responses; dropped without it. */
   readonly onRow?: (row: FetchRow) => void
+  /** Where a literal of so many bytes is put; else in a buffer of its own. */
+  readonly room?: (bytes: number) => Buffer
   /** Literals above it are counted and thrown away. */
   readonly literalLimit?: number
   /** Called before the piece that ends the command is handed to the socket: from then on the outcome may be unknown. */
@@ -85,6 +87,7 @@ export class Connection {
       claims: (keyword) => this.#facts.claims(keyword) || this.#running?.take?.[keyword] !== undefined,
       untagged: (response) => this.#take(response),
       row: (row) => this.#running?.onRow?.(row),
+      room: (bytes) => this.#running?.room?.(bytes) ?? Buffer.allocUnsafe(bytes),
       tagged: (line) => this.#takeTagged(line),
       continuation: (text) => this.#takeContinuation(text),
     })

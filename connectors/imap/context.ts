@@ -6,6 +6,7 @@ import type { AccountGuide, StoredForProbe } from '../../src/core/ports.ts'
 import type { ProbeFinding } from '../../src/core/probe.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
 import type { Limits } from './config.ts'
+import type { BodyPool } from './body-pool.ts'
 import type { Connection } from './connection.ts'
 import type { Namespace } from './wire-name.ts'
 import type { Selection } from './selection.ts'
@@ -21,6 +22,7 @@ export interface Context {
   readonly namespace: Namespace
   readonly features: Features
   readonly turns: Turns
+  readonly bodies: BodyPool
   /** UIDVALIDITY by wire name, as the account's sessions of this process know it: keys mean nothing under another. */
   readonly validities: Map<string, string>
   /** What is selected now; null before the first, and after a failed one. */

@@ -86,9 +86,10 @@ async function readSet(
     if (body === null) queue.push({ kind: 'gone', key: String(uid) }, 0)
     else if (!Buffer.isBuffer(body)) large.add(uid)
     else if (features.binary && body.includes(MASKED_NUL)) suspects.set(uid, body)
-    else queue.push({ kind: 'whole', key: String(uid), body }, body.length)
+    else queue.push(whole(context, uid, body), body.length)
   }
-  const options = { onRow, literalLimit: limits.largeMessageBytes }
+  const room = (bytes: number): Buffer => context.bodies.take(bytes)
+  const options = { onRow, room, literalLimit: limits.largeMessageBytes }
   const read = async (text: string): Promise<void> => {
     const reply = await connection.run([`UID FETCH ${text} (UID BODY.PEEK[])`], options, signal)
     if (reply.status !== 'OK' && !isAboutExpunged(reply.code, reply.text)) {
@@ -110,6 +111,16 @@ async function readSet(
   if (suspects.size > 0) await unmask(context, suspects, queue, signal)
 }
 
+function whole({ bodies }: Context, uid: number, body: Buffer): Fetched {
+  let isGiven = false
+  const release = (): void => {
+    // Given twice, it would become the memory of two messages.
+    if (!isGiven) bodies.give(body)
+    isGiven = true
+  }
+  return { kind: 'whole', key: String(uid), body, release }
+}
+
 /** RFC 5530 and servers before it: what is left out has been expunged, the rest is there. */
 function isAboutExpunged(code: string | null, text: string): boolean {
   return code === 'EXPUNGEISSUED' || /no longer exist/i.test(text)
@@ -128,7 +139,7 @@ async function unmask(
 ): Promise<void> {
   const handOut = (uid: number, body: Buffer): void => {
     suspects.delete(uid)
-    queue.push({ kind: 'whole', key: String(uid), body }, body.length)
+    queue.push(whole(context, uid, body), body.length)
   }
   const onRow = ({ uid, body }: FetchRow): void => {
     const first = uid === undefined ? undefined : suspects.get(uid)

@@ -13,6 +13,8 @@ export interface FramerSink {
   claims(keyword: string): boolean
   untagged(response: Untagged): void
   row(row: FetchRow): void
+  /** Where a literal of so many bytes is to be put. */
+  room(bytes: number): Buffer
   /** A line that begins with neither `*` nor `+`, without its line end. */
   tagged(line: string): void
   /** The server asks for more; the text after its `+`. */
@@ -112,7 +114,7 @@ export class Framer {
   #takeLiteral(chunk: Buffer, at: number): number {
     const end = Math.min(chunk.length, at + this.#remaining)
     if (this.#texts !== null && !this.#skip) {
-      this.#target ??= Buffer.allocUnsafe(this.#remaining)
+      this.#target ??= this.#sink.room(this.#remaining)
       this.#filled += chunk.copy(this.#target, this.#filled, at, end)
       if (this.#filled === this.#target.length) {
         this.#literals.push(this.#target)

@@ -1,3 +1,4 @@
+import { BodyPool } from './body-pool.ts'
 import type { Connector } from '../../src/core/connector.ts'
 import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
@@ -49,6 +50,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           guide: guide === undefined ? null : guideOf(guide, account, shared.told),
           features,
           turns: new Turns(),
+          bodies: new BodyPool(),
           ...shared,
           selected: null,
           known: null,

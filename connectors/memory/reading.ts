@@ -31,7 +31,9 @@ export async function* fetchBodies(
     } else if (message.bytes.length > (context.options.largeMessageBytes ?? LARGE_MESSAGE_BYTES)) {
       yield { kind: 'large', key, body: largeBody(context, mailbox, key, message.bytes.length, signal) }
     } else {
-      yield { kind: 'whole', key, body: Uint8Array.from(message.bytes) }
+      const body = Uint8Array.from(message.bytes)
+      // As if another body lay there by now: who reads on has lost.
+      yield { kind: 'whole', key, body, release: () => void body.fill(0xee) }
     }
   }
   await context.after('fetch', { mailbox, keys })

@@ -98,7 +98,8 @@ export interface Session {
   listMailboxes(signal: AbortSignal): AsyncIterable<Mailbox>
   /**
    * Bodies of the messages that `keys` name, in any order, many a round trip; each key is answered once.
-   * Never marks anything as seen. The consumer may be slow: the session must not buffer without bound.
+   * Never marks anything as seen. The consumer may be slow: the session must not buffer without bound. A body keeps its bytes
+   * until it is given back (`release`).
    */
   fetch(mailbox: Mailbox, keys: readonly string[], signal: AbortSignal): AsyncIterable<Fetched>
   /** Flags of the messages that still exist; others are left out. */

@@ -70,7 +70,13 @@ export interface Body {
 
 /** What came of asking for one message. A body is handed over only when its end was confirmed (invariant 7). */
 export type Fetched =
-  | { readonly kind: 'whole'; readonly key: string; readonly body: Uint8Array }
+  | {
+      readonly kind: 'whole'
+      readonly key: string
+      readonly body: Uint8Array
+      /** Gives the memory of the body back, which may then hold another. Twice is safe; may be left uncalled. */
+      readonly release?: () => void
+    }
   | { readonly kind: 'large'; readonly key: string; readonly body: Body }
   | { readonly kind: 'gone'; readonly key: string }
 

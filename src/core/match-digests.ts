@@ -19,15 +19,21 @@ export function needsContent({ keepsBytes, merges }: Pick<Capabilities, 'keepsBy
   return !keepsBytes || merges === 'message-id'
 }
 
-/** What a body comes to that was read back from an end. `expected` is what it should be: the same bytes are not looked at twice. */
+/**
+ * What a body comes to that was read back from an end, and is then given back. `expected` is what it should be: the same bytes
+ * are not looked at twice.
+ */
 export async function digestFetched(
   fetched: Exclude<Fetched, { readonly kind: 'gone' }>,
   capabilities: Pick<Capabilities, 'keepsBytes' | 'merges'>,
   expected: Digests | null = null,
 ): Promise<Digests> {
-  if (expected !== null && fetched.kind === 'whole' && hasBytesOf(fetched.body, expected)) return expected
   const options = { content: needsContent(capabilities) }
-  return fetched.kind === 'whole' ? digestWhole(fetched.body, options) : digestStream(fetched.body.open(), options)
+  if (fetched.kind === 'large') return digestStream(fetched.body.open(), options)
+  const { body, release } = fetched
+  const digests = expected !== null && hasBytesOf(body, expected) ? expected : digestWhole(body, options)
+  release?.()
+  return digests
 }
 
 /**

@@ -12,6 +12,8 @@ export interface Prepared {
   readonly digests: Digests
   readonly messageId: string | null
   readonly body: Uint8Array | SpoolObject
+  /** `Fetched.release`. */
+  readonly release?: (() => void) | undefined
 }
 
 /** What came of fetching a slice. */
@@ -43,8 +45,8 @@ export async function fetchBatch(
       awaited.delete(fetched.key)
       if (fetched.kind === 'gone') goneIds.push(row.id)
       else if (fetched.kind === 'whole') {
-        const { body } = fetched
-        prepared.push({ row, digests: digestWhole(body, options), messageId: messageIdOf(body), body })
+        const { body, release } = fetched
+        prepared.push({ row, digests: digestWhole(body, options), messageId: messageIdOf(body), body, release })
       } else prepared.push(await spoolLarge(spool, row, fetched.body, options))
     }
     if (awaited.size > 0) {

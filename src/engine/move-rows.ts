@@ -83,7 +83,11 @@ export async function storeRows(
       bytes: result.landedBytes,
       adopted: result.adopted,
     })
-    if (result.doubt === null && result.refused.length === 0) return null
+    if (result.doubt === null && result.refused.length === 0) {
+      // Nowhere else: while a message may have to be sent again, or still is on its way, its bytes stay its own.
+      for (const { release } of batch.prepared) release?.()
+      return null
+    }
     return { rows, refused: result.refused, error: result.doubt }
   } catch (error) {
     const trouble = toSealpostError(error, 'storing a batch')

@@ -98,6 +98,36 @@ export const readingCases: readonly Case[] = [
     },
   },
   {
+    name: 'a body keeps its bytes until it is given back, whatever is read meanwhile',
+    async run(bench) {
+      const mail = Array.from({ length: 12 }, (_, i) => {
+        const line = `${String(i + 1)
+          .repeat(60)
+          .slice(0, 60)}\r\n`
+        return mailNumber(i + 1, {
+          body: Buffer.from(`Subject: ${i + 1}\r\n\r\n${line.repeat(500 + 40 * (i % 3))}`),
+        })
+      })
+      const keys = await bench.seed(INBOX, mail)
+      const session = await bench.source()
+      const inbox = await findMailbox(session, INBOX)
+      const held: { readonly key: string; readonly body: Uint8Array }[] = []
+      for (let round = 0; round < 3; round++) {
+        let turn = round
+        for await (const fetched of session.fetch(inbox, keys, quiet)) {
+          if (fetched.kind !== 'whole') throw new Error(`${fetched.kind}: ${fetched.key}`)
+          if (turn++ % 2 === 0) held.push(fetched)
+          else {
+            fetched.release?.()
+            fetched.release?.()
+          }
+        }
+      }
+      expect(held).toHaveLength(18)
+      for (const { key, body } of held) bench.expectBody(body, mail[keys.indexOf(key)]?.body ?? Buffer.alloc(0))
+    },
+  },
+  {
     name: 'a fetch given up early leaves a session that works',
     async run(bench) {
       const keys = await bench.seed(INBOX, mails(20))

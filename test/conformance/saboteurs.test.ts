@@ -168,6 +168,21 @@ const SABOTEURS: readonly Saboteur[] = [
     }),
   },
   {
+    fault: 'reads every body into one place',
+    noticedBy: 'a body keeps its bytes until it is given back, whatever is read meanwhile',
+    source: (session) => {
+      const place = Buffer.alloc(1 << 20)
+      return {
+        async *fetch(mailbox, keys, signal) {
+          for await (const fetched of session.fetch(mailbox, keys, signal)) {
+            if (fetched.kind === 'whole') place.set(fetched.body)
+            yield fetched.kind === 'whole' ? { ...fetched, body: place.subarray(0, fetched.body.length) } : fetched
+          }
+        },
+      }
+    },
+  },
+  {
     fault: 'leaves keys without an answer',
     noticedBy: 'a message expunged since the listing is gone, and the others come',
     source: (session) => ({
