@@ -24,7 +24,7 @@ export interface Arena {
   readonly bytes: number
   /** A destination account that nobody has used. */
   newBout(): Bout
-  /** What is wrong with the copy, or null. `byteForByte`: the contents are compared, and not only counted. */
+  /** What is wrong with the copy in a Maildir, or null. `byteForByte`: the contents are compared, and not only counted. */
   faultOf(bout: Bout, byteForByte: boolean): string | null
   /** Bytes that the relays have carried since they were last asked. */
   carried(): number
@@ -43,8 +43,15 @@ export interface Network {
   readonly compress?: boolean
 }
 
-/** Starts both servers, fills the source, and puts a relay before each when `network` is not null. */
-export async function setArena(workload: Workload, network: Network | null): Promise<Arena> {
+/**
+ * Starts both servers, fills the source, and puts a relay before each when `network` is not null. `destinationSettings`: further
+ * lines for the destination's configuration.
+ */
+export async function setArena(
+  workload: Workload,
+  network: Network | null,
+  destinationSettings = '',
+): Promise<Arena> {
   const folder = mkdtempSync(join(tmpdir(), 'sealpost-bench-'))
   // doveadm reads the certificates here as the owner of the mail.
   chmodSync(folder, 0o755)
@@ -60,7 +67,7 @@ export async function setArena(workload: Workload, network: Network | null): Pro
     network?.compress === true ? `${durable}protocol imap {\n  mail_plugins = imap_zlib\n}` : durable
   const [source, destination] = await Promise.all([
     startDovecot({ users: [SOURCE], password, settings }),
-    startDovecot({ users, password, settings }),
+    startDovecot({ users, password, settings: `${settings}\n${destinationSettings}` }),
   ])
   const bytes = fillMaildir(workload, source.mailFolder(SOURCE))
   const relays: Relay[] = []

@@ -25,15 +25,15 @@ const KEPT_CHARACTERS = 4_000_000
 /** Whatever runs longer hangs. */
 const LONGEST_MS = 20 * 60_000
 
-/** Runs a command to its end. `onLine` hears each line of its output when it comes, with milliseconds since the start. */
-export async function measure(
-  command: Command,
-  onLine: (line: string, at: number) => void = () => undefined,
-): Promise<Measured> {
+/** Hears a line of a command's output when it comes; `cpuSeconds` is what the command has used until now. */
+export type LineListener = (line: string, cpuSeconds: () => number) => void
+
+/** Runs a command to its end. */
+export async function measure(command: Command, onLine: LineListener = () => undefined): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'sealpost-measure-'))
   const file = join(folder, 'used.json')
   try {
-    const begun = performance.now()
+    const cpuSeconds = (): number => cpuSecondsOf(readFileSync(`${file}.pid`, 'utf8'))
     const child = spawn('python3', [join(import.meta.dirname, 'measure.py'), file, ...command.argv], {
       cwd: command.cwd,
       env: { PATH: process.env['PATH'] ?? '', ...command.env },
@@ -47,7 +47,7 @@ export async function measure(
       stdout = (stdout + piece.toString('utf8')).slice(-KEPT_CHARACTERS)
       const lines = (rest + piece.toString('utf8')).split('\n')
       rest = lines.pop() ?? ''
-      for (const line of lines) onLine(line, performance.now() - begun)
+      for (const line of lines) onLine(line, cpuSeconds)
     })
     child.stderr.on(
       'data',
@@ -64,6 +64,17 @@ export async function measure(
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** User and system time of a living process (proc_pid_stat(5), fields 14 and 15, in hundredths of a second). */
+function cpuSecondsOf(pid: string): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  return ((user ?? 0) + (system ?? 0)) / 100
 }
 
 /** The middle one; of an even number the lower of the two. */
