@@ -43,7 +43,9 @@ export async function searchUids(context: Context, criteria: string, signal: Abo
     const rest = `${search} UID 1:${below - 1} ${criteria}`
     reply = await connection.expectOk([rest], { take }, 'imap: searching', signal)
   }
-  return [...new Set(uids)].sort((a, b) => a - b)
+  // As most servers answer; of a long mailbox the set would be far larger than the list.
+  const isSorted = uids.every((uid, index) => index === 0 || uid > (uids[index - 1] ?? 0))
+  return isSorted ? uids : [...new Set(uids)].sort((a, b) => a - b)
 }
 
 /** Some old servers do not say UIDNEXT; one above the largest UID is as good a low-water mark. Opens the mailbox. */
