@@ -14,7 +14,8 @@ const SMALLEST_SHARE = 25
 
 /** How the board deals. */
 export interface BoardRules {
-  readonly lanes: number
+  /** Lanes that work at the moment. */
+  readonly lanes: () => number
   /** The most that a slice holds; but one message always fits. */
   readonly slice: { readonly messages: number; readonly bytes: number }
   /** Where mail may have been moved between mailboxes, all are listed before anything is appended (design section 5). */
@@ -102,7 +103,7 @@ export class Board {
   #shareOf(work: MailboxWork): number {
     const { lanes, slice } = this.#rules
     const open = this.#works.filter((each) => each.phase !== 'done' && !each.exhausted).length
-    const helping = Math.floor(lanes / open)
+    const helping = Math.floor(lanes() / open)
     if (helping < 2) return slice.messages
     if (work.share.rows === slice.messages) return slice.messages
     const most = helping * slice.messages

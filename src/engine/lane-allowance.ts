@@ -11,8 +11,8 @@ const ONE_THROTTLING_MS = 5_000
 
 /**
  * How many of a pair's lanes may work: half as many when the server throttles, one more after each stretch without it,
- * unless the one before brought nothing (additive increase, multiplicative decrease). Begins with all of them, and tells
- * `onChange` of each change.
+ * unless the one before brought nothing (additive increase, multiplicative decrease). Begins with `first` of them, and
+ * tells `onChange` of each change.
  */
 export class LaneAllowance {
   readonly #most: number
@@ -21,18 +21,18 @@ export class LaneAllowance {
   #allowed: number
   #slices = 0
   #work = 0
-  #since: number
+  /** When the stretch began; null before its first slice is through: what came before was connecting and listing. */
+  #since: number | null = null
   #cutAt = Number.NEGATIVE_INFINITY
   /** What was reached before the last step up, in work a millisecond; null when there was none. */
   #before: number | null = null
   #rest = 0
 
-  constructor(most: number, clock: Clock, onChange: (allowed: number) => void = () => undefined) {
+  constructor(first: number, most: number, clock: Clock, onChange: (allowed: number) => void = () => undefined) {
     this.#most = most
-    this.#allowed = most
+    this.#allowed = Math.min(first, most)
     this.#clock = clock
     this.#onChange = onChange
-    this.#since = clock.monotonic()
   }
 
   /** Lanes with a lower index may work. Never below 1. */
@@ -50,13 +50,17 @@ export class LaneAllowance {
     this.#begin(now)
   }
 
-  /** A slice is through. Returns true when more lanes may work than before. */
-  noteSlice(messages: number, bytes: number): boolean {
-    if (this.#allowed >= this.#most && this.#before === null) return false
+  /** A slice is through. */
+  noteSlice(messages: number, bytes: number): void {
+    if (this.#allowed >= this.#most && this.#before === null) return
+    if (this.#since === null) {
+      this.#begin(this.#clock.monotonic())
+      return
+    }
     this.#slices++
     // What a message costs beside its bytes, in bytes.
     this.#work += bytes + messages * 4096
-    if (this.#slices < SLICES_A_LANE * this.#allowed) return false
+    if (this.#slices < SLICES_A_LANE * this.#allowed) return
     const now = this.#clock.monotonic()
     const reached = this.#work / Math.max(1, now - this.#since)
     const wasInVain = this.#before !== null && reached < this.#before * WORTH
@@ -68,11 +72,8 @@ export class LaneAllowance {
     else if (this.#allowed < this.#most) {
       this.#before = reached
       this.#allow(this.#allowed + 1)
-      this.#begin(now)
-      return true
     } else this.#before = null
     this.#begin(now)
-    return false
   }
 
   #allow(lanes: number): void {

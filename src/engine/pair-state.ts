@@ -15,11 +15,11 @@ export class PairState {
   #landed = 0
   #pausedUntil = 0
 
-  constructor(context: EngineContext, pairId: number, lanes: number) {
+  constructor(context: EngineContext, pairId: number, lanes: { readonly first: number; readonly most: number }) {
     this.#context = context
     this.pairId = pairId
-    this.lanes = new LaneAllowance(lanes, context.clock, (allowed) =>
-      context.events({ event: 'lanes-changed', pair: pairId, allowed, most: lanes }),
+    this.lanes = new LaneAllowance(lanes.first, lanes.most, context.clock, (allowed) =>
+      context.events({ event: 'lanes-changed', pair: pairId, allowed, most: lanes.most }),
     )
   }
 

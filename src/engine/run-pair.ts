@@ -54,7 +54,7 @@ export async function runPair(
       const destination = await first.destination(stop)
       if (!hasBegun && spare.length === 0) {
         // There is work for every lane, and the credentials are good: the others connect while the mailboxes are listed.
-        for (let lane = 1; lane < lanesOf(context, source, destination); lane++) {
+        for (let lane = 1; lane < lanesOf(context, source, destination).first; lane++) {
           const sessions = new LaneSessions(context, gate, pair)
           spare.push(sessions)
           sessions.warm(stop)
@@ -77,7 +77,7 @@ export async function runPair(
       works.sort((a, b) => order(a.source, b.source))
     }
     const lanes = lanesOf(context, source, destination)
-    const shareBytes = Math.floor(context.limits.memoryBytes / (lanes * COPIES))
+    const shareBytes = Math.floor(context.limits.memoryBytes / (lanes.first * COPIES))
     const state = new PairState(context, pair.id, lanes)
     const slice = {
       messages: Math.min(MAX_SLICE_MESSAGES, Math.max(destination.capabilities.appendBatch.messages, 50)),
@@ -90,11 +90,11 @@ export async function runPair(
       const before = context.ledger.totals({ pairId: pair.id })
       const listAllFirst = (sights === null ? before.landed + before.existing : before.source) > 0
       const board = new Board(context.ledger, works, {
-        ...{ lanes, slice, listAllFirst, exclusive, sights, joins },
+        ...{ lanes: () => state.lanes.allowed, slice, listAllFirst, exclusive, sights, joins },
         // A label that the server sets by itself cannot be added later: what has it is to be stored under it.
         first: ({ record: { specialUse } }) => joins && (specialUse === 'sent' || specialUse === 'drafts'),
       })
-      await runLanes(board, state, lanes, content)
+      await runLanes(board, state, lanes.most, content)
       const after = context.ledger.totals({ pairId: pair.id })
       if (stop.aborted || isWorkedOff(after, destination.capabilities) || after.discovered === before.discovered)
         break
@@ -130,9 +130,15 @@ export async function runPair(
   }
 }
 
-/** As many lanes as both ends stand. */
-function lanesOf({ limits }: EngineContext, source: Session, destination: Session): number {
-  return Math.max(1, Math.min(limits.lanes, source.capabilities.sessions, destination.capabilities.sessions))
+/** As many lanes as both ends stand: at first, and at most. */
+function lanesOf(
+  { limits }: EngineContext,
+  source: Session,
+  destination: Session,
+): { readonly first: number; readonly most: number } {
+  const stood = Math.min(source.capabilities.sessions, destination.capabilities.sessions)
+  const most = Math.max(1, Math.min(limits.lanes, stood))
+  return { first: Math.min(most, limits.lanesAtFirst), most }
 }
 
 /** Lists both ends and decides where each mailbox of the source goes; earlier decisions of the ledger stand. */

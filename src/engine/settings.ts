@@ -21,8 +21,10 @@ export interface Filters {
 export interface Limits {
   /** Pairs worked on at once. */
   readonly accounts: number
-  /** Lanes a pair: each is one session at both ends. Never more than both ends' capability. */
+  /** Lanes a pair at most: each is one session at both ends. Never more than both ends' capability. */
   readonly lanes: number
+  /** Lanes that a pair begins with. Others join them while each makes it faster. */
+  readonly lanesAtFirst: number
   /** Bytes in flight over all lanes, every copy counted. */
   readonly memoryBytes: number
   /** What the connectors' rate is (`metered`), so that slices are no larger than a second of it; null without one. */
@@ -50,7 +52,8 @@ export interface EngineContext {
 /** The limits of a project that names none. */
 export const DEFAULT_LIMITS: Limits = {
   accounts: 4,
-  lanes: 4,
+  lanes: 8,
+  lanesAtFirst: 4,
   memoryBytes: 64 * 1024 * 1024,
   bytesPerSecond: null,
   hours: null,

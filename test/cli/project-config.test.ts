@@ -75,9 +75,10 @@ describe('project.yaml', () => {
       filters: { after: Date.UTC(2015, 0, 1), before: null, maxBytes: 52_428_800, skipDeleted: false },
       limits: {
         accounts: 2,
-        lanes: 4,
+        lanes: 8,
+        lanesAtFirst: 4,
         memoryBytes: 33_554_432,
-        connections: 4,
+        connections: 8,
         spoolThresholdBytes: 16_777_216,
         deadAfterMs: 90_000,
         bytesPerSecond: 2_097_152,

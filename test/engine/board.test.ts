@@ -25,7 +25,7 @@ describe('how the board deals', () => {
 
   function deal(sizes: readonly number[], lanes: number): number[] {
     const { ledger, works } = boxes(sizes)
-    const rules = { lanes, slice: SLICE, listAllFirst: false, exclusive: false, sights: null }
+    const rules = { lanes: () => lanes, slice: SLICE, listAllFirst: false, exclusive: false, sights: null }
     const board = new Board(ledger, works, rules)
     const slices: number[] = []
     for (let task = board.next(null); task?.kind === 'move'; task = board.next(null)) {

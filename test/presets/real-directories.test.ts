@@ -54,7 +54,7 @@ describe.skipIf(whyNoDovecot())('a real Dovecot', () => {
     const credentials = { master: { username: server.masterUser, secret: server.masterPassword } }
     const facts = await factsOf(end, ['anna@example.test'], credentials)
     const session = await (await openEnd('source', facts)).openSource('anna@example.test', quiet)
-    expect(session.capabilities.sessions).toBe(4)
+    expect(session.capabilities.sessions).toBe(8)
     expect((await collect(session.listMailboxes(quiet))).map(({ path }) => path.join('/'))).toContain('Deep/er')
     await session.close()
   })

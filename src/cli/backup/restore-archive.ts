@@ -131,7 +131,7 @@ export async function restoreArchive(
   }
   if (outcome.cancelled) return { outcome, verified: null }
   const done = outcome.pairs.flatMap(({ pair, error }) => (error === null ? [pair] : []))
-  const { accounts, lanes, hours } = config.limits
+  const { accounts, lanesAtFirst: lanes, hours } = config.limits
   const verified = await verifyProject(
     { destination, ledger, clock, events: log.event, accounts, lanes, hours },
     done,

@@ -54,7 +54,7 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       seen += event.checked
       output.block([`${counted(seen, 'message')} checked`])
     }
-    const { accounts: atOnce, lanes, hours } = config.limits
+    const { accounts: atOnce, lanesAtFirst: lanes, hours } = config.limits
     const outcome = await verifyProject(
       { destination, ledger, clock, events, accounts: atOnce, lanes, hours },
       pairs,

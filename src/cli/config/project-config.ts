@@ -158,6 +158,8 @@ function toLimits(raw: RawProject): ProjectLimits {
   return {
     accounts: raw.limits?.accounts ?? DEFAULT_LIMITS.accounts,
     lanes,
+    // Who names a number wants that many.
+    lanesAtFirst: raw.limits?.lanes ?? DEFAULT_LIMITS.lanesAtFirst,
     memoryBytes,
     bytesPerSecond: raw.limits?.rate ?? DEFAULT_LIMITS.bytesPerSecond,
     hours: raw.limits?.window ?? DEFAULT_LIMITS.hours,

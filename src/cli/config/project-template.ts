@@ -60,8 +60,8 @@ filters:
 
 limits:
   # accounts: 4               # accounts at once
-  # lanes: 4                  # lanes an account, each with a connection at both ends
-  # connections: 4            # connections an account stands at an IMAP end
+  # lanes: 4                  # lanes an account, each with a connection at both ends; else 4 at first, up to 8
+  # connections: 8            # connections an account stands at an IMAP end
   # memory: 64MiB             # bytes in flight over all lanes
   # spool_threshold: 16MiB    # larger messages go through the encrypted spool
   # dead_after: 2m            # a connection without a byte for so long is dead

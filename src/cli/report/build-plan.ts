@@ -176,13 +176,13 @@ function workOf(
   const tooLarge = sumOf(plan.mailboxes.map((mailbox) => mailbox.tooLarge))
   const fitting = less(plan, tooLarge)
   const sessions = plan.ends === null ? 1 : Math.min(plan.ends.source.sessions, plan.ends.destination.sessions)
-  const lanes = Math.max(1, Math.min(limits.lanes, sessions))
+  const lanes = Math.max(1, Math.min(limits.lanesAtFirst, sessions))
+  const readers = Math.max(1, Math.min(limits.lanesAtFirst, plan.ends?.destination.sessions ?? 1))
   switch (kind) {
     case 'initial':
       return { ...less(fitting, plan.moved), listed: plan.messages, lanes }
     case 'verify':
-      // One connection after the other, each mailbox whole.
-      return { ...fitting, listed: 0, lanes: 1 }
+      return { ...fitting, listed: 0, lanes: readers }
     default: {
       const days = kind === 'delta' ? assumptions.deltaDays : assumptions.finalDays
       const part = (amount: number): number => Math.ceil((amount * days) / 365)
