@@ -1,7 +1,7 @@
 import { Box } from 'ink'
 import { render } from 'ink-testing-library'
 import { createElement } from 'react'
-import { describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Dashboard, type DashboardProps } from '../../src/cli/terminal/dashboard-app.ts'
 import { firstShown, type DashboardView } from '../../src/cli/terminal/dashboard-view.ts'
 import { ProgressState } from '../../src/cli/terminal/progress-state.ts'
@@ -58,6 +58,12 @@ function show(names: readonly string[], change: Partial<DashboardProps> = {}, wi
 async function turn(): Promise<void> {
   for (let count = 0; count < 5; count++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** React says there when rows could be lost or shown twice. */
+const complaints = vi.spyOn(console, 'error')
+beforeEach(() => void complaints.mockClear())
+afterEach(() => expect(complaints.mock.calls).toEqual([]))
+afterAll(() => complaints.mockRestore())
 
 describe('the dashboard', () => {
   it('says in words how the run goes, what waits and for how long', () => {

@@ -82,23 +82,22 @@ export function Dashboard(props: DashboardProps): ReactElement {
   return h(
     Box,
     { flexDirection: 'column' },
-    ...[headLine(props), `  ${totalLine(view.state)}`, `  ${limitsLine(view)}`].map((text, key) =>
-      line(text, key),
-    ),
+    line(headLine(props)),
+    line(`  ${totalLine(view.state)}`),
+    line(`  ${limitsLine(view)}`),
     line(
       detail === null
         ? heading('account', first, rows.length, accounts.length)
         : heading(`mailboxes of ${printable(name ?? '', 60)}`, scrolled, rows.length, detail.length),
-      'heading',
     ),
     ...rows,
-    line('', 'blank'),
-    line(props.paint('dim', keyLine(props, detail !== null)), 'keys'),
+    line(''),
+    line(props.paint('dim', keyLine(props, detail !== null))),
   )
 }
 
-function line(text: string, key: string | number): ReactElement {
-  return h(Text, { key, wrap: 'truncate' }, text === '' ? ' ' : text)
+function line(text: string): ReactElement {
+  return h(Text, { wrap: 'truncate' }, text === '' ? ' ' : text)
 }
 
 function headLine({ view, paint }: DashboardProps): string {
@@ -141,7 +140,6 @@ function accountRow(account: AccountProgress, isChosen: boolean, { view, paint }
   return row(
     `${isChosen ? '>' : ' '} ${printable(account.name, 200)}`,
     parts.filter((part) => part !== null).join('  '),
-    pair,
   )
 }
 
@@ -161,14 +159,14 @@ function waitText(until: number, now: number): string {
 
 function mailboxRow({ name, messages, doneMessages, exceptions }: MailboxLine): ReactElement {
   const odd = exceptions === 0 ? '' : `  ${counted(exceptions, 'exception')}`
-  return row(`  ${printable(name, 200)}`, `${share(doneMessages, messages)}${odd}`, name)
+  return row(`  ${printable(name, 200)}`, `${share(doneMessages, messages)}${odd}`)
 }
 
 /** A name in its column, and what is said of it. */
-function row(name: string, text: string, key: string | number): ReactElement {
+function row(name: string, text: string): ReactElement {
   return h(
     Box,
-    { key },
+    {},
     h(Box, { width: NAME_COLUMNS, flexShrink: 0, marginRight: 1 }, h(Text, { wrap: 'truncate' }, name)),
     h(Box, { flexGrow: 1, flexShrink: 1 }, h(Text, { wrap: 'truncate' }, text)),
   )
