@@ -1,7 +1,7 @@
 import { Box } from 'ink'
 import { render } from 'ink-testing-library'
 import { createElement } from 'react'
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Dashboard, type DashboardProps } from '../../src/cli/terminal/dashboard-app.ts'
 import { firstShown, type DashboardView } from '../../src/cli/terminal/dashboard-view.ts'
 import { ProgressState } from '../../src/cli/terminal/progress-state.ts'
@@ -63,7 +63,6 @@ async function turn(): Promise<void> {
 const complaints = vi.spyOn(console, 'error')
 beforeEach(() => void complaints.mockClear())
 afterEach(() => expect(complaints.mock.calls).toEqual([]))
-afterAll(() => complaints.mockRestore())
 
 describe('the dashboard', () => {
   it('says in words how the run goes, what waits and for how long', () => {
