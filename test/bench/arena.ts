@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { startRelay, type Relay } from './relay.ts'
+import { secondsOfTree } from './measure.ts'
 import { fillMaildir, type Workload } from './workloads.ts'
 
 /** Where one run takes place: whose mail, from and to which port. */
@@ -26,6 +27,8 @@ export interface Arena {
   newBout(): Bout
   /** What is wrong with the copy in a Maildir, or null. `byteForByte`: the contents are compared, and not only counted. */
   faultOf(bout: Bout, byteForByte: boolean): string | null
+  /** Processor time that both servers have used until now, those of their processes that have ended included. */
+  serverSeconds(): Promise<number>
   /** Bytes that the relays have carried since they were last asked. */
   carried(): number
   stop(): Promise<void>
@@ -109,6 +112,13 @@ export async function setArena(
       const mode = byteForByte ? 'digests' : 'counts'
       if (!wanted.has(mode)) wanted.set(mode, contentsOf(source.mailFolder(SOURCE), byteForByte))
       return contentsOf(copy, byteForByte) === wanted.get(mode) ? null : `not what was sent (${mode})`
+    },
+    serverSeconds: async () => {
+      // What logged out is counted once its process has been waited for.
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return [source, destination]
+        .map(({ folder: home }) => readFileSync(join(home, 'run', 'master.pid'), 'utf8').trim())
+        .reduce((sum, pid) => sum + secondsOfTree(pid), 0)
     },
     carried: () => {
       const sum = relays.reduce((total, relay) => total + relay.carried(), 0)

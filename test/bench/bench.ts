@@ -99,6 +99,7 @@ async function compare(name: string, workload: Workload, network: Network | null
       values.peers === 'all' ? PEERS : PEERS.filter((tool) => values.peers.split(',').includes(tool.name))
     const tools = [sealpostTool(home), ...peers].filter((tool) => tool.why() === null)
     const results = new Map<string, Measured[]>()
+    const servers = new Map<string, number[]>()
     const floors = new Map<string, number[]>()
     const noteFloor = (what: string, seconds: number): void =>
       void floors.set(what, [...(floors.get(what) ?? []), seconds])
@@ -107,10 +108,15 @@ async function compare(name: string, workload: Workload, network: Network | null
       for (const tool of tools) {
         if (SLOW.has(tool.name) ? round !== 1 : round === 0 && tool.name !== 'sealpost') continue
         const bout = arena.newBout()
-        const used = mustHaveWorked(tool.name, await measure(tool.prepare(arena, bout)))
+        const command = tool.prepare(arena, bout)
+        const before = await arena.serverSeconds()
+        const used = mustHaveWorked(tool.name, await measure(command))
+        const after = await arena.serverSeconds()
         const fault = arena.faultOf(bout, tool.keepsBytes && round <= 1)
         if (fault !== null) throw new Error(`${name} ${tool.name}: ${fault}`)
-        if (round > 0) results.set(tool.name, [...(results.get(tool.name) ?? []), used])
+        if (round === 0) continue
+        results.set(tool.name, [...(results.get(tool.name) ?? []), used])
+        servers.set(tool.name, [...(servers.get(tool.name) ?? []), after - before])
       }
       if (round === 0) continue
       noteFloor('bare reading', await floor(arena, arena.newBout(), ['read']))
@@ -118,7 +124,8 @@ async function compare(name: string, workload: Workload, network: Network | null
       noteFloor('both at once', await floor(arena, arena.newBout(), ['read', 'append']))
     }
     const facts = { name, messages: workload.messages, bytes: arena.bytes }
-    for (const [tool, used] of results) note({ ...facts, tool, ...figures(used) })
+    for (const [tool, used] of results)
+      note({ ...facts, tool, ...figures(used), serverSeconds: median(servers.get(tool) ?? []) })
     for (const [tool, seconds] of floors) note({ ...facts, tool, seconds, cpuSeconds: null, peakBytes: null })
   })
 }

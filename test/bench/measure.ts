@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -66,15 +66,44 @@ export async function measure(command: Command, onLine: LineListener = () => und
   }
 }
 
-/** User and system time of a living process (proc_pid_stat(5), fields 14 and 15, in hundredths of a second). */
+/** What the kernel says of a process (proc_pid_stat(5)), times in seconds. */
+interface ProcessTimes {
+  readonly parent: string
+  readonly own: number
+  /** Of those that it has started and waited for. */
+  readonly waitedFor: number
+}
+
+/** User and system time of a living process. */
 function cpuSecondsOf(pid: string): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-    .map(Number)
-  return ((user ?? 0) + (system ?? 0)) / 100
+  return timesOf(pid)?.own ?? Number.NaN
+}
+
+/** Of a process, of all that it has started and that still lives, and of what those have waited for. */
+export function secondsOfTree(root: string): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const times = pids.flatMap((pid) => {
+    const found = timesOf(pid)
+    return found === null ? [] : [{ pid, ...found }]
+  })
+  const secondsOf = (pid: string): number =>
+    times
+      .filter(({ pid: each, parent }) => each === pid || parent === pid)
+      .reduce((sum, each) => sum + (each.pid === pid ? each.own + each.waitedFor : secondsOf(each.pid)), 0)
+  return secondsOf(root)
+}
+
+/** Null for a process that has ended. */
+function timesOf(pid: string): ProcessTimes | null {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch {
+    return null
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const seconds = (field: number): number => Number(fields[field - 3] ?? 0) / 100
+  return { parent: fields[1] ?? '', own: seconds(14) + seconds(15), waitedFor: seconds(16) + seconds(17) }
 }
 
 /** The middle one; of an even number the lower of the two. */

@@ -11,6 +11,8 @@ export interface Row {
   /** Medians; null where only the time was taken. */
   readonly cpuSeconds: number | null
   readonly peakBytes: number | null
+  /** Processor time of both servers together, the median. */
+  readonly serverSeconds?: number
   readonly wireBytes?: number
   /** What a message cost in the last tenth, by what it cost in the second. */
   readonly lastToFirst?: number
@@ -27,6 +29,7 @@ const HEAD = [
   'msg/s',
   'MB/s',
   'CPU s',
+  'servers CPU s',
   'peak MiB',
   'to mbsync',
   'note',
@@ -62,6 +65,7 @@ function cells(row: Row, rows: readonly Row[]): string[] {
     (row.messages / seconds).toFixed(0),
     (row.bytes / 1e6 / seconds).toFixed(1),
     row.cpuSeconds?.toFixed(2) ?? '–',
+    row.serverSeconds?.toFixed(2) ?? '–',
     row.peakBytes === null ? '–' : (row.peakBytes / 2 ** 20).toFixed(0),
     base === undefined ? '–' : (seconds / median(base.seconds)).toFixed(2),
     notes.join('; '),
