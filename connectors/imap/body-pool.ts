@@ -1,40 +1,51 @@
-/** Smaller ones come from Node's own slabs, and a block for them would cost more than it spares. */
-const SMALLEST_BYTES = 16 * 1024
-/** Blocks are made in these steps, so that bodies of about one size share them. */
-const STEP_BYTES = 16 * 1024
-/** What is given back beyond this many bytes is left to the collector of garbage. */
-const KEPT_BYTES = 8 * 1024 * 1024
+/** As much as a slice of a run holds. */
+const BLOCK_BYTES = 4 * 1024 * 1024
+/** Empty blocks that are kept; more are left to the collector of garbage. */
+const KEPT_BLOCKS = 4
+
+/** Bodies lie in it one after the other; it is begun anew when the last of them has been given back. */
+interface Block {
+  readonly bytes: Buffer
+  used: number
+  bodies: number
+}
 
 /**
- * Memory for the bodies that one session reads, used again once a body has been given back: a buffer for each of them
- * brings the collector of garbage every 64 MB, and the kernel clears its pages each time.
+ * Memory for the bodies that one session reads, used again once they have been given back: a buffer for each of them
+ * brings the collector of garbage every 64 MB, and the kernel clears its pages each time. What is never given back
+ * takes its block out of use, and no more.
  */
 export class BodyPool {
-  /** Whole blocks, none of them in use. */
-  #free: Buffer[] = []
-  #freeBytes = 0
+  /** By their memory, so that nothing else is taken back. */
+  readonly #blocks = new WeakMap<ArrayBufferLike, Block>()
+  #current: Block | null = null
+  #empty: Block[] = []
 
   /** Room for exactly so many bytes, which hold anything. */
   take(bytes: number): Buffer {
-    if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafe(bytes)
-    let best = -1
-    for (const [index, { length }] of this.#free.entries()) {
-      if (length < bytes || length > 2 * bytes) continue
-      if (best === -1 || length < (this.#free[best]?.length ?? 0)) best = index
+    if (bytes > BLOCK_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    let block = this.#current
+    if (block === null || BLOCK_BYTES - block.used < bytes) {
+      block = this.#empty.pop() ?? this.#newBlock()
+      this.#current = block
     }
-    const [block] = best === -1 ? [] : this.#free.splice(best, 1)
-    if (block === undefined)
-      return Buffer.allocUnsafeSlow(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES).subarray(0, bytes)
-    this.#freeBytes -= block.length
-    return block.subarray(0, bytes)
+    const body = block.bytes.subarray(block.used, block.used + bytes)
+    block.used += bytes
+    block.bodies++
+    return body
   }
 
-  /** Takes back what `take` handed out, once, and nothing else. */
+  /** Takes back what `take` handed out, once; anything else is left alone. */
   give(body: Buffer): void {
-    if (body.length < SMALLEST_BYTES) return
-    const block = Buffer.from(body.buffer)
-    if (this.#freeBytes + block.length > KEPT_BYTES) return
-    this.#freeBytes += block.length
-    this.#free.push(block)
+    const block = this.#blocks.get(body.buffer)
+    if (block === undefined || --block.bodies > 0) return
+    block.used = 0
+    if (block !== this.#current && this.#empty.length < KEPT_BLOCKS) this.#empty.push(block)
+  }
+
+  #newBlock(): Block {
+    const block = { bytes: Buffer.allocUnsafeSlow(BLOCK_BYTES), used: 0, bodies: 0 }
+    this.#blocks.set(block.bytes.buffer, block)
+    return block
   }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts'
 
 /** Slices that every lane takes, on average, between two steps up. */
-const SLICES_A_LANE = 4
+const SLICES_A_LANE = 6
 /** A step up that does not raise the throughput by so much is taken back. */
-const WORTH = 1.05
+const WORTH = 1.08
 /** How many steps are then left out. */
 const PATIENCE = 8
 /** Several lanes hear of one throttling. */
