@@ -114,7 +114,10 @@ export async function verifyPair(
   async function perform(part: Part, session: SourceSession): Promise<void> {
     if (part.kind === 'list') await part.work.check.list(session, known, stop)
     else if (part.kind === 'page') await part.work.check.checkPage(session, part.page, stop)
-    else checked += await part.work.check.end(session, stop)
+    else {
+      const messages = await part.work.check.end(session, stop)
+      checked += messages
+    }
   }
 
   function settle({ kind, work }: Part): void {

@@ -61,6 +61,16 @@ describe('the lanes of a verification', () => {
     expect(steps.filter(({ op }) => op === 'listMailboxes')).toHaveLength(1)
   })
 
+  it('count each mailbox, however many end at once', async () => {
+    for (let n = 1; n <= 12; n++) fill('alice', `Box ${n}`, n)
+    await fixture.run()
+    // What is missing is looked for, so that the ends of mailboxes take time.
+    for (let n = 1; n <= 12; n++) fixture.moved.expunge([`Box ${n}`], '1')
+    watch()
+    for (const level of ['full', 'headers', 'counts'] as const)
+      expect((await fixture.verify(level)).checked).toBe(78)
+  })
+
   it('open no connection that has nothing to do', async () => {
     fill('alice', 'INBOX', 3)
     await fixture.run()
