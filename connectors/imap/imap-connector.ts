@@ -1,4 +1,4 @@
-import { BodyPool } from './body-pool.ts'
+import { BodyBlocks, BodyPool } from './body-pool.ts'
 import type { Connector } from '../../src/core/connector.ts'
 import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
@@ -24,6 +24,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
   const limits = limitsOf(config)
   const { guide, manners = {} } = config
   const accounts = new Map<string, Shared>()
+  const blocks = new BodyBlocks()
   let compress = config.compress === true
   const onInflated = (): void => void (compress = false)
   const open = async (account: string, end: 'source' | 'destination', signal: AbortSignal) => {
@@ -50,7 +51,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           guide: guide === undefined ? null : guideOf(guide, account, shared.told),
           features,
           turns: new Turns(),
-          bodies: new BodyPool(),
+          bodies: new BodyPool(blocks),
           ...shared,
           selected: null,
           known: null,

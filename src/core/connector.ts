@@ -131,6 +131,7 @@ export interface DestinationSession extends Session {
   /**
    * Stores a batch within `capabilities.appendBatch`; one outcome a message, in order. Throws only when nothing can
    * have been stored. `\Deleted` must not be among the flags (it is set last, by `setFlags`), but for an end that `holds`.
+   * The body of what has landed is the caller's again; of what is held it stays in use.
    */
   append(mailbox: Mailbox, batch: readonly NewMessage[], signal: AbortSignal): Promise<readonly Outcome[]>
   /** What is there at or above `since`, or everything when it is null. */

@@ -84,8 +84,8 @@ export async function storeRows(
       adopted: result.adopted,
     })
     if (result.doubt === null && result.refused.length === 0) {
-      // Nowhere else: while a message may have to be sent again, or still is on its way, its bytes stay its own.
-      for (const { release } of batch.prepared) release?.()
+      // Nowhere else: while a message may have to be sent again, or an end that holds has yet to write it, its bytes stay its own.
+      if (session.capabilities.holds !== true) for (const { release } of batch.prepared) release?.()
       return null
     }
     return { rows, refused: result.refused, error: result.doubt }

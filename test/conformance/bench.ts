@@ -83,8 +83,11 @@ export class Bench {
     await this.withDestination(async (session) => {
       const mailbox = await session.ensureMailbox(path, null, quiet)
       for (const each of mail) {
-        const [outcome] = await session.append(mailbox, [toNew(each)], quiet)
+        const body = Uint8Array.from(each.body)
+        const [outcome] = await session.append(mailbox, [{ ...toNew(each), body }], quiet)
         landedKeys(outcome === undefined ? [] : [outcome])
+        // What has landed is the caller's again, who puts another body there.
+        if (session.capabilities.holds !== true) body.fill(0xee)
       }
     })
   }
