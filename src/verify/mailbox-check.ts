@@ -28,7 +28,8 @@ export class MailboxCheck {
   readonly record: MailboxRecord
   readonly #context: VerifyContext
   readonly #level: VerifyLevel
-  readonly #delivered: number
+  /** How many messages have been delivered there, all of which are looked at. */
+  readonly delivered: number
   #mailbox: Mailbox | undefined
   #present: ReadonlyMap<string, Listed> = new Map()
   /** Of the keys under which messages were delivered. */
@@ -43,7 +44,7 @@ export class MailboxCheck {
     this.record = record
     this.#level = level
     const totals = context.ledger.totals({ mailboxId: record.id })
-    this.#delivered = totals.landed + totals.existing
+    this.delivered = totals.landed + totals.existing
   }
 
   /** Looks at what lies there. `known`: the account's mailboxes; a mailbox that is not among them is looked for once more. */
@@ -96,8 +97,8 @@ export class MailboxCheck {
     this.#missing.push(...missing)
   }
 
-  /** Says what became of what no page has found, writes all findings down, and returns how many messages were looked at. */
-  async end(session: SourceSession, signal: AbortSignal): Promise<number> {
+  /** Says what became of what no page has found, and writes all findings down. */
+  async end(session: SourceSession, signal: AbortSignal): Promise<void> {
     const { ledger, events, clock } = this.#context
     const { record } = this
     const findings: Finding[] = []
@@ -111,7 +112,7 @@ export class MailboxCheck {
       if (!this.#isRefused()) findings.push(this.#place(null, open))
     }
     if (this.#level === 'counts') {
-      const [expected, actual] = [this.#delivered, this.#present.size]
+      const [expected, actual] = [this.delivered, this.#present.size]
       if (actual < expected)
         findings.push(this.#place(null, { ...OPEN, check: 'count', expected: `${expected}`, actual: `${actual}` }))
     } else if (this.#mailbox !== undefined) {
@@ -128,8 +129,7 @@ export class MailboxCheck {
       for (const { row, deviation } of extra) findings.push(this.#place(row, deviation))
     }
     ledger.replaceFindings(record.id, 'verify', findings)
-    events({ event: 'verified', pair: record.pairId, mailbox: record.id, checked: this.#delivered })
-    return this.#delivered
+    events({ event: 'verified', pair: record.pairId, mailbox: record.id, checked: this.delivered })
   }
 
   #findIn(mailboxes: readonly Mailbox[]): Mailbox | undefined {
@@ -140,7 +140,7 @@ export class MailboxCheck {
   #isRefused(): boolean {
     const { pairId, id } = this.record
     return (
-      this.#delivered === 0 &&
+      this.delivered === 0 &&
       this.#context.ledger
         .findings(pairId)
         .some((f) => f.mailboxId === id && f.check === 'mailbox' && f.actual.startsWith('refused: '))

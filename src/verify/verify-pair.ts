@@ -41,7 +41,6 @@ export async function verifyPair(
     .mailboxes(pair.id)
     .map((record): Work => ({ check: new MailboxCheck(context, record, level), phase: 'new', active: 0 }))
   let waiting: (() => void)[] = []
-  let checked = 0
   const first = await open()
   const known = await again(() => listMailboxes(first, stop)).catch(async (error: unknown) => {
     await first.close()
@@ -50,7 +49,7 @@ export async function verifyPair(
   const lanes = Math.max(1, Math.min(context.lanes, first.capabilities.sessions))
   await Promise.all(Array.from({ length: lanes }, (_, index) => runLane(index)))
   if (failed.signal.aborted) throw toSealpostError(failed.signal.reason, `verifying ${pair.destination}`)
-  return checked
+  return works.reduce((sum, { check }) => sum + check.delivered, 0)
 
   /** Never rejects: the first failure is the reason with which the others are stopped. */
   async function runLane(index: number): Promise<void> {
@@ -114,10 +113,7 @@ export async function verifyPair(
   async function perform(part: Part, session: SourceSession): Promise<void> {
     if (part.kind === 'list') await part.work.check.list(session, known, stop)
     else if (part.kind === 'page') await part.work.check.checkPage(session, part.page, stop)
-    else {
-      const messages = await part.work.check.end(session, stop)
-      checked += messages
-    }
+    else await part.work.check.end(session, stop)
   }
 
   function settle({ kind, work }: Part): void {

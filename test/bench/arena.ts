@@ -63,11 +63,11 @@ export async function setArena(
   const password = 'correct-horse-battery'
   // As Dovecot is shipped, and as the other servers of the tests are not: what it says is stored is on the disk, and each
   // connection has a login process of its own, which keeps its TLS.
-  const durable =
+  const shipped =
     'mail_fsync = optimized\n' +
     'service imap-login {\n  service_count = 1\n  client_limit = 1\n  process_min_avail = 0\n  process_limit = 100\n}\n'
   const settings =
-    network?.compress === true ? `${durable}protocol imap {\n  mail_plugins = imap_zlib\n}` : durable
+    network?.compress === true ? `${shipped}protocol imap {\n  mail_plugins = imap_zlib\n}` : shipped
   const [source, destination] = await Promise.all([
     startDovecot({ users: [SOURCE], password, settings }),
     startDovecot({ users, password, settings: `${settings}\n${destinationSettings}` }),

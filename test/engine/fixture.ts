@@ -19,6 +19,7 @@ import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { verifyProject, type VerifyOutcome } from '../../src/verify/verify-project.ts'
 import type { VerifyLevel } from '../../src/verify/mailbox-check.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
+import { verifyContext } from '../verify/context.ts'
 
 /** A clock whose sleeps take no time but are remembered, and whose callbacks come when their time has. */
 export class SwiftClock implements Clock {
@@ -139,15 +140,7 @@ export class Fixture {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<VerifyOutcome> {
     const { destination } = this.connectors()
-    const context = {
-      destination,
-      ledger: this.ledger,
-      clock: this.clock,
-      events: () => undefined,
-      accounts: 2,
-      lanes: 2,
-      hours: null,
-    }
+    const context = verifyContext(destination, this.ledger, this.clock)
     return verifyProject(context, pairs, level, signal)
   }
 }

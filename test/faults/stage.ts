@@ -22,6 +22,7 @@ import type { Stripped } from '../fakes/strip.ts'
 import { writeTally } from '../reporter/tally.ts'
 import { issue } from '../servers/certificates.ts'
 import { startDovecot, type Dovecot, type DovecotOptions } from '../servers/dovecot.ts'
+import { verifyContext } from '../verify/context.ts'
 
 /** What a stage is to be. */
 export interface StageOptions {
@@ -210,15 +211,7 @@ export class Project {
   async verify(): Promise<readonly Finding[]> {
     const { ledger } = this
     const destination = this.#connector('destination', this.#options)
-    const context = {
-      destination,
-      ledger,
-      clock: systemClock,
-      events: () => undefined,
-      accounts: 2,
-      lanes: 2,
-      hours: null,
-    }
+    const context = verifyContext(destination, ledger)
     const outcome = await verifyProject(context, this.pairs(), 'full', new AbortController().signal)
     const [failure] = outcome.failures
     if (failure !== undefined) throw failure.error

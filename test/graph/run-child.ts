@@ -18,6 +18,7 @@ import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS } from '../../src/engine/se
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { verifyProject } from '../../src/verify/verify-project.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
+import { verifyContext } from '../verify/context.ts'
 
 /** One end of a task. Tokens and passwords are those of a test. */
 export type TaskEnd =
@@ -104,15 +105,7 @@ const pair = ledger.openPair(task.account.source, task.account.destination)
 const never = new AbortController().signal
 const destination = connectorTo(task.destination)
 if (task.action === 'verify') {
-  const context = {
-    destination,
-    ledger,
-    clock: systemClock,
-    events: () => undefined,
-    accounts: 2,
-    lanes: 2,
-    hours: null,
-  }
+  const context = verifyContext(destination, ledger)
   const outcome = await verifyProject(context, [pair], 'full', never)
   const open = outcome.findings.filter((finding) => finding.class === 'open')
   writeSync(1, `ended ${JSON.stringify({ open: open.length, unverified: ledger.unverified(null) })}\n`)

@@ -14,6 +14,7 @@ import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { verifyProject } from '../../src/verify/verify-project.ts'
 import { memorySpool } from '../fakes/memory-spool.ts'
 import type { RunningServer } from './servers.ts'
+import { verifyContext } from '../verify/context.ts'
 
 const quiet = new AbortController().signal
 
@@ -44,15 +45,7 @@ export class MatrixProject {
   }
 
   async verify(): Promise<readonly Finding[]> {
-    const context = {
-      destination: this.#destination,
-      ledger: this.ledger,
-      clock: systemClock,
-      events: () => undefined,
-      accounts: 2,
-      lanes: 2,
-      hours: null,
-    }
+    const context = verifyContext(this.#destination, this.ledger)
     const outcome = await verifyProject(context, [this.pair], 'full', quiet)
     const [failure] = outcome.failures
     if (failure !== undefined) throw failure.error
