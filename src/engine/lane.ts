@@ -48,8 +48,7 @@ export async function runLane(lane: LaneContext, board: Board): Promise<void> {
       else {
         const settled: InFlight | null = inFlight
         inFlight = null
-        await settle(lane, board, settled)
-        await perform(lane, board, task)
+        await perform(lane, board, task, settled)
       }
     }
   } finally {
@@ -105,23 +104,40 @@ async function move(
   return null
 }
 
-/** Waits for a slice and sees its rows through. */
-async function settle(lane: LaneContext, board: Board, slice: InFlight | null): Promise<void> {
+/** Waits for a slice and sees its rows through; what had trouble, once the source is not used for `meanwhile` any more. */
+async function settle(
+  lane: LaneContext,
+  board: Board,
+  slice: InFlight | null,
+  meanwhile?: Promise<void>,
+): Promise<void> {
   if (slice === null) return
   try {
     const trouble = await slice.trouble
-    if (trouble !== null) await recover(lane, slice.work, trouble)
+    if (trouble !== null) {
+      await meanwhile
+      await recover(lane, slice.work, trouble)
+    }
   } finally {
     slice.work.active--
     board.notify()
   }
 }
 
-async function perform(lane: LaneContext, board: Board, task: Exclude<Task, { kind: 'move' }>): Promise<void> {
+async function perform(
+  lane: LaneContext,
+  board: Board,
+  task: Exclude<Task, { kind: 'move' }>,
+  before: InFlight | null,
+): Promise<void> {
   const { work } = task
   try {
-    if (task.kind === 'prepare') await prepare(lane, board, work)
-    else if (task.kind === 'suspects') await tryAgain(lane, work)
+    if (task.kind === 'prepare') {
+      await prepare(lane, board, work, before)
+      return
+    }
+    await settle(lane, board, before)
+    if (task.kind === 'suspects') await tryAgain(lane, work)
     else await finish(lane, work)
   } finally {
     if (task.kind === 'suspects') work.active--
@@ -130,10 +146,15 @@ async function perform(lane: LaneContext, board: Board, task: Exclude<Task, { ki
 }
 
 /**
- * Makes the destination ready and lists the source at the same time; rows are handed out once the former is done.
- * A mailbox that the destination refuses keeps no other from going on.
+ * Lists the source while the destination still takes the slice `before` and is then made ready; rows are handed out once
+ * it is. A mailbox that the destination refuses keeps no other from going on.
  */
-async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Promise<void> {
+async function prepare(
+  lane: LaneContext,
+  board: Board,
+  work: MailboxWork,
+  before: InFlight | null,
+): Promise<void> {
   const { context, sessions, stop } = lane
   work.listing = true
   const listing = again(lane, async () => {
@@ -141,19 +162,21 @@ async function prepare(lane: LaneContext, board: Board, work: MailboxWork): Prom
     const options = { maxMessageBytes, sights: board.sights, onRows: () => board.notify() }
     await listMailbox(context, await sessions.source(stop), work, options, stop)
   })
-  const ready = again(lane, async () => {
-    await prepareDestination(context, await sessions.destination(stop), work, stop)
-  }).then(
-    () => {
-      work.phase = 'moving'
-      board.notify()
-      return null
-    },
-    (error: unknown) => {
+  const makeReady = async (): Promise<SealpostError | null> => {
+    await settle(lane, board, before, listing)
+    try {
+      await again(lane, async () => {
+        await prepareDestination(context, await sessions.destination(stop), work, stop)
+      })
+    } catch (error) {
       if (isKind(error, 'rejected')) return error
       throw error
-    },
-  )
+    }
+    work.phase = 'moving'
+    board.notify()
+    return null
+  }
+  const ready = makeReady()
   let refusal: SealpostError | null
   try {
     refusal = (await Promise.all([ready, listing]))[0]
