@@ -4,7 +4,7 @@ import type { EventSink } from '../core/events.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { WorkHours } from '../core/work-hours.ts'
 import type { Spool } from '../core/ports.ts'
-import type { ByteBudget } from './byte-budget.ts'
+import type { ByteBudget } from '../core/byte-budget.ts'
 import type { MappingRules } from './mapping.ts'
 import type { Pace } from './pace.ts'
 

@@ -9,7 +9,7 @@ import type { Fidelity } from '../core/states.ts'
 import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
 import { checkContent, checkListed, refusedFlag, type Deviation, type RefusedFlags } from './check-message.ts'
 import { findExtraCopies } from './find-extra-copies.ts'
-import type { VerifyContext } from './verify-project.ts'
+import type { VerifyWork } from './verify-project.ts'
 
 /** How closely verification looks. */
 export type VerifyLevel = 'counts' | 'headers' | 'full'
@@ -17,8 +17,17 @@ export type VerifyLevel = 'counts' | 'headers' | 'full'
 /** Messages that are checked in one go. */
 export type CheckPage = readonly MessageRecord[]
 
+/** What reading bodies again came to. */
+interface CheckedBodies {
+  readonly fidelities: readonly RowFidelity[]
+  readonly findings: readonly Finding[]
+  readonly gone: readonly MessageRecord[]
+}
+
 const PAGE_MESSAGES = 200
 const PAGE_BYTES = 4 * 1024 * 1024
+/** Of each byte that is being read: what came, and what has not been looked at yet. */
+const COPIES = 2
 
 /**
  * The verification of one mailbox, in parts that several sessions share: `list`, then every page, then `end`. Each part may
@@ -26,7 +35,7 @@ const PAGE_BYTES = 4 * 1024 * 1024
  */
 export class MailboxCheck {
   readonly record: MailboxRecord
-  readonly #context: VerifyContext
+  readonly #context: VerifyWork
   readonly #level: VerifyLevel
   /** How many messages have been delivered there, all of which are looked at. */
   readonly delivered: number
@@ -39,7 +48,7 @@ export class MailboxCheck {
   readonly #findings: Finding[] = []
   readonly #missing: MessageRecord[] = []
 
-  constructor(context: VerifyContext, record: MailboxRecord, level: VerifyLevel) {
+  constructor(context: VerifyWork, record: MailboxRecord, level: VerifyLevel) {
     this.#context = context
     this.record = record
     this.#level = level
@@ -88,7 +97,7 @@ export class MailboxCheck {
         findings.push(this.#place(row, found))
     }
     if (this.#level === 'full') {
-      const bodies = await this.#checkBodies(session, mailbox, there, signal)
+      const bodies = await this.#readAgain(session, mailbox, there, signal)
       findings.push(...bodies.findings)
       missing.push(...bodies.gone)
       this.#settle(bodies.fidelities, now)
@@ -179,17 +188,29 @@ export class MailboxCheck {
     ledger.setVerified([...of('identical'), ...of('equivalent')], now)
   }
 
+  /** As `#checkBodies`, once the memory for it is free. */
+  async #readAgain(
+    session: SourceSession,
+    mailbox: Mailbox,
+    rows: readonly MessageRecord[],
+    signal: AbortSignal,
+  ): Promise<CheckedBodies> {
+    const bytes = COPIES * rows.reduce((sum, row) => sum + row.bytes, 0)
+    const release = await this.#context.budget.acquire(bytes, signal)
+    try {
+      return await this.#checkBodies(session, mailbox, rows, signal)
+    } finally {
+      release()
+    }
+  }
+
   /** Reads the bodies again; says of each row what it found, and which have vanished meanwhile. */
   async #checkBodies(
     session: SourceSession,
     mailbox: Mailbox,
     rows: readonly MessageRecord[],
     signal: AbortSignal,
-  ): Promise<{
-    readonly fidelities: readonly RowFidelity[]
-    readonly findings: readonly Finding[]
-    readonly gone: readonly MessageRecord[]
-  }> {
+  ): Promise<CheckedBodies> {
     const fidelities: RowFidelity[] = []
     const findings: Finding[] = []
     const gone: MessageRecord[] = []

@@ -6,7 +6,7 @@ import type { LoginGate } from '../core/login-gate.ts'
 import { retry } from '../core/retry.ts'
 import { whenOpen } from '../core/work-hours.ts'
 import { listMailboxes, MailboxCheck, type CheckPage, type VerifyLevel } from './mailbox-check.ts'
-import type { VerifyContext } from './verify-project.ts'
+import type { VerifyWork } from './verify-project.ts'
 
 /** One mailbox of the account, and how far it is. */
 interface Work {
@@ -27,7 +27,7 @@ type Part =
  * were looked at. Throws what stops the account; pages that were checked stay written down.
  */
 export async function verifyPair(
-  context: VerifyContext,
+  context: VerifyWork,
   gate: LoginGate,
   pair: Pair,
   level: VerifyLevel,

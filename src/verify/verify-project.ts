@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { ByteBudget } from '../core/byte-budget.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Connector } from '../core/connector.ts'
 import type { EventSink } from '../core/events.ts'
@@ -19,8 +20,15 @@ export interface VerifyContext {
   readonly accounts: number
   /** Sessions at once for one account; never more than its capability. */
   readonly lanes: number
+  /** Of message bodies, over all lanes of all accounts. */
+  readonly memoryBytes: number
   /** Nothing is begun outside of them; null: at any time. */
   readonly hours: WorkHours | null
+}
+
+/** The same, with what all lanes share. */
+export interface VerifyWork extends VerifyContext {
+  readonly budget: ByteBudget
 }
 
 /** What verification came to. */
@@ -48,6 +56,7 @@ export async function verifyProject(
   // Every lane of every account waits for it; Node would warn of a leak on the terminal.
   setMaxListeners(0, signal)
   const gate = new LoginGate()
+  const work: VerifyWork = { ...context, budget: new ByteBudget(context.memoryBytes) }
   const queue = pairs.entries()
   const outcomes: PairVerified[] = []
   const workOff = async (): Promise<void> => {
@@ -65,7 +74,7 @@ export async function verifyProject(
   async function verifyOne(pair: Pair): Promise<PairVerified> {
     if (signal.aborted) return { pair, checked: 0, error: null }
     try {
-      return { pair, checked: await verifyPair(context, gate, pair, level, signal), error: null }
+      return { pair, checked: await verifyPair(work, gate, pair, level, signal), error: null }
     } catch (error) {
       return { pair, checked: 0, error: toSealpostError(error, `verifying ${pair.destination}`) }
     }

@@ -2,7 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { MemoryStep } from '../../connectors/memory/options.ts'
 import { SealpostError } from '../../src/core/errors.ts'
+import { verifyProject } from '../../src/verify/verify-project.ts'
 import { Fixture, mail, openFindings } from '../engine/fixture.ts'
+import { verifyContext } from './context.ts'
 
 /** More than one page of a verification. */
 const MANY = 650
@@ -69,6 +71,30 @@ describe('the lanes of a verification', () => {
     watch()
     for (const level of ['full', 'headers', 'counts'] as const)
       expect((await fixture.verify(level)).checked).toBe(78)
+  })
+
+  it('hold no more bodies at once than their memory allows, however many they are', async () => {
+    for (const name of ['alice', 'bob']) fill(name, 'Large', MANY)
+    const pairs = fixture.pairs('alice', 'bob')
+    await fixture.run(pairs)
+    const { destination } = fixture.connectors()
+    const context = verifyContext(destination, fixture.ledger, fixture.clock)
+    for (const [memoryBytes, wanted] of [
+      [context.memoryBytes, 4],
+      [1, 1],
+    ] as const) {
+      let [reading, most] = [0, 0]
+      fixture.destinationOptions = {
+        onStep: async ({ op, phase }) => {
+          if (op === 'fetch' && phase === 'before') most = Math.max(most, ++reading)
+          await nextTurn()
+          if (op === 'fetch' && phase === 'after') reading--
+        },
+      }
+      const watched = { ...context, destination: fixture.connectors().destination, memoryBytes }
+      const { checked } = await verifyProject(watched, pairs, 'full', new AbortController().signal)
+      expect([checked, most]).toEqual([2 * MANY, wanted])
+    }
   })
 
   it('open no connection that has nothing to do', async () => {

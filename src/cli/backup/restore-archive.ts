@@ -131,9 +131,9 @@ export async function restoreArchive(
   }
   if (outcome.cancelled) return { outcome, verified: null }
   const done = outcome.pairs.flatMap(({ pair, error }) => (error === null ? [pair] : []))
-  const { accounts, lanesAtFirst: lanes, hours } = config.limits
+  const { accounts, lanesAtFirst: lanes, memoryBytes, hours } = config.limits
   const verified = await verifyProject(
-    { destination, ledger, clock, events: log.event, accounts, lanes, hours },
+    { destination, ledger, clock, events: log.event, accounts, lanes, memoryBytes, hours },
     done,
     'full',
     freeze.signal,

@@ -44,7 +44,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
   const { confirmPairs } = await import('../project/confirm-pairs.ts')
   const { planProject } = await import('../../engine/plan-project.ts')
   const { buildPlan } = await import('../report/build-plan.ts')
-  const { ByteBudget } = await import('../../engine/byte-budget.ts')
+  const { ByteBudget } = await import('../../core/byte-budget.ts')
   const { output, clock, stop } = context
   const page = options.html === undefined ? null : await placeOfPage(options.html)
   const project = await openProject(context)

@@ -54,9 +54,9 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
       seen += event.checked
       output.block([`${counted(seen, 'message')} checked`])
     }
-    const { accounts: atOnce, lanesAtFirst: lanes, hours } = config.limits
+    const { accounts: atOnce, lanesAtFirst: lanes, memoryBytes, hours } = config.limits
     const outcome = await verifyProject(
-      { destination, ledger, clock, events, accounts: atOnce, lanes, hours },
+      { destination, ledger, clock, events, accounts: atOnce, lanes, memoryBytes, hours },
       pairs,
       options.level,
       project.freeze.signal,

@@ -1,4 +1,4 @@
-import { SealpostError } from '../core/errors.ts'
+import { SealpostError } from './errors.ts'
 
 /**
  * Bounds the bytes in flight over all lanes. First come, first served, so that a large message is not starved by
