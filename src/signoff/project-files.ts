@@ -25,6 +25,9 @@ export interface ProjectPlaces {
   readonly trim: (folders: readonly string[]) => Promise<FlushReport['trim']>
 }
 
+/** Folders of a project that a purge removes with all that lies in them, besides the program's own. */
+export const REMOVED_FOLDERS = { reports: 'reports', backups: 'backups' } as const
+
 /** What must stay until nothing else is left: a killed purge is found by it, and no other process may begin. */
 const LAST = new Set(['project.json', 'lock'])
 
@@ -32,9 +35,9 @@ const LAST = new Set(['project.json', 'lock'])
 export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
   const { folder, state, accountList, keystore, searched, apart, trim } = places
   const documents: readonly (readonly [ObjectClass, string])[] = [
-    ['reports', join(folder, 'reports')],
+    ['reports', join(folder, REMOVED_FOLDERS.reports)],
     // What was never finished, or not ours to hand over; the gate lets no whole one come here.
-    ['backups', join(folder, 'backups')],
+    ['backups', join(folder, REMOVED_FOLDERS.backups)],
     ['project-files', join(folder, 'project.yaml')],
     ...(isBelow(accountList, folder) ? [['project-files', accountList] as const] : []),
   ]

@@ -265,6 +265,27 @@ describe('signoff', () => {
     expect(existsSync(join(place.project, '.sealpost'))).toBe(false)
   }, 120_000)
 
+  test('touches no mail that lies where it removes files, also of accounts that were struck off the list', async () => {
+    await makeProject()
+    await place.configure(MAILDIR_YAML.replace('new/', 'backups/'), 'source,destination\nanna,anna\n')
+    await moveAndVerify()
+    const stores = (): readonly string[] => filesBelow(place.project).filter((path) => path.startsWith('backups/'))
+    const before = stores()
+    expect(before.length).toBeGreaterThanOrEqual(4)
+    const refusals = async (...words: readonly string[]): Promise<string> => {
+      const { exitCode, stdout } = await run(['signoff', '--by', 'Eva', ...words])
+      expect(exitCode).toBe(4)
+      expect(stores()).toEqual(before)
+      return stdout
+    }
+    expect(await refusals()).toContain(`${join(place.project, 'backups', 'anna')} is a mail store`)
+    await place.configure(MAILDIR_YAML.replace('new/', 'backups/'), 'source,destination\nben,ben\n')
+    const abandon = ['--abandon', '--reason', 'the client withdrew']
+    expect(await refusals(...abandon)).toContain('mail store')
+    writeFileSync(join(place.project, 'project.yaml'), 'version: [')
+    expect(await refusals(...abandon)).toContain('may be a mail store')
+  }, 120_000)
+
   test('killed at any time goes on where it was', async () => {
     await makeProject()
     await moveAndVerify()

@@ -56,8 +56,9 @@ export async function passGate(
     add(hold.code, `a ${hold.what} by ${hold.by} of ${hold.since}`, hold.hint)
   }
   const mailStores = config === null ? [] : await mailStoresOf(folder.path, config, accounts)
-  for (const store of storesInTheWay(folder.path, folder.state, mailStores)) {
-    add('mail-store', `${store} is a mail store and lies where sign-off removes files`, 'move it elsewhere')
+  for (const store of await storesInTheWay(folder.path, folder.state, config, mailStores)) {
+    const what = config === null ? 'may be a mail store (the settings cannot be read)' : 'is a mail store'
+    add('mail-store', `${store} ${what} and lies where sign-off removes files`, 'move it elsewhere')
   }
   const waived = request.alone !== null
   if (people.couldSign >= 2 && people.second === null && !waived) {

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
-import { realpath } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { homedir, platform, tmpdir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import { CERTIFICATE_FOLDER } from '../../core/certificate.ts'
+import { REMOVED_FOLDERS } from '../../signoff/project-files.ts'
 import type { SearchPlace } from '../../signoff/search-folders.ts'
+import { codeOf, fileError } from '../../../vault/files.ts'
 import type { AccountPair } from '../config/mailboxes-csv.ts'
 import { isFileEnd, type ProjectConfig } from '../config/project-types.ts'
 import { fillTemplate } from '../config/templates.ts'
@@ -55,10 +58,38 @@ export async function mailStoresOf(
   return Promise.all([...new Set(stores)].map(realPathOf))
 }
 
-/** Mail stores that lie where sign-off removes everything, or hold such a place: to be moved first. */
-export function storesInTheWay(folder: string, state: string, stores: readonly string[]): readonly string[] {
-  const removed = [join(folder, 'reports'), state, join(folder, 'certificate')]
-  return stores.filter((store) => removed.some((path) => isPathWithin(store, path) || isPathWithin(path, store)))
+/**
+ * What holds mail and lies where sign-off removes everything, or around such a place: to be moved first. The folder that an
+ * end's path names before its first placeholder counts too, since accounts may have been struck off the list meanwhile.
+ * Without settings (`config` null) nobody knows where mail is: any folder in those that are removed may hold some.
+ */
+export async function storesInTheWay(
+  folder: string,
+  state: string,
+  config: ProjectConfig | null,
+  stores: readonly string[],
+): Promise<readonly string[]> {
+  const documents = Object.values(REMOVED_FOLDERS).map((name) => join(folder, name))
+  if (config === null) return (await Promise.all(documents.map(foldersIn))).flat()
+  const removed = await Promise.all([...documents, state, join(folder, CERTIFICATE_FOLDER)].map(realPathOf))
+  const roots = [config.source, config.destination].flatMap((end) =>
+    isFileEnd(end) ? [resolve(folder, end.path.replace(/[^/\\]*\{.*$/s, ''))] : [],
+  )
+  const inside = (path: string): boolean => removed.some((other) => isPathWithin(path, other))
+  const around = (path: string): boolean => removed.some((other) => isPathWithin(other, path))
+  const found = stores.filter((store) => inside(store) || around(store))
+  if (found.length > 0) return found
+  return (await Promise.all([...new Set(roots)].map(realPathOf))).filter(inside)
+}
+
+async function foldersIn(path: string): Promise<readonly string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name))
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return []
+    throw fileError(error, 'read', path)
+  }
 }
 
 /** Where the project keeps its list of accounts. */
