@@ -49,6 +49,8 @@ export interface GmailEndConfig {
   readonly costs?: Partial<Readonly<Record<UnitName, number>>> | undefined
   /** How many sessions at once an account stands; 4 unless said otherwise. */
   readonly sessions?: number | undefined
+  /** Milliseconds without a byte of progress; 120,000. */
+  readonly idleMs?: number | undefined
   /** Bodies above this come as a `large` Body, which is read anew each time; 16 MiB. */
   readonly largeMessageBytes?: number | undefined
   /** Bodies above this are sent by a resumable upload; 4 MiB. */

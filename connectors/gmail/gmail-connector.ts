@@ -29,7 +29,8 @@ export function createGmailConnector(config: GmailEndConfig): GmailConnector {
   if (!URL.canParse(limits.endpoint) || new URL(limits.endpoint).protocol !== 'https:') {
     throw new SealpostError('config', 'Gmail: the endpoint is no https address', { code: 'PLAINTEXT' })
   }
-  const http = new HttpsClient({ what: 'Gmail', ca: config.ca, connections: limits.sessions * 5 })
+  const { ca, idleMs: idle } = config
+  const http = new HttpsClient({ what: 'Gmail', ca, idle, connections: limits.sessions * 5 })
   const service = createService(http, limits.endpoint)
   const accounts = new Map<string, { readonly api: AccountApi; readonly index: AccountIndex }>()
   const accountOf = (account: string): { readonly api: AccountApi; readonly index: AccountIndex } => {

@@ -61,7 +61,8 @@ export class MailboxCheck {
     const mailbox = this.#findIn(known) ?? this.#findIn(await listMailboxes(session, signal))
     this.#mailbox = mailbox
     this.#present = mailbox === undefined ? new Map() : await listPresent(session, mailbox, signal)
-    if (mailbox === undefined || this.#level === 'counts') return
+    // Of a mailbox that is gone only the content of its messages, which may lie elsewhere, says more.
+    if (this.#level === 'counts' || (mailbox === undefined && this.#level === 'headers')) return
     const { ledger } = this.#context
     this.#validity = ledger.mailbox(this.record.id).destination.validity
     const earlier = ledger.findings(this.record.pairId)
@@ -81,7 +82,10 @@ export class MailboxCheck {
 
   async checkPage(session: SourceSession, page: CheckPage, signal: AbortSignal): Promise<void> {
     const mailbox = this.#mailbox
-    if (mailbox === undefined) return
+    if (mailbox === undefined) {
+      this.#missing.push(...page)
+      return
+    }
     const now = this.#context.clock.now()
     const findings: Finding[] = []
     const missing: MessageRecord[] = []
@@ -124,7 +128,7 @@ export class MailboxCheck {
       const [expected, actual] = [this.delivered, this.#present.size]
       if (actual < expected)
         findings.push(this.#place(null, { ...OPEN, check: 'count', expected: `${expected}`, actual: `${actual}` }))
-    } else if (this.#mailbox !== undefined) {
+    } else {
       // Pages end in any order.
       findings.push(...this.#findings.sort((a, b) => (a.messageId ?? 0) - (b.messageId ?? 0)))
       const missing = this.#missing.sort((a, b) => a.id - b.id)
@@ -134,7 +138,10 @@ export class MailboxCheck {
       const accounted = await accountForMissing(this.#context, where, missing, this.#level, signal)
       for (const { row, deviation } of accounted.findings) findings.push(this.#place(row, deviation))
       if (this.#level === 'full') this.#settle(accounted.fidelities, clock.now())
-      const extra = await findExtraCopies(this.#context, session, record, this.#mailbox, keys, signal)
+      const extra =
+        this.#mailbox === undefined
+          ? []
+          : await findExtraCopies(this.#context, session, record, this.#mailbox, keys, signal)
       for (const { row, deviation } of extra) findings.push(this.#place(row, deviation))
     }
     ledger.replaceFindings(record.id, 'verify', findings)

@@ -133,4 +133,16 @@ describe('opening a session', () => {
     })
     expect(() => stage.connector({ endpoint: 'http://127.0.0.1/' })).toThrow(/no https address/)
   })
+
+  it('takes a server from which no byte comes for dead as soon as it is told to', async () => {
+    const { server } = stage
+    server.account('slow@example.test')
+    server.faults.arm(/profile/, { kind: 'late', milliseconds: 2_000 })
+    const connector = stage.connector({ idleMs: 200 })
+    expect(await errorOf(connector.openSource('slow@example.test', quiet))).toMatchObject({
+      kind: 'transient',
+      code: 'ETIMEDOUT',
+    })
+    expect(server.faults.complaints()).toEqual([])
+  })
 })

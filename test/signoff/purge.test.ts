@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { METHOD_DELETION } from '../../src/core/certificate.ts'
@@ -155,6 +165,30 @@ describe('a purge', () => {
     expect(same).toBeLessThan(left.length / 100)
     expect(await ports.vault.destroy()).toMatchObject({ slot: 'absent', documents: 0 })
   })
+
+  test.skipIf(process.platform === 'win32')(
+    'overwrites what is in the clear before it is removed: log, report, settings, what it does not know',
+    async () => {
+      const subject = template.copy()
+      const clear = [
+        join(subject.state, 'log', 'run.log'),
+        join(subject.state, 'of-a-later-version'),
+        join(subject.folder, 'reports', 'html', 'report.html'),
+        join(subject.folder, 'project.yaml'),
+        join(subject.folder, 'mailboxes.csv'),
+      ]
+      writeFileSync(join(subject.state, 'of-a-later-version'), 'in the clear\n', { mode: 0o600 })
+      // An open file is read also when its name is gone.
+      const open = clear.map((path) => ({ path, descriptor: openSync(path, 'r'), before: readFileSync(path) }))
+      await signedOff(subject)
+      for (const { path, descriptor, before } of open) {
+        expect(existsSync(path)).toBe(false)
+        const after = readFileSync(descriptor)
+        expect([path, after.length, after.equals(before)]).toEqual([path, before.length, false])
+        closeSync(descriptor)
+      }
+    },
+  )
 
   test('does not touch the content of a file that has a second name', async () => {
     const subject = template.copy()

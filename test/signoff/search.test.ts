@@ -176,6 +176,16 @@ describe('the search of folders', () => {
     ])
   })
 
+  test('searches a place that is one file, such as the history of a shell', async () => {
+    const history = join(folder(), 'history')
+    writeFileSync(history, `ls\n${SECRET}\n`)
+    const bytes = Buffer.byteLength(`ls\n${SECRET}\n`)
+    const place = { place: 'history', path: history }
+    const report = await searchPlaces([place], [], needlesOf('admin', Buffer.from(SECRET)), signal)
+    expect(report.hits).toEqual([{ path: history, name: 'admin', form: 'as it is' }])
+    expect(report.places).toMatchObject([{ files: 1, bytes, unreadable: 0, state: 'searched' }])
+  })
+
   test.skipIf(process.getuid?.() === 0)('counts what may not be read', async () => {
     const root = folder()
     writeFileSync(join(root, 'closed'), SECRET)

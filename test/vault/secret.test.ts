@@ -2,7 +2,7 @@ import { inspect, format } from 'node:util'
 import { serialize } from 'node:v8'
 import { describe, expect, test } from 'vitest'
 import { SealpostError } from '../../src/core/errors.ts'
-import { Secret } from '../../vault/secret.ts'
+import { Secret, wipe } from '../../vault/secret.ts'
 
 const PLAIN = 'hunter2-hunter2'
 const HEX = Buffer.from(PLAIN).toString('hex')
@@ -60,6 +60,12 @@ describe('secret', () => {
     expect(() => secret.text()).toThrow(SealpostError)
     expect(() => secret.use(() => 0)).toThrow('after it was wiped')
     expect(String(secret)).toBe('[secret]')
+  })
+
+  test('keys that are no Secret are overwritten too, and what is not there is passed over', () => {
+    const [key, piece] = [Buffer.from(PLAIN), new Uint8Array([1, 2])]
+    wipe(key, null, undefined, piece)
+    expect([key.equals(Buffer.alloc(PLAIN.length)), [...piece]]).toEqual([true, [0, 0]])
   })
 
   test('compares by value', () => {

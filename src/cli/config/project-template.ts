@@ -1,4 +1,4 @@
-/** The project.yaml that `init` writes: complete, with every key that may be set. */
+/** The project.yaml that `init` writes: with every key of an IMAP end, mapping, filters and limits. */
 export function projectTemplate(client: string): string {
   return `# One migration. Nothing in this file is secret: passwords go in with \`sealpost credentials\`.
 version: 1
@@ -18,6 +18,9 @@ source:
     credential: per-account   # one for each account (source/ACCOUNT), or the name of one for all
     # username: "{account}"   # with one for all: "{account}*{admin}" and the like; {admin} is the credential's username
     # authorize: "{account}"  # SASL authorization identity, where an admin signs in for others
+  # connections: 8            # connections an account stands here, whatever limits says
+  # compress: true            # COMPRESS=DEFLATE where the server has it: for slow lines
+  # max_message: 50MiB        # larger messages are refused, whatever the server says
 
 # Where it goes. Nothing there is ever deleted.
 destination:
@@ -30,6 +33,8 @@ destination:
     mode: password
     credential: per-account
 
+# With preset: NAME (google, dovecot, zimbra, ...) an IMAP end needs little more than its credential. Its accounts can be
+# listed where directory: { kind: ..., credential: NAME } says by whom.
 # With access tokens: auth is { mode: oauth, provider: microsoft, tenant: ..., client_id: ..., credential: NAME },
 # or { mode: oauth, provider: google, credential: NAME }; the Gmail API: kind: gmail, auth: { credential: NAME }.
 # Microsoft 365: kind: graph, auth: { tenant: example.com, client_id: APP, credential: NAME }.
@@ -61,7 +66,7 @@ filters:
 limits:
   # accounts: 4               # accounts at once
   # lanes: 4                  # lanes an account, each with a connection at both ends; else 4 at first, up to 8
-  # connections: 8            # connections an account stands at an IMAP end
+  # connections: 8            # connections an account stands at an end
   # memory: 64MiB             # bytes in flight over all lanes
   # spool_threshold: 16MiB    # larger messages go through the encrypted spool
   # dead_after: 2m            # a connection without a byte for so long is dead

@@ -155,7 +155,7 @@ export function isFileEnd(end: EndConfig): end is FileEnd {
 
 /** The limits of a project: the engine's, and those of its connections and spool. */
 export interface ProjectLimits extends Limits {
-  /** Sessions at once an account stands at an IMAP end. */
+  /** Sessions at once an account stands at an end that is a server, where nothing else is known of it. */
   readonly connections: number
   /** Without a byte for so many milliseconds while a command runs, a connection counts as dead. */
   readonly deadAfterMs: number

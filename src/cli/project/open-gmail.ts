@@ -34,6 +34,7 @@ export async function openGmail(
     unitsPerMinute: end.unitsPerMinute ?? undefined,
     costs: end.costs,
     sessions: limits.connections,
+    idleMs: limits.deadAfterMs,
     largeMessageBytes: limits.spoolThresholdBytes,
     // A refused token says nothing about other users, and nothing locks.
     credentialOf: (account) => `${credentialOf(account)} for ${account}`,
