@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { METHOD_ERASE, type DeletionCertificate } from '../../src/core/certificate.ts'
 import { composeCertificate } from '../../src/signoff/compose-certificate.ts'
-import type { FlushReport, KeyErasure, ProjectFacts, PurgeState } from '../../src/signoff/state.ts'
+import {
+  evidenceOf,
+  type FlushReport,
+  type KeyErasure,
+  type ProjectFacts,
+  type PurgeState,
+} from '../../src/signoff/state.ts'
 import { useSubject } from './place.ts'
 import { portsOf, signOff, toldRecords } from './subject.ts'
 
@@ -25,7 +31,10 @@ async function composed(
   })()
   const { ports, state } = await purged
   const { 'remove-documents': removal, 'destroy-keys': destruction } = state.steps
-  if (removal?.evidence == null || destruction?.evidence == null) throw new Error('the purge left no evidence')
+  const flushed = evidenceOf(state, 'remove-documents')
+  if (removal === undefined || destruction === undefined || flushed === null) {
+    throw new Error('the purge left no evidence')
+  }
   const edited: PurgeState = {
     ...state,
     facts: { ...state.facts, ...seen.facts },
@@ -33,7 +42,7 @@ async function composed(
       ...state.steps,
       'remove-documents': {
         ...removal,
-        evidence: { ...removal.evidence, trim: seen.trim ?? removal.evidence.trim },
+        evidence: { ...flushed, trim: seen.trim ?? flushed.trim },
       },
       'destroy-keys': { ...destruction, evidence: seen.erasure ?? destruction.evidence },
     },
