@@ -25,6 +25,11 @@ const MACHINERY: readonly string[] = [
   'recoverableitemsdeletions',
 ]
 
+/** Kinds of folders that hold mail (MS-OXOSFLD); `IPF.Imap` is what Outlook makes of an IMAP account, and keeps in a PST that is imported. */
+const OF_MAIL = /^(IPF\.(Note|Imap)(\..*)?|IPF|)$/i
+const OF_OTHERS =
+  /^(IPF\.(Appointment|Contact|Task|Journal|StickyNote|Configuration|Files|ShortcutFolder|SkypeTeams)|Outlook\.Reminder)(\.|$)/i
+
 const FOLDER_QUERY = `$select=id,displayName,childFolderCount,totalItemCount,isHidden&includeHiddenFolders=true&$top=100&${expandOf(PROPERTY.containerClass, PROPERTY.folderSize)}`
 
 /** A folder of a mailbox with what else is known of it. */
@@ -106,7 +111,10 @@ function levelOf(name: string, specialUse: SpecialUse | null, isTop: boolean): s
 function holdsMail(item: Json, specialUse: SpecialUse | null): boolean {
   if (textOf(item, '@odata.type') === '#microsoft.graph.mailSearchFolder') return false
   const containerClass = propertyOf(item, PROPERTY.containerClass)
-  if (containerClass !== null && !/^IPF\.Note(\.|$)/i.test(containerClass)) return false
+  const isHidden = fieldOf(item, 'isHidden') === true
+  // What a user sees and is of no known kind may hold mail; what is hidden and of no kind of mail is the machinery's.
+  if (containerClass !== null && (isHidden ? !OF_MAIL.test(containerClass) : OF_OTHERS.test(containerClass)))
+    return false
   const isEmpty = (numberOf(item, 'totalItemCount') ?? 0) === 0
-  return specialUse !== null || fieldOf(item, 'isHidden') !== true || !isEmpty
+  return specialUse !== null || !isHidden || !isEmpty
 }

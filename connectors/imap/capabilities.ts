@@ -7,6 +7,7 @@ import type { CommandOptions, Connection } from './connection.ts'
 import type { Context, Features } from './context.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Token, type Untagged } from './response.ts'
+import { isExchange } from './stand-in.ts'
 import { isBelowInbox, type Namespace } from './wire-name.ts'
 
 /**
@@ -20,6 +21,7 @@ export async function introduce(
   known: Namespace | null,
   signal: AbortSignal,
 ): Promise<{ readonly features: Features; readonly namespace: Namespace }> {
+  if (wantsName(connection)) await connection.run([identify(connection)], {}, signal)
   const wanted = ['CONDSTORE', 'QRESYNC'].filter((name) => connection.has(name))
   if (connection.has('UTF8=ONLY')) wanted.push('UTF8=ACCEPT')
   const enabled = new Set<string>()
@@ -49,6 +51,16 @@ export async function introduce(
     messageLimit: connection.facts.numberOf('MESSAGELIMIT') ?? Infinity,
   }
   return { features, namespace }
+}
+
+/** ID (RFC 2971), without a word about ourselves but for a server that insists on it. */
+export function identify(connection: Connection): string {
+  return wantsName(connection) ? 'ID ("name" "Sealpost" "version" "1" "vendor" "Sealpost")' : 'ID NIL'
+}
+
+/** Coremail (163, 126, yeah.net and others) lets everybody log in, and opens no mailbox to a client that has not said what it is. */
+function wantsName(connection: Connection): boolean {
+  return connection.has('ID') && (connection.has('X-CM-EXT-1') || /coremail/i.test(connection.facts.greeting))
 }
 
 /** The personal namespace and the prefixes of the others (RFC 2342); null where the server tells none. */
@@ -131,7 +143,7 @@ export function capabilitiesOf(
     maxMessageBytes: smaller(connection.facts.numberOf('APPENDLIMIT'), manners.maxMessageBytes ?? null),
     ...(manners.maxLineBytes === undefined ? {} : { maxLineBytes: manners.maxLineBytes }),
     ...(manners.lateFlags === undefined ? {} : { lateFlags: manners.lateFlags }),
-    keepsBytes: config.keepsBytes ?? !/Microsoft Exchange/i.test(connection.facts.greeting),
+    keepsBytes: config.keepsBytes ?? !isExchange(connection.facts.greeting),
     keepsInternalDate: true,
     get keywords() {
       return !areChosen && [...flagsKept.values()].every(({ anyKeyword }) => anyKeyword) ? 'any' : 'none'

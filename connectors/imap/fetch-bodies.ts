@@ -1,5 +1,6 @@
 import type { Fetched, Mailbox } from '../../src/core/mail.ts'
 import { isUnmasked, MASKED_NUL } from './binary-form.ts'
+import { isExchange, isStandIn } from './stand-in.ts'
 import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { findLarge, largeBody } from './large-body.ts'
@@ -31,7 +32,9 @@ export async function* fetchBodies(
   }
   for (const uid of large) {
     const body = await largeBody(context, mailbox, uid, signal)
-    yield body === null ? { kind: 'gone', key: String(uid) } : { kind: 'large', key: String(uid), body }
+    if (body === null) yield { kind: 'gone', key: String(uid) }
+    else if (body.bytes === 0) yield unreadable(uid, NO_BODY)
+    else yield { kind: 'large', key: String(uid), body }
   }
 }
 
@@ -76,15 +79,18 @@ async function readSet(
   queue: Queue<Fetched>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { connection, limits, features } = context
+  const { connection, limits, features, manners } = context
   const { open, large } = set
+  const empty = new Set<number>()
+  const standsIn = manners.standsIn === true || isExchange(connection.facts.greeting)
   /** Bodies that may hold a NUL which the server has masked. */
   const suspects = new Map<number, Buffer>()
   const onRow = ({ uid, body }: FetchRow): void => {
-    if (uid === undefined || body === undefined || !open.delete(uid)) return
     // NIL, and no answer at all, are how servers say that a message has been expunged.
-    if (body === null) queue.push({ kind: 'gone', key: String(uid) }, 0)
-    else if (!Buffer.isBuffer(body)) large.add(uid)
+    if (uid === undefined || body === undefined || body === null || !open.delete(uid)) return
+    if (!Buffer.isBuffer(body)) large.add(uid)
+    else if (body.length === 0) empty.add(uid)
+    else if (standsIn && isStandIn(body)) queue.push(unreadable(uid, STAND_IN), 0)
     else if (features.binary && body.includes(MASKED_NUL)) suspects.set(uid, body)
     else queue.push(whole(context, uid, body), body.length)
   }
@@ -107,8 +113,46 @@ async function readSet(
     ))
       await read(text)
   }
-  for (const uid of open) queue.push({ kind: 'gone', key: String(uid) }, 0)
+  // Some servers leave out, or send empty, what they cannot read: that has not gone, and is not all there is of it.
+  const announced = await announcedSizes(context, [...open, ...empty], signal)
+  for (const uid of open) {
+    queue.push(announced.has(uid) ? unreadable(uid, NO_BODY) : { kind: 'gone', key: String(uid) }, 0)
+  }
+  for (const uid of empty) {
+    const isWhole = (announced.get(uid) ?? 0) === 0
+    queue.push(isWhole ? whole(context, uid, Buffer.alloc(0)) : unreadable(uid, NO_BODY), 0)
+  }
   if (suspects.size > 0) await unmask(context, suspects, queue, signal)
+}
+
+/** The messages among these that are there now, and their announced sizes. */
+async function announcedSizes(
+  context: Context,
+  uids: readonly number[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, number>> {
+  const sizes = new Map<number, number>()
+  const onRow = ({ uid, bytes }: FetchRow): void => {
+    if (uid !== undefined && bytes !== undefined) sizes.set(uid, bytes)
+  }
+  const sets = uidSets(
+    uids.toSorted((a, b) => a - b),
+    perCommand(context, MAX_MESSAGES),
+  )
+  for (const { text } of sets) {
+    const reply = await context.connection.run([`UID FETCH ${text} (UID RFC822.SIZE)`], { onRow }, signal)
+    if (reply.status !== 'OK' && !isAboutExpunged(reply.code, reply.text)) {
+      throw refusalOf(reply, 'imap: reading sizes')
+    }
+  }
+  return sizes
+}
+
+const NO_BODY = 'imap: the server lists the message and hands over nothing of it'
+const STAND_IN = 'imap: the server cannot read the message, and hands over a note that says so in its place'
+
+function unreadable(uid: number, reason: string): Fetched {
+  return { kind: 'unreadable', key: String(uid), reason }
 }
 
 function whole({ bodies }: Context, uid: number, body: Buffer): Fetched {

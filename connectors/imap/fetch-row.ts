@@ -18,7 +18,8 @@ export interface FetchRow {
 
 const QUOTED = /"(?:[^"\\]|\\.)*"/y
 const LITERAL = /~?\{\d+\}\r?\n/y
-const WORD = /[^\s()"[\]<]+/y
+/** Not `\s`: it takes the byte 0xa0 for a blank. */
+const WORD = /[^ \t\r\n()"[\]<]+/y
 const SECTION = /\[(?:"(?:[^"\\]|\\.)*"|[^\]"])*\](?:<\d+>)?/y
 const EMPTY = Buffer.alloc(0)
 
@@ -128,7 +129,7 @@ function skipValue(reader: Reader): void {
 }
 
 function skipBlanks(reader: Reader): void {
-  while (reader.text[reader.at] === ' ') reader.at++
+  while (reader.text[reader.at] === ' ' || reader.text[reader.at] === '\t') reader.at++
 }
 
 function expect(reader: Reader, character: string): void {

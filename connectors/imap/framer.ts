@@ -6,6 +6,9 @@ const STAR = 0x2a
 const PLUS = 0x2b
 const MAX_LINE_BYTES = 64 * 1024 * 1024
 const MAX_LITERAL_BYTES = 2 ** 40
+/** How an untagged response begins; some servers are free with blanks. */
+const HEAD = /^\*[ \t]+(?:(\d{1,10})[ \t]+)?([A-Za-z0-9-]+)[ \t]*/
+const STATUS: ReadonlySet<string> = new Set(['OK', 'NO', 'BAD', 'BYE', 'PREAUTH'])
 
 /** Where the framer hands what it found. */
 export interface FramerSink {
@@ -35,6 +38,8 @@ export class Framer {
   #texts: string[] | null = null
   #literals: Literal[] = []
   #startOfResponse = true
+  /** What a server says in words has no literals, even where they end like one: it may quote a mailbox called `a {5}`. */
+  #isWords = false
   /** Bytes of the current literal still to come. */
   #remaining = 0
   /** They are above the limit and thrown away. */
@@ -81,7 +86,7 @@ export class Framer {
     const text = line.toString('latin1')
     if (this.#startOfResponse) this.#begin(line[0], text)
     this.#texts?.push(text)
-    const announced = literalSize(text)
+    const announced = this.#isWords ? -1 : literalSize(text)
     this.#startOfResponse = announced === -1
     if (announced === -1) {
       this.#finish()
@@ -98,6 +103,7 @@ export class Framer {
   #begin(first: number | undefined, text: string): void {
     this.#literals = []
     this.#texts = null
+    this.#isWords = true
     if (first === PLUS) {
       this.#sink.continuation(text.replace(/^\+ ?|[\r\n]+$/g, ''))
       return
@@ -106,8 +112,9 @@ export class Framer {
       this.#sink.tagged(text.replace(/[\r\n]+$/, ''))
       return
     }
-    const head = /^\* (?:\d+ )?([A-Za-z0-9-]+)/.exec(text)
-    const keyword = (head?.[1] ?? '').toUpperCase()
+    const head = HEAD.exec(text)
+    const keyword = (head?.[2] ?? '').toUpperCase()
+    this.#isWords = STATUS.has(keyword)
     if (keyword === 'FETCH' || this.#sink.claims(keyword)) this.#texts = []
   }
 
@@ -130,7 +137,7 @@ export class Framer {
     const texts = this.#texts
     if (texts === null) return
     const text = texts.length === 1 ? (texts[0] ?? '') : texts.join('')
-    const head = /^\* (?:(\d{1,10}) )?([A-Za-z0-9-]+) ?/.exec(text)
+    const head = HEAD.exec(text)
     if (head === null) throw new Error('an untagged response that cannot be read')
     const keyword = (head[2] ?? '').toUpperCase()
     const literals = this.#literals

@@ -2,6 +2,7 @@ import { printable } from '../../src/core/errors.ts'
 import type { Mailbox } from '../../src/core/mail.ts'
 import { clockSkewFinding, factOf, type ProbeFinding } from '../../src/core/probe.ts'
 import { readTlsFacts, tlsFindings } from '../shared/tls-facts.ts'
+import { identify } from './capabilities.ts'
 import type { Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { listOf, parseTokens, textOf, type Untagged } from './response.ts'
@@ -69,7 +70,7 @@ function hasExtension({ connection }: Context, name: string): boolean {
   return connection.has(name) || (name === 'LITERAL+' && connection.has('LITERAL-'))
 }
 
-/** What ID (RFC 2971) says, without a word about ourselves; else the greeting. */
+/** What ID (RFC 2971) says; else the greeting. */
 async function askSoftware({ connection }: Context, signal: AbortSignal): Promise<string> {
   const said = new Map<string, string>()
   const take = {
@@ -78,7 +79,7 @@ async function askSoftware({ connection }: Context, signal: AbortSignal): Promis
       for (let i = 0; i + 1 < words.length; i += 2) said.set((words[i] ?? '').toLowerCase(), words[i + 1] ?? '')
     },
   }
-  if (connection.has('ID')) await connection.run(['ID NIL'], { take }, signal)
+  if (connection.has('ID')) await connection.run([identify(connection)], { take }, signal)
   const named = ['vendor', 'name', 'version'].flatMap((field) => said.get(field) ?? []).join(' ')
   return printable(named === '' ? connection.facts.greeting : named, 200) || 'it does not say what it is'
 }

@@ -50,6 +50,13 @@ const TEXT_RULES: readonly TextRule[] = [
     code: 'TOOBIG',
   },
   {
+    // Coremail (163, 126, yeah.net): the login is good, and no mailbox is opened.
+    pattern: /unsafe login/i,
+    kind: 'config',
+    code: 'UNSAFELOGIN',
+    hint: 'have the owner enable IMAP for the account in its web settings, and use the authorisation code made there as the password',
+  },
+  {
     // Exchange: the login is good, and opens no mailbox. It says nothing about other accounts.
     pattern: /authenticated but not connected/i,
     kind: 'config',

@@ -53,7 +53,7 @@ export function parseTokens(text: string, literals: readonly Literal[] = []): re
         if (depth > 0) throw new Error('a list without an end')
         return items
       }
-      if (code === 0x20 || code === 0x0d || code === 0x0a) at++
+      if (code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a) at++
       else if (code === 0x28) {
         at++
         items.push(list(depth + 1))
@@ -84,7 +84,8 @@ export function parseTokens(text: string, literals: readonly Literal[] = []): re
       const value = literals[literal++]
       return Buffer.isBuffer(value) ? value : null
     }
-    const atom = /[^\s()"]+/y
+    // Not `\s`: it takes the byte 0xa0 of a name in raw UTF-8 for a blank.
+    const atom = /[^ \t\r\n()"]+/y
     atom.lastIndex = at
     const match = atom.exec(text)
     if (match === null) throw new Error('no token')

@@ -27,6 +27,7 @@ export const EXCHANGE_ONLINE_MANNERS = {
   maxLineBytes: 10_239,
   caseSensitive: false,
   keywords: 'none',
+  standsIn: true,
   refusedTokenHint:
     'give the app FullAccess (Add-MailboxPermission) under the object id of the Enterprise Application, enable IMAP (Set-CASMailbox -ImapEnabled $true), and consent to IMAP.AccessAsApp',
 } as const satisfies ImapManners

@@ -107,7 +107,9 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     connections: 2,
     manners: EXCHANGE_MANNERS,
     keepsBytes: false,
-    quirks: ['each owner has to consent (IMAP.AccessAsUser.All): there is no access for an application alone'],
+    quirks: [
+      'nothing is opened here: each owner would have to consent (IMAP.AccessAsUser.All), and there is no access for an application; export the mail, or use a local proxy that the owner has signed in to',
+    ],
     evidence: 'documented',
   },
   yahoo: {

@@ -17,6 +17,8 @@ export interface ImapManners {
   readonly keywords?: 'all' | 'none' | readonly string[] | undefined
   /** False where `Trash` and `trash` are one mailbox. */
   readonly caseSensitive?: boolean | undefined
+  /** In the place of a message that it cannot read the server hands out a note of its own, which is not to be taken for mail. */
+  readonly standsIn?: boolean | undefined
   /**
    * What to do when a token is refused that its service had just given out. The refusal is then the mailbox's own and keeps no
    * other account back.

@@ -79,6 +79,8 @@ export type Fetched =
     }
   | { readonly kind: 'large'; readonly key: string; readonly body: Body }
   | { readonly kind: 'gone'; readonly key: string }
+  /** It is there, and its end cannot hand it over: what came is no message of anybody's. `reason` holds no mail. */
+  | { readonly kind: 'unreadable'; readonly key: string; readonly reason: string }
 
 /** One message to be stored. */
 export interface NewMessage {

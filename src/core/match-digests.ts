@@ -24,7 +24,7 @@ export function needsContent({ keepsBytes, merges }: Pick<Capabilities, 'keepsBy
  * are not looked at twice.
  */
 export async function digestFetched(
-  fetched: Exclude<Fetched, { readonly kind: 'gone' }>,
+  fetched: Extract<Fetched, { readonly body: unknown }>,
   capabilities: Pick<Capabilities, 'keepsBytes' | 'merges'>,
   expected: Digests | null = null,
 ): Promise<Digests> {
@@ -37,7 +37,7 @@ export async function digestFetched(
 }
 
 /**
- * Reads what lies under `candidates` and calls back with each one's digests; those that are gone are passed over.
+ * Reads what lies under `candidates` and calls back with each one's digests; those that are gone or cannot be read are passed over.
  * Bodies are read many a round trip and not kept.
  */
 export async function readDigests<C extends Candidate>(
@@ -53,7 +53,7 @@ export async function readDigests<C extends Candidate>(
       const candidate = byKey.get(fetched.key)
       if (candidate === undefined) continue
       byKey.delete(fetched.key)
-      if (fetched.kind === 'gone') continue
+      if (fetched.kind === 'gone' || fetched.kind === 'unreadable') continue
       onDigests(candidate, await digestFetched(fetched, session.capabilities))
     }
     if (byKey.size > 0)

@@ -78,7 +78,7 @@ export async function claimCopies(
   async function keptBefore(key: string): Promise<Digests | null> {
     if (merges === 'none' || !ledger.wasThere(destinationId, key, labels)) return null
     for await (const fetched of session.fetch(destination, [key], signal)) {
-      if (fetched.kind !== 'gone') return digestFetched(fetched, session.capabilities)
+      if ('body' in fetched) return digestFetched(fetched, session.capabilities)
     }
     return null
   }

@@ -21,6 +21,8 @@ export interface FetchedBatch {
   readonly prepared: readonly Prepared[]
   /** Rows whose message has vanished from the source. */
   readonly goneIds: readonly number[]
+  /** Rows whose message the source cannot hand over, and why. */
+  readonly unreadable: readonly { readonly id: number; readonly reason: string }[]
 }
 
 /**
@@ -38,12 +40,14 @@ export async function fetchBatch(
   const awaited = new Map(rows.map((row) => [row.key, row]))
   const prepared: Prepared[] = []
   const goneIds: number[] = []
+  const unreadable: { readonly id: number; readonly reason: string }[] = []
   try {
     for await (const fetched of session.fetch(mailbox, [...awaited.keys()], signal)) {
       const row = awaited.get(fetched.key)
       if (row === undefined) continue
       awaited.delete(fetched.key)
       if (fetched.kind === 'gone') goneIds.push(row.id)
+      else if (fetched.kind === 'unreadable') unreadable.push({ id: row.id, reason: fetched.reason })
       else if (fetched.kind === 'whole') {
         const { body, release } = fetched
         prepared.push({ row, digests: digestWhole(body, options), messageId: messageIdOf(body), body, release })
@@ -60,7 +64,7 @@ export async function fetchBatch(
     throw error
   }
   prepared.sort((a, b) => a.row.id - b.row.id)
-  return { prepared, goneIds }
+  return { prepared, goneIds, unreadable }
 }
 
 /** Removes the spool objects of messages that are through or given up. Twice is safe. */

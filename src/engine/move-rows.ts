@@ -1,4 +1,4 @@
-import type { MessageRecord } from '../core/ledger.ts'
+import type { MessageRecord, Reason } from '../core/ledger.ts'
 import type { SealpostError } from '../core/errors.ts'
 import { isKind, toSealpostError } from '../core/errors.ts'
 import type { EngineContext } from './settings.ts'
@@ -40,13 +40,15 @@ export async function fetchRows(
 ): Promise<FetchedBatch & { readonly release: () => Promise<void> }> {
   const { context, stop } = lane
   const rows = await joinLabels(lane, work, all)
-  if (rows.length === 0) return { prepared: [], goneIds: [], release: async () => undefined }
+  if (rows.length === 0) return { prepared: [], goneIds: [], unreadable: [], release: async () => undefined }
   // Each byte is held twice at most: as fetched, and on its way into the other socket.
   const release = await context.budget.acquire(2 * rows.reduce((sum, row) => sum + row.bytes, 0), stop)
   try {
     const source = await lane.sessions.source(stop)
     const batch = await fetchBatch(source, context.spool, work.source, rows, lane, stop)
     context.ledger.expunge(batch.goneIds)
+    for (const { id, reason } of batch.unreadable)
+      quarantine(lane, work, id, { code: 'unreadable', text: reason, serverText: null })
     return {
       ...batch,
       release: async () => {
@@ -58,6 +60,13 @@ export async function fetchRows(
     release()
     throw error
   }
+}
+
+/** Sets a message aside for good, with the reason. */
+export function quarantine(lane: LaneContext, work: MailboxWork, id: number, reason: Reason): void {
+  lane.context.ledger.quarantine(id, reason)
+  const { pairId, id: mailbox } = work.record
+  lane.context.events({ event: 'message-quarantined', pair: pairId, mailbox, message: id })
 }
 
 /** Stores what was fetched; never throws. Null when every row is through. */

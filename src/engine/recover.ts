@@ -3,7 +3,7 @@ import { SYSTEM_FLAGS } from '../core/mail.ts'
 import type { SealpostError } from '../core/errors.ts'
 import { isKind, toSealpostError } from '../core/errors.ts'
 import type { MailboxWork } from './mailbox-work.ts'
-import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
+import { fetchRows, quarantine, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination } from './prepare-mailbox.ts'
 import { reconcile } from './reconcile.ts'
 import { throttleDelay } from '../core/retry.ts'
@@ -148,12 +148,6 @@ function throwIfEnding(lane: LaneContext, error: SealpostError): void {
 /** Sets rows aside that died alone, after they had died in company. */
 function suspect(lane: LaneContext, work: MailboxWork, rows: readonly MessageRecord[]): void {
   for (const row of rows) work.suspects.push({ id: row.id, landedBefore: lane.pair.landed })
-}
-
-function quarantine(lane: LaneContext, work: MailboxWork, id: number, reason: Reason): void {
-  lane.context.ledger.quarantine(id, reason)
-  const { pairId, id: mailbox } = work.record
-  lane.context.events({ event: 'message-quarantined', pair: pairId, mailbox, message: id })
 }
 
 function reasonOf(code: string, error: SealpostError): Reason {

@@ -109,7 +109,7 @@ export async function accountForMissing(
   ): Promise<void> {
     for (let start = 0; start < keys.length && wanted.size > 0; start += READ_MESSAGES) {
       for await (const fetched of session.fetch(mailbox, keys.slice(start, start + READ_MESSAGES), signal)) {
-        if (fetched.kind === 'gone') continue
+        if (fetched.kind === 'gone' || fetched.kind === 'unreadable') continue
         const digests = await digestFetched(fetched, capabilities)
         for (const key of new Set([copyKey(digests, true), copyKey(digests, capabilities.keepsBytes)])) {
           const rows = wanted.get(key) ?? []

@@ -36,7 +36,7 @@ export async function findExtraCopies(
   const extra: RowDeviation[] = []
   for (let start = 0; start < candidates.length; start += READ_MESSAGES) {
     for await (const fetched of session.fetch(mailbox, candidates.slice(start, start + READ_MESSAGES), signal)) {
-      if (fetched.kind === 'gone') continue
+      if (fetched.kind === 'gone' || fetched.kind === 'unreadable') continue
       const digests = await digestFetched(fetched, session.capabilities)
       const rows = [true, keepsBytes].flatMap((byBytes) => doubted.get(copyKey(digests, byBytes)) ?? [])
       const row = rows.find((each) => each.digests !== null && isCopy(each.digests, digests, { keepsBytes }))

@@ -236,6 +236,12 @@ export class MailboxCheck {
           gone.push(...sharers)
           continue
         }
+        if (fetched.kind === 'unreadable') {
+          const actual = `cannot be read: ${fetched.reason}`
+          const found = { ...OPEN, check: 'content', expected: 'the content that was fetched', actual }
+          for (const row of sharers) findings.push(this.#place(row, found))
+          continue
+        }
         const digests = await digestFetched(fetched, session.capabilities, sharers[0]?.digests)
         for (const row of sharers) {
           if (row.digests === null) continue

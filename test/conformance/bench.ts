@@ -216,7 +216,7 @@ export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]>
 
 /** The bytes of what was fetched; fails when the message is gone. */
 export async function bodyOf(fetched: Fetched | undefined): Promise<Uint8Array> {
-  if (fetched === undefined || fetched.kind === 'gone') throw new Error('the message is gone')
+  if (fetched === undefined || !('body' in fetched)) throw new Error('the message is gone')
   if (fetched.kind === 'whole') return fetched.body
   return Buffer.concat(await collect(fetched.body.open()))
 }

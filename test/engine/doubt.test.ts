@@ -1,8 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { MemoryFault, MemoryOptions } from '../../connectors/memory/options.ts'
+import type { Connector } from '../../src/core/connector.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
+import type { Fetched } from '../../src/core/mail.ts'
 import { isBalanced } from '../../src/core/states.ts'
+import { withMembers } from '../../src/core/rate.ts'
 import { isLong } from '../long.ts'
 import { writeTally } from '../reporter/tally.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
@@ -161,7 +164,65 @@ describe('messages that kill the connection', () => {
   })
 })
 
+/** One whose end says at once of the message under `key` that it cannot hand it over. */
+class Unreadable extends Fixture {
+  readonly at: 'source' | 'destination'
+  key = ''
+
+  constructor(at: 'source' | 'destination') {
+    super()
+    this.at = at
+  }
+
+  override connectors(): ReturnType<Fixture['connectors']> {
+    const ends = super.connectors()
+    const open = ends[this.at]
+    const openSource: Connector['openSource'] = async (account, signal) => {
+      const session = await open.openSource(account, signal)
+      const { key } = this
+      async function* fetch(...call: Parameters<typeof session.fetch>): AsyncGenerator<Fetched> {
+        for await (const fetched of session.fetch(...call)) {
+          yield fetched.key === key ? { kind: 'unreadable', key, reason: 'a note in its place' } : fetched
+        }
+      }
+      return withMembers(session, { fetch })
+    }
+    return { ...ends, [this.at]: withMembers(open, { openSource }) }
+  }
+}
+
 describe('a message that the source cannot hand over', () => {
+  it('is quarantined at once where the source says so, and the others are not read again', async () => {
+    const fixture = new Unreadable('source')
+    fixture.key = '12'
+    let bodies = 0
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    fixture.sourceOptions = {
+      onStep: ({ op, phase, keys }) => {
+        if (op === 'body' && phase === 'before') bodies += keys.length
+      },
+    }
+    const { totals, pairs } = await fixture.run()
+    expect([pairs[0]?.error, bodies]).toEqual([null, 30])
+    expect(nonZero(totals)).toEqual({ source: 30, landed: 29, quarantined: 1 })
+    expect(fixture.ledger.exceptions(null, 0, 10)[0]?.reason).toEqual({
+      code: 'unreadable',
+      text: 'a note in its place',
+      serverText: null,
+    })
+  })
+
+  it('at the destination is one finding, and all others are verified', async () => {
+    const fixture = new Unreadable('destination')
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    await fixture.run()
+    fixture.key = '12'
+    const found = openFindings(await fixture.verify())
+    expect(found).toEqual(['content: the content that was fetched / cannot be read: a note in its place'])
+    const { identical, unchecked } = fixture.ledger.fidelity(fixture.pairs()[0]?.id ?? 0)
+    expect([identical, unchecked]).toEqual([29, 1])
+  })
+
   it.each(['rejected', 'corrupt'] as const)('is quarantined alone (%s)', async (kind) => {
     const fixture = filled(30)
     fixture.sourceOptions = {

@@ -50,6 +50,18 @@ describe('a Graph source', () => {
     ])
   })
 
+  it('leaves no folder out that may hold mail, whatever kind Outlook made it', async () => {
+    const mailbox = freshMailbox()
+    const mail = ['IPF.Imap', 'IPF', '', 'IPF.Note.Microsoft.Conversation', 'ipf.note', 'IPF.Custom']
+    const others = ['IPF.Task', 'IPF.StickyNote', 'IPF.Journal', 'IPF.Contact.Company', 'Outlook.Reminder']
+    for (const kind of [...mail, ...others]) mailbox.createFolder(`of ${kind}`, mailbox.root, kind)
+    const mailboxes = await withSource(graphTo(server), mailbox.address, (session) =>
+      collect(session.listMailboxes(quiet)),
+    )
+    const found = mailboxes.flatMap(({ path }) => path.filter((level) => level.startsWith('of ')))
+    expect(found).toEqual(mail.map((kind) => `of ${kind}`))
+  })
+
   it('reads every byte as it is, where the library would decode it', async () => {
     const mailbox = freshMailbox()
     const bytes = Buffer.concat([

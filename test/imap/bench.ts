@@ -57,7 +57,7 @@ export function cursorOf(pages: readonly Page[]): string {
 
 /** A body held whole. */
 export async function bytesOf(fetched: Fetched | undefined): Promise<Buffer> {
-  if (fetched === undefined || fetched.kind === 'gone') throw new Error('the message is gone')
+  if (fetched === undefined || !('body' in fetched)) throw new Error('the message is gone')
   if (fetched.kind === 'whole') return Buffer.from(fetched.body)
   return Buffer.concat(await collect(fetched.body.open()))
 }

@@ -175,9 +175,11 @@ describe('bodies from a scripted server', () => {
     lines: readonly string[],
     capabilities = 'LITERAL+',
     keys: readonly string[] = ['5'],
+    greeting?: string,
   ): Promise<readonly { kind: string; text: string | null }[]> => {
     const server = await startScriptedImap({
       capabilities,
+      ...(greeting === undefined ? {} : { greeting }),
       answer: ({ tag, text }) => {
         if (text.startsWith('UID SEARCH')) return ['* SEARCH', `${tag} OK done`]
         return text.startsWith('UID FETCH') ? [...lines, `${tag} OK done`] : undefined
@@ -202,6 +204,37 @@ describe('bodies from a scripted server', () => {
     expect(await fetching(['* 1 FETCH (UID 5 BODY[] NIL)'])).toEqual([{ kind: 'gone', text: null }])
     expect(await fetching(['* 1 FETCH (UID 5 BODY[] "")'])).toEqual([{ kind: 'whole', text: '' }])
     expect(await fetching(['* 1 FETCH (UID 5 BODY[] {0}', ')'])).toEqual([{ kind: 'whole', text: '' }])
+  })
+
+  it('what is there and is not handed over is neither gone nor empty', async () => {
+    for (const answer of [[], ['* 1 FETCH (UID 5 BODY[] NIL)'], ['* 1 FETCH (UID 5 BODY[] "")']]) {
+      const lines = [...answer, '* 1 FETCH (UID 5 RFC822.SIZE 29012)']
+      expect(await fetching(lines), answer.join()).toEqual([{ kind: 'unreadable', text: null }])
+    }
+    // Above the limit for a body in one piece, and so read in ranges, all of which are empty.
+    const large = ['* 1 FETCH (UID 5 BODY[] {1001}', `${'x'.repeat(1001)} RFC822.SIZE 5000 BODY[]<0> "")`]
+    expect(await fetching(large)).toEqual([{ kind: 'unreadable', text: null }])
+  })
+
+  it('a note of Exchange in the place of a message is no message, and elsewhere is one', async () => {
+    const subject = 'Subject: Retrieval using the IMAP4 protocol failed for the following message: 752'
+    const words = 'The server couldn=92t retrieve the following message:'
+    const notes = {
+      'by its text': `From: a@b.example\r\n${subject}\r\n\r\n${words}\r\n`,
+      'by its sender, its subject folded': `${subject.replace('for the', 'for the\r\n')}\r\nFrom: "Microsoft Exchange Server 2010"\r\n\r\nVGhl\r\n`,
+    }
+    const mail = {
+      'an answer': notes['by its text'].replace('Subject: ', 'Subject: RE: '),
+      'the subject alone': `From: a@b.example\r\n${subject}\r\n\r\nDid you see this?\r\n`,
+    }
+    const greeting = '* OK The Microsoft Exchange IMAP4 service is ready.\r\n'
+    const rowOf = (text: string): readonly string[] => [`* 1 FETCH (UID 5 BODY[] {${text.length}}`, `${text})`]
+    for (const [name, text] of Object.entries(notes)) {
+      expect(await fetching(rowOf(text), undefined, ['5'], greeting), name).toMatchObject([{ kind: 'unreadable' }])
+      expect(await fetching(rowOf(text)), name).toEqual([{ kind: 'whole', text }])
+    }
+    for (const [name, text] of Object.entries(mail))
+      expect(await fetching(rowOf(text), undefined, ['5'], greeting), name).toEqual([{ kind: 'whole', text }])
   })
 
   it('items in any order, quoted strings, strangers and repetitions are told apart', async () => {

@@ -60,6 +60,47 @@ describe.skipIf(why !== null)(`logging in to a real server ${why ?? ''}`, () => 
   })
 })
 
+describe('a server that opens no mailbox to a client without a name', () => {
+  const coremail = '* OK Coremail System IMap Server Ready(163com[0123])\r\n'
+
+  /** Opens the inbox there; what it came to, and whether a name was said. */
+  async function openInbox(capabilities: string, greeting?: string, takesNames = true) {
+    let isNamed = false
+    const server = await startScriptedImap({
+      capabilities,
+      ...(greeting === undefined ? {} : { greeting }),
+      answer: ({ tag, text }) => {
+        if (text.startsWith('ID (')) isNamed = takesNames
+        if (!text.startsWith('EXAMINE') || isNamed || greeting === undefined) return undefined
+        return [`${tag} NO EXAMINE Unsafe Login. Please contact kefu@188.com for help`]
+      },
+    })
+    const session = await clearConnector(server.port, 'x').openSource('a', quiet)
+    try {
+      const [inbox] = await collect(session.listMailboxes(quiet))
+      if (inbox === undefined) throw new Error('no inbox')
+      const error = await collect(session.listMessages(inbox, null, quiet)).then(
+        () => null,
+        (reason: unknown) => reason,
+      )
+      return { error, named: server.commands.some((command) => command.includes('ID ("name" "Sealpost"')) }
+    } finally {
+      await session.close()
+      await server.stop()
+    }
+  }
+
+  it('is told ours, and nobody else is', async () => {
+    expect(await openInbox('ID UIDPLUS', coremail)).toEqual({ error: null, named: true })
+    expect(await openInbox('ID UIDPLUS')).toEqual({ error: null, named: false })
+  })
+
+  it('that refuses all the same is said to be no matter of the mail', async () => {
+    const { error } = await openInbox('ID X-CM-EXT-1', coremail, false)
+    expect(error).toMatchObject({ kind: 'config', code: 'UNSAFELOGIN' })
+  })
+})
+
 describe('logging in to a scripted server', () => {
   const tokens = (...given: readonly string[]) => {
     const asked: boolean[] = []

@@ -150,6 +150,8 @@ describe('responses', () => {
   it('tokens are read byte for byte', () => {
     expect(parseTokens('(\\A b) "/" "q\\"\\\\" nil {3}\r\n x~{2}\r\n', [Buffer.from('lit')])).toHaveLength(6)
     expect(parseTokens('"caf\xe9"')).toEqual([Buffer.from('caf\xe9', 'latin1')])
+    const raw = 'voil\xc3\xa0'
+    expect(parseTokens(`(\\A)\t"/"  ${raw}\r\n`)).toEqual([['\\A'], Buffer.from('/'), raw])
     expect(() => parseTokens('('.repeat(100))).toThrow('deep')
     expect(() => parseTokens('(a')).toThrow()
     expect(() => parseTokens('"a')).toThrow()
@@ -190,6 +192,18 @@ describe('responses', () => {
 })
 
 describe('the framer', () => {
+  it('takes no words of a server for the announcement of a literal', () => {
+    const words = ['A1 NO no mailbox called a {5}', '* NO [ALERT] gone: a {5}', '+ give me {5}', '* BYE {5}']
+    const got = frame([Buffer.from([...words, '* LIST () "/" {1}', 'x', 'A2 OK done', ''].join('\r\n'))])
+    expect(got.others).toEqual([words[0], '+give me {5}', 'A2 OK done'])
+    expect(got.untagged.map(({ literals }) => hexOf(literals[0]))).toEqual(['78'])
+  })
+
+  it('is not put off by blanks', () => {
+    const got = frame([Buffer.from('*  5  FETCH  (UID\t7 FLAGS (\\Seen  a) BODY[] {1}\r\nx  )\r\n')])
+    expect(got.rows).toMatchObject([{ uid: 7, flags: ['\\Seen', 'a'], body: Buffer.from('x') }])
+  })
+
   const body = fc.uint8Array({ maxLength: 200 })
   const responses = fc.array(
     fc.oneof(

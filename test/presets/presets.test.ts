@@ -98,7 +98,16 @@ describe('an end with a preset', () => {
     expect(tokens.source).toMatchObject({ auth: { mode: 'oauth', username: null, authorize: null } })
   })
 
-  describe.each(PRESET_NAMES)('%s', (name) => {
+  it('of outlook.com is one clear line, whatever else is missing; a proxy of the owner is let through', async () => {
+    const told = await problemsOf('{preset: outlook.com, auth: {credential: per-account}}')
+    expect(told).toHaveLength(1)
+    expect(told[0]).toMatch(/^p:3:\d+: outlook\.com lets no application open mailboxes.*kind: mbox/)
+    const proxy =
+      '{preset: outlook.com, host: 127.0.0.1, port: 1993, tls: {mode: none}, auth: {mode: password, credential: per-account}}'
+    expect((await configOf(proxy)).source).toMatchObject({ host: '127.0.0.1', auth: { mode: 'password' } })
+  })
+
+  describe.each(PRESET_NAMES.filter((name) => name !== 'outlook.com'))('%s', (name) => {
     const { host, auth, directory } = PRESETS[name]
     const isMicrosoft = auth.provider === 'microsoft'
     const rest = {

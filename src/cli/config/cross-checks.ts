@@ -8,6 +8,10 @@ import { parseInstant, parseSize } from './units.ts'
 import { valueAt, type YamlSource } from './yaml-source.ts'
 
 const MICROSOFT_KEYS = ['tenant', 'client_id']
+const NO_APP =
+  'outlook.com lets no application open mailboxes, and Sealpost signs in as one: nothing can be opened'
+const BY_OWNER =
+  'have the owner export the mail (kind: mbox), or give auth: { mode: password } with host and port of a local proxy that the owner has signed in to'
 
 /**
  * What is wrong between keys that are each good alone. Reads the plain data, so that it can be told in the same pass as
@@ -66,6 +70,7 @@ function authChecks(side: 'source' | 'destination', source: YamlSource): readonl
   const isApi = ['gmail', 'graph'].includes(String(valueAt(source.data, [side, 'kind'])))
   const mode = isApi ? 'oauth' : at('mode')
   if (mode !== 'oauth' && mode !== 'password') return []
+  if (preset === 'outlook.com' && mode === 'oauth') return [source.at([side, 'preset'], NO_APP, BY_OWNER)]
   const says = (keys: readonly string[], when: string): readonly Problem[] =>
     keys
       .filter((key) => at(key) !== undefined)

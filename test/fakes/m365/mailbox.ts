@@ -142,10 +142,10 @@ export class FakeMailbox {
   }
 
   /** Makes a folder; Exchange tells no capitals apart. */
-  createFolder(name: string, parent: FakeFolder): FakeFolder {
+  createFolder(name: string, parent: FakeFolder, containerClass?: string): FakeFolder {
     const exists = this.childrenOf(parent).some((child) => child.name.toLowerCase() === name.toLowerCase())
     if (exists) throw new Error('ErrorFolderExists')
-    return this.#add(name, parent, {})
+    return this.#add(name, parent, containerClass === undefined ? {} : { containerClass })
   }
 
   /** As IMAP's CREATE asks for it, the name as it stands on the wire. */
