@@ -1,5 +1,5 @@
 import { access, readdir } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { isAbsolute, join, relative, sep } from 'node:path'
 import { counted } from '../core/counted.ts'
 import { SealpostError } from '../core/errors.ts'
 import type { ObjectClass } from '../core/certificate.ts'
@@ -154,5 +154,5 @@ async function exists(path: string): Promise<boolean> {
 
 function isBelow(path: string, folder: string): boolean {
   const way = relative(folder, path)
-  return way !== '' && !way.startsWith('..') && !way.startsWith(sep)
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }

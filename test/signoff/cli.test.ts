@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -235,15 +235,26 @@ describe('signoff', () => {
 
   test('takes what the signatory accepts, and says so in the certificate', async () => {
     await makeProject('source,destination\nanna,anna\nben,ben\n')
+    // The list lies elsewhere, behind a link in the project: it is not the project's, and stays.
+    const elsewhere = join(place.folder, 'elsewhere')
+    mkdirSync(elsewhere)
+    const list = join(elsewhere, 'mailboxes.csv')
+    renameSync(join(place.project, 'mailboxes.csv'), list)
+    symlinkSync(elsewhere, join(place.project, 'lists'))
+    await place.configure(`${MAILDIR_YAML}mailboxes: lists/mailboxes.csv\n`, '')
+    rmSync(join(place.project, 'mailboxes.csv'))
     await place.fillMaildir('ben', 1)
     expect((await run(['run', '--mailbox', 'anna'])).exitCode).toBe(0)
     await run(['verify', '--mailbox', 'anna'])
     expect((await run(['signoff', '--by', 'Eva'])).exitCode).toBe(4)
     const accept = ['--accept', 'not-moved:ben', '--reason', 'left the company']
     expect((await run(['signoff', '--by', 'Eva', ...accept])).exitCode).toBe(0)
-    expect((await readCertificate()).acceptedExceptions).toEqual([
+    const { acceptedExceptions, residualRisks } = await readCertificate()
+    expect(acceptedExceptions).toEqual([
       { class: 'not-moved', mailbox: 'ben', count: 1, reason: 'left the company' },
     ])
+    expect(readFileSync(list, 'utf8')).toContain('ben,ben')
+    expect(residualRisks.find(({ code }) => code === 'left-outside')?.text).toContain(list)
   }, 120_000)
 
   test('abandons a project that was never moved, also when its settings cannot be read', async () => {

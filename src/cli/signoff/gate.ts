@@ -86,7 +86,7 @@ export async function passGate(
       unlistedBackups: backups.unlistedBackups,
       mailStores,
       plaintextImports: await countPlaintext(folder.state),
-      accountList: accountListOf(folder.path, config),
+      accountList: await accountListOf(folder.path, config),
       dualControl: dualControlText(people, request),
     },
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { homedir, platform, tmpdir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { CERTIFICATE_FOLDER } from '../../core/certificate.ts'
 import { REMOVED_FOLDERS } from '../../signoff/project-files.ts'
 import type { SearchPlace } from '../../signoff/search-folders.ts'
@@ -92,10 +92,9 @@ async function foldersIn(path: string): Promise<readonly string[]> {
   }
 }
 
-/** Where the project keeps its list of accounts. */
-export function accountListOf(folder: string, config: ProjectConfig | null): string {
-  const named = config?.mailboxes ?? 'mailboxes.csv'
-  return isAbsolute(named) ? named : join(folder, named)
+/** Where the project's list of accounts really lies: a link may lead out of the folder, to what is not the project's. */
+export async function accountListOf(folder: string, config: ProjectConfig | null): Promise<string> {
+  return realPathOf(resolve(folder, config?.mailboxes ?? 'mailboxes.csv'))
 }
 
 async function realPathOf(path: string): Promise<string> {
