@@ -5,7 +5,7 @@ import { SealpostError } from '../core/errors.ts'
 import type { ObjectClass } from '../core/certificate.ts'
 import type { PurgeFiles } from './ports.ts'
 import { digestFile, listFiles, removeTree, syncNames, type FoundFile } from './remove-files.ts'
-import { searchPlaces, type SearchPlace } from './search-folders.ts'
+import { searchPlaces, type SearchPlace, type SearchProgress } from './search-folders.ts'
 import type { FileCount, FlushReport, RemovedDocument } from './state.ts'
 
 /** Where the files of a project lie. */
@@ -21,6 +21,8 @@ export interface ProjectPlaces {
   readonly searched: readonly SearchPlace[]
   /** What is not searched: mail stores that are ends of the migration. */
   readonly apart: readonly string[]
+  /** Told how far a search has come, many times a second. */
+  readonly searching: (progress: SearchProgress) => void
   /** Asks for TRIM; another one in tests. */
   readonly trim: (folders: readonly string[]) => Promise<FlushReport['trim']>
 }
@@ -33,7 +35,7 @@ const LAST = new Set(['project.json', 'lock'])
 
 /** The files of one project, as a purge reaches them. Every method may be called again after a kill. */
 export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
-  const { folder, state, accountList, keystore, searched, apart, trim } = places
+  const { folder, state, accountList, keystore, searched, apart, searching, trim } = places
   const documents: readonly (readonly [ObjectClass, string])[] = [
     ['reports', join(folder, REMOVED_FOLDERS.reports)],
     // What was never finished, or not ours to hand over; the gate lets no whole one come here.
@@ -93,7 +95,7 @@ export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
 
     flush: async () => ({ synced: await flushNames(), trim: await trim([folder, keystore]) }),
 
-    search: (needles, signal) => searchPlaces(searched, apart, needles, signal),
+    search: (needles, signal) => searchPlaces(searched, apart, needles, searching, signal),
   }
 }
 

@@ -15,10 +15,20 @@ export interface SearchPlace {
   readonly path: string
 }
 
+/** How far a search has come. */
+export interface SearchProgress {
+  /** The place that is being searched. */
+  readonly path: string
+  /** In all places so far. */
+  readonly files: number
+  readonly bytes: number
+}
+
 const PIECE_BYTES = 1024 * 1024
 /** More hits than this are not listed: the first ones say enough. */
 const MAX_HITS = 200
 const GONE = new Set(['ENOENT', 'ENOTDIR'])
+const ZEROS = Buffer.alloc(PIECE_BYTES)
 const DENIED = new Set(['EACCES', 'EPERM'])
 
 interface Tally {
@@ -31,12 +41,14 @@ interface Tally {
 /**
  * Searches every file of the places for the needles, a piece at a time. Links are not followed, pipes and devices not
  * read, a folder that two places share is searched once, and what lies below `apart` is left out. What vanishes
- * meanwhile is passed over; what may not be read is counted.
+ * meanwhile is passed over; what may not be read is counted. A file is read as long as it was when it was opened: one that
+ * somebody goes on writing to has an end. `told` is called after each piece and each file.
  */
 export async function searchPlaces(
   places: readonly SearchPlace[],
   apart: readonly string[],
   needles: readonly Needle[],
+  told: (progress: SearchProgress) => void,
   signal: AbortSignal,
 ): Promise<SearchReport> {
   const hits: { path: string; name: string; form: string }[] = []
@@ -45,8 +57,10 @@ export async function searchPlaces(
   const left = new Set(apart)
   const stream = new StreamSearch(needles)
   const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  const sum = { path: '', files: 0, bytes: 0 }
   try {
     for (const { place, path } of places) {
+      sum.path = path
       const tally: Tally = { files: 0, bytes: 0, unreadable: 0, notFiles: 0 }
       const state = await searchOne(path, tally)
       searched.push({ place, path, ...tally, state })
@@ -121,13 +135,22 @@ export async function searchPlaces(
     try {
       stream.begin()
       tally.files++
-      for (;;) {
+      sum.files++
+      // Some file systems say 0 of a file that has content.
+      const size = (await file.stat()).size || Infinity
+      for (let read = 0; read < size;) {
         throwIfAborted(signal)
-        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null)
+        const { bytesRead } = await file.read(piece, 0, Math.min(PIECE_BYTES, size - read), null)
         if (bytesRead === 0) break
+        read += bytesRead
         tally.bytes += bytesRead
-        stream.add(piece.subarray(0, bytesRead))
+        sum.bytes += bytesRead
+        // Holes, of which an image of a disk has terabytes: only what begins or ends in them can be a hit.
+        const isHole = piece.compare(ZEROS, 0, bytesRead, 0, bytesRead) === 0
+        stream.add(piece.subarray(0, isHole ? Math.min(bytesRead, stream.overlap) : bytesRead))
+        told(sum)
       }
+      told(sum)
     } catch (error) {
       // A file of a broken disk or of a process that went away (EIO, ESRCH): what was not read is counted.
       if (!(error instanceof Error && 'code' in error) || codeOf(error) === '') throw error

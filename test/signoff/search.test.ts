@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -10,11 +19,17 @@ import { searchPlaces } from '../../src/signoff/search-folders.ts'
 import { StreamSearch } from '../../src/signoff/search-stream.ts'
 
 const signal = new AbortController().signal
+const told = (): void => undefined
 const SECRET = 'Tr0ub4dor&3 "ü"/+'
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'sealpost-search-'))
   onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+function writeAndName(path: string, bytes: Buffer): string {
+  writeFileSync(path, bytes)
   return path
 }
 
@@ -167,7 +182,13 @@ describe('the search of folders', () => {
       { place: 'again', path: join(a, 'deep') },
       { place: 'missing', path: join(root, 'none') },
     ]
-    const report = await searchPlaces(places, [join(a, 'mail')], needlesOf('admin', Buffer.from(SECRET)), signal)
+    const report = await searchPlaces(
+      places,
+      [join(a, 'mail')],
+      needlesOf('admin', Buffer.from(SECRET)),
+      told,
+      signal,
+    )
     expect(report.hits).toEqual([{ path: join(a, 'deep', 'er', 'big.bin'), name: 'admin', form: 'as it is' }])
     expect(report.places).toMatchObject([
       { place: 'project', files: 1, bytes: big.length, unreadable: 0, notFiles: 2, state: 'searched' },
@@ -190,15 +211,60 @@ describe('the search of folders', () => {
     const root = folder()
     writeFileSync(join(root, 'closed'), SECRET)
     chmodSync(join(root, 'closed'), 0)
-    const report = await searchPlaces([{ place: 'project', path: root }], [], [], signal)
+    const report = await searchPlaces([{ place: 'project', path: root }], [], [], told, signal)
     expect(report.places).toMatchObject([{ unreadable: 1, files: 0 }])
+  })
+
+  test('finds what ends or begins in a hole of a file, and says how far it has come', async () => {
+    const root = folder()
+    const mebibyte = 1024 * 1024
+    const [first, second] = ['first-value', 'second-value'].map((text) => Buffer.from(text, 'utf16le')) as [
+      Buffer,
+      Buffer,
+    ]
+    second.swap16()
+    expect([first.at(-1), second[0]]).toEqual([0, 0])
+    const image = join(root, 'image')
+    truncateSync(
+      writeAndName(image, Buffer.concat([Buffer.alloc(mebibyte - first.length + 1, 1), first])),
+      3 * mebibyte,
+    )
+    appendFileSync(image, second.subarray(1))
+    const needles = [needle(first), needle(second)]
+    const seen: number[] = []
+    const report = await searchPlaces(
+      [{ place: 'project', path: root }],
+      [],
+      needles,
+      ({ path, files, bytes }) => {
+        expect({ path, files }).toEqual({ path: root, files: 1 })
+        seen.push(bytes)
+      },
+      signal,
+    )
+    expect(report.hits.map(({ name }) => name).sort()).toEqual(needles.map(({ name }) => name).sort())
+    expect(seen.at(-1)).toBe(3 * mebibyte + second.length - 1)
+    expect(seen.length).toBeGreaterThan(3)
+  })
+
+  test('comes to the end of a file that somebody goes on writing to', async () => {
+    const root = folder()
+    const log = writeAndName(join(root, 'log'), Buffer.alloc(5000, 1))
+    let writes = 0
+    const write = (): void => {
+      if (writes++ < 100) appendFileSync(log, Buffer.alloc(5000, 1))
+    }
+    const report = await searchPlaces([{ place: 'project', path: root }], [], [], write, signal)
+    expect(report.places).toMatchObject([{ files: 1, bytes: 5000 }])
   })
 
   test('stops when it is asked to', async () => {
     const root = folder()
     const stop = new AbortController()
     stop.abort()
-    await expect(searchPlaces([{ place: 'project', path: root }], [], [], stop.signal)).rejects.toMatchObject({
+    await expect(
+      searchPlaces([{ place: 'project', path: root }], [], [], told, stop.signal),
+    ).rejects.toMatchObject({
       kind: 'cancelled',
     })
   })

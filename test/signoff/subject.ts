@@ -152,6 +152,7 @@ export async function portsOf(
         { place: 'temporary', path: temporary },
       ],
       apart: [],
+      searching: () => undefined,
       trim: () => Promise.resolve({ state: 'not permitted', text: 'not in these tests' }),
     }),
     records: {

@@ -1,16 +1,21 @@
 import { auditObject } from '../../core/audit.ts'
+import { counted } from '../../core/counted.ts'
 import type { CertificateIssuer, PurgePorts } from '../../signoff/ports.ts'
 import { purgeFilesOf } from '../../signoff/project-files.ts'
+import type { SearchProgress } from '../../signoff/search-folders.ts'
 import type { PurgeStep } from '../../signoff/state.ts'
 import { trimFolders } from '../../signoff/trim.ts'
 import { keystoreFolder } from '../../../vault/paths.ts'
+import { formatSize } from '../config/units.ts'
 import type { CommandContext } from '../context.ts'
 import { grantRevokers } from '../project/revoke-grant.ts'
+import { LINE_MS } from '../terminal/progress.ts'
 import { giveBack } from './give-back.ts'
 import type { SignoffBooks } from './records.ts'
 import { openJournal } from './journal.ts'
 import type { SigningPeople } from './people.ts'
 import { searchedPlaces } from './places.ts'
+import { STEP_INDENT } from './step-words.ts'
 import { toolFacts, zoneFacts } from './tool.ts'
 import { purgeVaultOf } from './vault.ts'
 import { inspectFor } from '../workstation.ts'
@@ -50,6 +55,7 @@ export async function purgePortsOf(
       keystore,
       searched: await searchedPlaces(folder, state, home),
       apart: subject.mailStores,
+      searching: tellSearch(context),
       trim: trimFolders,
     }),
     records: books.records,
@@ -78,5 +84,15 @@ export async function purgePortsOf(
     zone: zoneFacts(clock.now()),
     tool: toolFacts(),
     progress,
+  }
+}
+
+/** A line every few seconds of a search: one over large folders takes minutes. */
+function tellSearch({ clock, output }: CommandContext): (progress: SearchProgress) => void {
+  let last = clock.monotonic()
+  return ({ path, files, bytes }) => {
+    if (clock.monotonic() - last < LINE_MS) return
+    last = clock.monotonic()
+    output.line(`${' '.repeat(STEP_INDENT)}${counted(files, 'file')}, ${formatSize(bytes)} so far; now ${path}`)
   }
 }

@@ -17,7 +17,10 @@ const STEP_WORDS: Readonly<Record<PurgeStep, string>> = {
   'issue-certificate': 'written, signed and checked',
 }
 
+/** Where the words begin. */
+export const STEP_INDENT = 21
+
 /** One line for people: the step, and what it does. */
 export function stepLine(step: PurgeStep): string {
-  return `  ${step.padEnd(19)}${STEP_WORDS[step]}`
+  return `${`  ${step}`.padEnd(STEP_INDENT)}${STEP_WORDS[step]}`
 }
