@@ -202,7 +202,7 @@ describe('the search of folders', () => {
     writeFileSync(history, `ls\n${SECRET}\n`)
     const bytes = Buffer.byteLength(`ls\n${SECRET}\n`)
     const place = { place: 'history', path: history }
-    const report = await searchPlaces([place], [], needlesOf('admin', Buffer.from(SECRET)), signal)
+    const report = await searchPlaces([place], [], needlesOf('admin', Buffer.from(SECRET)), told, signal)
     expect(report.hits).toEqual([{ path: history, name: 'admin', form: 'as it is' }])
     expect(report.places).toMatchObject([{ files: 1, bytes, unreadable: 0, state: 'searched' }])
   })
