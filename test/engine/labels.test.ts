@@ -191,6 +191,28 @@ describe('labels at both ends', () => {
     expect(appended).toBe(6)
   })
 
+  it.each(['before', 'after'] as const)(
+    'show each message once where the connection is lost %s it is shown under another',
+    async (when) => {
+      const fixture = both()
+      let [appended, lost] = [0, 0]
+      fixture.destinationOptions = {
+        ...LABELS,
+        onStep: ({ op, phase, batch }) => {
+          if (op === 'append' && phase === 'before') appended += batch.length
+          if (op !== 'addToMailbox' || phase !== when || lost++ > 0) return undefined
+          return { fault: 'die' }
+        },
+      }
+      fixture.settings = { limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 1 << 26 } }
+      const { totals } = await fixture.run()
+      expect([lost > 0, nonZero(totals)]).toEqual([true, { source: 10, landed: 10 }])
+      expect(counts(fixture.moved)).toEqual({ INBOX: 3, Work: 2, 'Work/Projects': 2, Sent: 2, Archive: 1 })
+      expect(appended).toBe(6)
+      expect(openFindings(await fixture.verify())).toEqual([])
+    },
+  )
+
   it('send a message again whose copy the user has removed', async () => {
     const fixture = both()
     await fixture.run()
