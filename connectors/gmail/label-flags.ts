@@ -20,11 +20,6 @@ const DRAFT = 'DRAFT'
 const NO_PLACES = new Set([UNREAD, 'CHAT', ...MARKS.map(([label]) => label)])
 const LABEL_OF = new Map(MARKS.map(([label, flag]) => [flag.toLowerCase(), label]))
 
-/** The keywords that Gmail can keep; others have no place there. */
-export const GMAIL_KEYWORDS: readonly string[] = MARKS.map(([, flag]) => flag).filter(
-  (flag) => !flag.startsWith('\\'),
-)
-
 /** True for a label that is a mailbox of a message, and not a mark on it. */
 export function isPlace(label: string): boolean {
   return !NO_PLACES.has(label)

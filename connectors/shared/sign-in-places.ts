@@ -6,5 +6,3 @@ export const GOOGLE_IMAP_SCOPE = 'https://mail.google.com/'
 export const MICROSOFT_AUTHORITY = 'https://login.microsoftonline.com'
 /** The audience of Exchange Online's IMAP, whose role is IMAP.AccessAsApp. */
 export const EXCHANGE_IMAP_SCOPE = 'https://outlook.office365.com/.default'
-/** The audience of Microsoft Graph. */
-export const GRAPH_SCOPE = 'https://graph.microsoft.com/.default'

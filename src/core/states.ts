@@ -5,9 +5,6 @@
 export type MessageState =
   'discovered' | 'appending' | 'landed' | 'existing' | 'expunged' | 'skipped' | 'quarantined'
 
-/** Final states, in the order in which reports name them. */
-export const FINAL_STATES = ['landed', 'existing', 'skipped', 'quarantined', 'expunged'] as const
-
 /** Messages and bytes by state. `source` is their sum: what the source held and the filters let in. */
 export interface Totals {
   readonly source: number

@@ -201,8 +201,3 @@ function again(lane: LaneContext, operation: () => Promise<void>): Promise<void>
     lane.context.events({ event: 'waiting', pair: lane.pair.pairId, reason, milliseconds })
   return retry(lane.context.clock, onWait, operation, lane.stop)
 }
-
-/** True for the error with which a lane ends because it was told to stop. */
-export function isInterruption(error: unknown): boolean {
-  return isKind(error, 'cancelled') || (error instanceof Error && error.name === 'AbortError')
-}

@@ -188,9 +188,3 @@ async function entriesOf(
   }
   return found
 }
-
-/** A line for people: what is kept, until when. */
-export function formatDue(item: DueItem): string {
-  const what = `${item.kind} of ${item.id}, kept until ${item.lastDay}`
-  return item.because === null ? what : `${what}: stays, ${item.because}`
-}

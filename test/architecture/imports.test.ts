@@ -21,6 +21,17 @@ describe('the tree', () => {
     expect(check(sources, decisions.join('\n'))).toEqual([])
   })
 
+  it('exports nothing whose name stands nowhere else', () => {
+    const uses = new Map<string, number>()
+    for (const { text } of [...sources, ...filesBelow('test', '.ts'), ...filesBelow('scripts', '.ts')])
+      for (const [word] of text.matchAll(/\w+/g)) uses.set(word, (uses.get(word) ?? 0) + 1)
+    const exported = /^export (?:async )?(?:function\*?|const|class|interface|type) (\w+)/gm
+    const dead = sources.flatMap(({ path, text }) =>
+      [...text.matchAll(exported)].flatMap(([, name = '']) => (uses.get(name) === 1 ? [`${path}: ${name}`] : [])),
+    )
+    expect(dead).toEqual([])
+  })
+
   it('has a home for every dependency, and no home for what is no dependency', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>

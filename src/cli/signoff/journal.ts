@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
@@ -75,11 +75,6 @@ export async function findJournal(home: string, projectFolder: string): Promise<
 export async function forgetLock(home: string, projectId: string): Promise<void> {
   if ((await readJournal(join(folderOf(home, projectId), 'journal.json'))) !== null) return
   await rm(folderOf(home, projectId), { recursive: true, force: true }).catch(() => undefined)
-}
-
-/** Makes the folder in which journals lie, so that nothing is left to fail once a purge has begun. */
-export async function prepareJournals(home: string): Promise<void> {
-  await mkdir(journalsFolder(home), { recursive: true, mode: 0o700 })
 }
 
 async function readJournal(path: string): Promise<PurgeState | null> {
