@@ -20,6 +20,9 @@ async function composed(
   seen: {
     readonly facts?: Partial<ProjectFacts>
     readonly trim?: FlushReport['trim']
+    readonly leftOutside?: readonly string[]
+    /** Keys that each canary was tried with afterwards. */
+    readonly keysTried?: number | undefined
     readonly erasure?: KeyErasure
   } = {},
 ): Promise<DeletionCertificate> {
@@ -31,8 +34,9 @@ async function composed(
   })()
   const { ports, state } = await purged
   const { 'remove-documents': removal, 'destroy-keys': destruction } = state.steps
-  const flushed = evidenceOf(state, 'remove-documents')
-  if (removal === undefined || destruction === undefined || flushed === null) {
+  const attempt = state.steps['try-canaries']
+  const [flushed, attempts] = [evidenceOf(state, 'remove-documents'), evidenceOf(state, 'try-canaries')]
+  if (!removal || !destruction || !attempt || flushed === null || attempts === null) {
     throw new Error('the purge left no evidence')
   }
   const edited: PurgeState = {
@@ -42,7 +46,21 @@ async function composed(
       ...state.steps,
       'remove-documents': {
         ...removal,
-        evidence: { ...flushed, trim: seen.trim ?? flushed.trim },
+        evidence: {
+          ...flushed,
+          trim: seen.trim ?? flushed.trim,
+          leftOutside: seen.leftOutside ?? flushed.leftOutside,
+        },
+      },
+      'try-canaries': {
+        ...attempt,
+        evidence: {
+          ...attempts,
+          canaries: attempts.canaries.map((canary) => ({
+            ...canary,
+            keysTried: seen.keysTried ?? canary.keysTried,
+          })),
+        },
       },
       'destroy-keys': { ...destruction, evidence: seen.erasure ?? destruction.evidence },
     },
@@ -113,8 +131,18 @@ describe('a certificate says', () => {
     for (const code of ['left-outside', 'plaintext-import', 'not-opened', 'mail-stores', 'no-canary'])
       expect(always).not.toContain(code)
     const facts = { plaintextImports: 1, unavailable: 'the shred key is gone', mailStores: ['/mail'] }
-    expect(risks(await composed({ facts }))).toEqual(
-      expect.arrayContaining(['plaintext-import', 'not-opened', 'mail-stores']),
+    expect(risks(await composed({ facts, leftOutside: ['/list.csv'] }))).toEqual(
+      expect.arrayContaining(['plaintext-import', 'not-opened', 'mail-stores', 'left-outside']),
     )
+  })
+
+  test('that a canary is a proof only where it was tried with a key', async () => {
+    const proofs = async (keysTried?: number): Promise<readonly boolean[]> =>
+      (await composed({ keysTried })).verification.canaries.map(({ proven }) => proven)
+    expect([await proofs(), await proofs(0)]).toEqual([
+      [true, true, true],
+      [false, false, false],
+    ])
+    expect((await composed({ keysTried: 0 })).sanitization.verificationMethod).toMatch(/^partial/)
   })
 })

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { encodeLabels } from '../../vault/aes.ts'
 import { ageRecipientOf } from '../../vault/age-key.ts'
+import { destroyProjectKeys } from '../../vault/erase.ts'
 import type { UnlockedOperator } from '../../vault/operator.ts'
 import type { ProjectKeys } from '../../vault/project-keys.ts'
 import { createProject, openProject } from '../../vault/projects.ts'
@@ -150,6 +151,21 @@ describe('project keys', () => {
 })
 
 describe('without the shred key nothing opens', () => {
+  test('are destroyed in the drafts too that a killed process left, and no other project’s are', async () => {
+    await createProject(root, ada, { projectId: ID })
+    await createProject(root, ada, { projectId: 'other' })
+    const draftOf = (id: string): string => join(root, 'keystore', 'projects', `.${id}.tmp`)
+    for (const id of [ID, 'other']) {
+      copyFileSync(documentPath(id), draftOf(id))
+      chmodSync(draftOf(id), 0o600)
+    }
+    expect(await destroyProjectKeys(root, ada, ID)).toMatchObject({ slot: { existed: true }, documents: 2 })
+    expect([documentPath(), draftOf(ID), slotPath()].filter(existsSync)).toEqual([])
+    expect(existsSync(draftOf('other'))).toBe(true)
+    ;(await openProject(root, ada, 'other')).wipe()
+    expect(await destroyProjectKeys(root, ada, ID)).toMatchObject({ slot: { existed: false }, documents: 0 })
+  })
+
   test('once it is destroyed, the passphrase and every other file are of no use', async () => {
     await createProject(root, ada, { projectId: ID })
     const copy = join(temporaryFolder(), 'copy-of-the-document')
