@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { messageIdOf } from './header.ts'
 import { decodeTransfer, hashBytes, hashText, plainLines } from './leaf-content.ts'
-import { decodeWords, fieldValue, parseParameters, type HeaderField } from './mime.ts'
+import { decodeWords, fieldValue, fileNameOf, parseParameters, type HeaderField } from './mime.ts'
 import { MimeStream, type LeafSink } from './mime-stream.ts'
 
 /**
@@ -63,18 +63,19 @@ export class Fingerprinter {
       if (digest !== null) this.#attachments.push(JSON.stringify([digest.toString('hex'), name]))
     }
     if (fields === null) return plainLines(hashBytes(attach('')))
-    const { value: type, parameters } = parseParameters(fieldValue(fields, 'content-type') ?? 'text/plain')
+    const contentType = parseParameters(fieldValue(fields, 'content-type') ?? 'text/plain')
+    const { value: type, parameters } = contentType
     const disposition = parseParameters(fieldValue(fields, 'content-disposition') ?? '')
     const encoding = fieldValue(fields, 'content-transfer-encoding') ?? ''
-    const fileName = disposition.parameters.get('filename') ?? parameters.get('name')
+    const fileName = fileNameOf(disposition, contentType)
     const isText = type === '' || type.startsWith('text/') || !type.includes('/')
-    if (isText && fileName === undefined && disposition.value !== 'attachment') {
+    if (isText && fileName === null && disposition.value !== 'attachment') {
       const sink = hashText(parameters.get('charset') ?? null, (digest) => {
         if (digest !== null) this.#text.update(`text ${digest.toString('hex')}\n`)
       })
       return decodeTransfer(encoding, sink)
     }
-    return decodeTransfer(encoding, hashBytes(attach(decodeWords(fileName ?? '').trim())))
+    return decodeTransfer(encoding, hashBytes(attach((fileName ?? '').trim())))
   }
 }
 

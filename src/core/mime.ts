@@ -62,7 +62,8 @@ export function leavesOf(message: Uint8Array): readonly MimeLeaf[] {
 
 function collect(part: Uint8Array, depth: number, leaves: MimeLeaf[]): void {
   const { fields, bodyAt } = readHeader(part)
-  const { value: type, parameters } = parseParameters(fieldValue(fields, 'content-type') ?? 'text/plain')
+  const contentType = parseParameters(fieldValue(fields, 'content-type') ?? 'text/plain')
+  const { value: type, parameters } = contentType
   const body = part.subarray(bodyAt)
   const boundary = parameters.get('boundary')
   if (type.startsWith('multipart/') && boundary !== undefined && boundary !== '' && depth < MAX_DEPTH) {
@@ -73,12 +74,11 @@ function collect(part: Uint8Array, depth: number, leaves: MimeLeaf[]): void {
     }
   }
   const disposition = parseParameters(fieldValue(fields, 'content-disposition') ?? '')
-  const fileName = disposition.parameters.get('filename') ?? parameters.get('name') ?? null
   leaves.push({
     type: type === '' ? 'text/plain' : type,
     charset: parameters.get('charset') ?? null,
     isAttachment: disposition.value === 'attachment',
-    fileName: fileName === null ? null : decodeWords(fileName),
+    fileName: fileNameOf(disposition, contentType),
     contentId: (fieldValue(fields, 'content-id') ?? '').replace(/^\s*<|>\s*$/g, '') || null,
     body: decodeBody(body, fieldValue(fields, 'content-transfer-encoding') ?? ''),
   })
@@ -117,33 +117,76 @@ function decodeBody(body: Uint8Array, encoding: string): Uint8Array {
   )
 }
 
-/** A value in small letters and its parameters (RFC 2045 section 5.1, RFC 2231). */
-export function parseParameters(field: string): {
+/** A value in small letters with its parameters. */
+export interface Parameters {
   readonly value: string
+  /** As they stand in the header, as latin1, but for those in `decoded`. */
   readonly parameters: ReadonlyMap<string, string>
-} {
+  /** Parameters that said their charset (RFC 2231), and are in Unicode already. */
+  readonly decoded: ReadonlySet<string>
+}
+
+/** The name of a file, from a disposition or else a type; null without one. */
+export function fileNameOf(disposition: Parameters, type: Parameters): string | null {
+  return parameterText(disposition, 'filename') ?? parameterText(type, 'name')
+}
+
+function parameterText({ parameters, decoded }: Parameters, name: string): string | null {
+  const value = parameters.get(name)
+  if (value === undefined) return null
+  return decoded.has(name) ? value : decodeWords(value)
+}
+
+/** A value in small letters and its parameters (RFC 2045 section 5.1, RFC 2231). */
+export function parseParameters(field: string): Parameters {
   const parameters = new Map<string, string>()
-  const extended = new Map<string, string>()
+  const segments = new Map<string, Segment[]>()
   const pattern = /;\s*([^\s=;]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^;]*))/gs
   for (const [, name = '', quoted, plain = ''] of field.matchAll(pattern)) {
     const value = quoted?.replace(/\\(.)/gs, '$1') ?? plain.trim()
-    const [, base = '', encoded] = /^([^*]+)(?:\*\d+)?(\*)?$/.exec(name.toLowerCase()) ?? []
-    if (name.includes('*'))
-      extended.set(base, (extended.get(base) ?? '') + (encoded === undefined ? encodeURIComponent(value) : value))
-    else if (!parameters.has(base)) parameters.set(base, value)
+    const [, base = '', index = '0', encoded] = /^([^*]+)(?:\*(\d+))?(\*)?$/.exec(name.toLowerCase()) ?? []
+    if (name.includes('*')) {
+      const others = segments.get(base) ?? []
+      segments.set(base, [...others, { index: Number(index), isEncoded: encoded !== undefined, value }])
+    } else if (!parameters.has(base)) parameters.set(base, value)
   }
-  for (const [name, value] of extended) {
-    const [, charset = '', text = value] = /^([^']*)'[^']*'(.*)$/s.exec(value) ?? []
-    parameters.set(name, decodeText(percentDecoded(text), charset || 'utf-8'))
+  const decoded = new Set<string>()
+  for (const [name, unordered] of segments) {
+    const ordered = unordered.sort((one, other) => one.index - other.index)
+    if (ordered.some(({ isEncoded }) => isEncoded)) {
+      decoded.add(name)
+      parameters.set(name, joined(ordered))
+    } else parameters.set(name, ordered.map((segment) => segment.value).join(''))
   }
-  return { value: (field.split(';')[0] ?? '').trim().toLowerCase(), parameters }
+  return { value: (field.split(';')[0] ?? '').trim().toLowerCase(), parameters, decoded }
+}
+
+/** A piece of a parameter that goes on in others (RFC 2231 section 3), its bytes as latin1. */
+interface Segment {
+  readonly index: number
+  readonly isEncoded: boolean
+  readonly value: string
+}
+
+/** The first encoded segment says the charset of all (section 4.1). */
+function joined(segments: readonly Segment[]): string {
+  let named: string | null = null
+  const pieces = segments.map(({ isEncoded, value }) => {
+    if (!isEncoded) return Buffer.from(value, 'latin1')
+    const [, charset = '', text = value] = named === null ? (/^([^']*)'[^']*'(.*)$/s.exec(value) ?? []) : []
+    named ??= charset
+    return percentDecoded(text)
+  })
+  return decodeText(Buffer.concat(pieces), named === null || named === '' ? 'utf-8' : named)
 }
 
 function percentDecoded(text: string): Uint8Array {
-  return Buffer.from(
-    text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
-    'latin1',
-  )
+  return hexDecoded(text, /%([0-9A-Fa-f]{2})/g)
+}
+
+function hexDecoded(text: string, escape: RegExp): Uint8Array {
+  const decoded = text.replace(escape, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+  return Buffer.from(decoded, 'latin1')
 }
 
 /** Decodes text of a charset; what is not known, or not told, is read as UTF-8 where it is some and else as Windows-1252. */
@@ -168,22 +211,39 @@ function decodeAs(charset: string, bytes: Uint8Array): string {
   return decoder.decode(bytes, { stream: true }) + decoder.decode()
 }
 
-/** Decodes the encoded words of a header (RFC 2047); raw bytes beyond ASCII are read as `decodeText` reads them. */
+const ENCODED_WORD = /=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bqBQ])\?([^?]*)\?=/
+
+/**
+ * Decodes the encoded words of a header (RFC 2047); raw bytes beyond ASCII are read as `decodeText` reads them. Neighbours of one
+ * charset are put together first: mailers cut texts where they like, and characters with them.
+ */
 export function decodeWords(value: string): string {
-  const joined = value.replace(/(=\?[^?\s]+\?[bqBQ]\?[^?]*\?=)\s+(?==\?)/g, '$1')
-  return joined
-    .split(/(=\?[^?\s]+\?[bqBQ]\?[^?]*\?=)/)
-    .map((piece) => {
-      const word = /^=\?([^?*\s]+)(?:\*[^?]*)?\?([bqBQ])\?([^?]*)\?=$/.exec(piece)
-      if (word === null) return decodeText(Buffer.from(piece, 'latin1'), null)
-      const [, charset = '', encoding = '', text = ''] = word
-      const bytes =
-        encoding.toLowerCase() === 'b'
-          ? Buffer.from(text, 'base64')
-          : percentDecoded(text.replace(/_/g, ' ').replace(/=([0-9A-Fa-f]{2})/g, '%$1'))
-      return decodeText(bytes, charset)
-    })
-    .join('')
+  let text = ''
+  let held: { readonly charset: string; readonly pieces: Uint8Array[] } | null = null
+  const flush = (): void => {
+    if (held !== null) text += decodeText(Buffer.concat(held.pieces), held.charset)
+    held = null
+  }
+  let rest = value
+  for (let word = ENCODED_WORD.exec(rest); word !== null; word = ENCODED_WORD.exec(rest)) {
+    const [whole, charset = '', encoding = '', encoded = ''] = word
+    const before = rest.slice(0, word.index)
+    if (held === null || before.trim() !== '' || held.charset !== charset.toLowerCase()) {
+      const isBlank = held !== null && before.trim() === ''
+      flush()
+      // Blanks between encoded words are none (section 6.2).
+      if (!isBlank) text += decodeText(Buffer.from(before, 'latin1'), null)
+      held = { charset: charset.toLowerCase(), pieces: [] }
+    }
+    held.pieces.push(
+      encoding.toLowerCase() === 'b'
+        ? Buffer.from(encoded, 'base64')
+        : hexDecoded(encoded.replaceAll('_', ' '), /=([0-9A-Fa-f]{2})/g),
+    )
+    rest = rest.slice(word.index + whole.length)
+  }
+  flush()
+  return text + decodeText(Buffer.from(rest, 'latin1'), null)
 }
 
 /** The persons of a field such as `To` (RFC 5322 section 3.4). Groups lose their names; what has no address is left out. */

@@ -63,9 +63,16 @@ describe('a message in parts', () => {
       ["filename*=utf-8''%C3%A4.txt", 'ä.txt'],
       ['filename*0*=iso-8859-1\'\'%E4; filename*1="b.txt"', 'äb.txt'],
       ['filename="=?utf-8?Q?=C3=A4.txt?="', 'ä.txt'],
+      ["filename*=utf-8''%E6%97%A5%E2%82%AC%D0%96.pdf", '日€Ж.pdf'],
+      ["filename*1*=%82%AC.txt; filename*0*=utf-8''%E2", '€.txt'],
+      ['filename*0="Bob\'s and "; filename*1="Al\'s.txt"', "Bob's and Al's.txt"],
+      ['filename*0="=?utf-8?Q?=E2=82=AC"; filename*1=".txt?="', '€.txt'],
+      ['filename*0="\xe2\x82"; filename*1="\xac 100%25.txt"', '€ 100%25.txt'],
+      ["filename*=utf-8''=%3Futf-8%3FQ%3Fa%3F=", '=?utf-8?Q?a?='],
     ]
     for (const [written, read] of names) {
-      const [leaf] = leavesOf(Buffer.from(`Content-Disposition: attachment; ${written ?? ''}\r\n\r\nx`))
+      const header = `Content-Disposition: attachment; ${written ?? ''}\r\n\r\nx`
+      const [leaf] = leavesOf(Buffer.from(header, 'latin1'))
       expect(leaf).toMatchObject({ isAttachment: true, fileName: read })
     }
   })
@@ -78,6 +85,11 @@ describe('a message in parts', () => {
     // Node 20 by itself makes a control character of it.
     expect(decodeText(Buffer.from([0x80]), 'windows-1252')).toBe('€')
     expect(decodeWords('=?utf-8?B?w6Q=?= =?utf-8?Q?_b?= c')).toBe('ä b c')
+    // A percent sign is no escape here, and a character may be cut in two.
+    expect(decodeWords('=?utf-8?Q?20%ab_50%20off?=')).toBe('20%ab 50%20off')
+    expect(decodeWords('x =?utf-8?B?4g==?= =?UTF-8*de?Q?=82?= =?utf-8?q?=AC?= =?iso-8859-1?Q?=E4?= y')).toBe(
+      'x €ä y',
+    )
   })
 
   it('reads folded fields and persons', () => {
