@@ -170,14 +170,12 @@ interface Segment {
 
 /** The first encoded segment says the charset of all (section 4.1). */
 function joined(segments: readonly Segment[]): string {
-  let named: string | null = null
-  const pieces = segments.map(({ isEncoded, value }) => {
-    if (!isEncoded) return Buffer.from(value, 'latin1')
-    const [, charset = '', text = value] = named === null ? (/^([^']*)'[^']*'(.*)$/s.exec(value) ?? []) : []
-    named ??= charset
-    return percentDecoded(text)
-  })
-  return decodeText(Buffer.concat(pieces), named === null || named === '' ? 'utf-8' : named)
+  const first = segments.findIndex(({ isEncoded }) => isEncoded)
+  const [, charset = '', rest] = /^([^']*)'[^']*'(.*)$/s.exec(segments[first]?.value ?? '') ?? []
+  const pieces = segments.map(({ isEncoded, value }, index) =>
+    isEncoded ? percentDecoded(index === first ? (rest ?? value) : value) : Buffer.from(value, 'latin1'),
+  )
+  return decodeText(Buffer.concat(pieces), charset === '' ? 'utf-8' : charset)
 }
 
 function percentDecoded(text: string): Uint8Array {
