@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import { CommanderError } from 'commander'
 import { systemClock } from '../core/clock.ts'
-import { isKind, toSealpostError } from '../core/errors.ts'
+import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
 import type { CommandContext } from './context.ts'
 import { agentSocketOf } from './access/agent-process.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -22,11 +22,22 @@ export async function runCommandLine(): Promise<number> {
   const argv = process.argv.slice(2)
   const endOfOptions = argv.indexOf('--')
   const given = endOfOptions === -1 ? argv : argv.slice(0, endOfOptions)
-  const output = processOutput({
-    json: given.includes('--json'),
-    plain: given.includes('--plain') || process.env['TERM'] === 'dumb',
-    noColour: (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb',
-  })
+  const output = processOutput(
+    {
+      json: given.includes('--json'),
+      plain: given.includes('--plain') || process.env['TERM'] === 'dumb',
+      noColour: (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb',
+    },
+    onLost,
+  )
+
+  // The work goes on; but who reads what was printed, or the exit code, must not take it for whole.
+  function onLost(error: SealpostError): void {
+    output.error(error)
+    process.on('exit', (code) => {
+      if (code === EXIT.complete) process.exitCode = EXIT.failed
+    })
+  }
 
   const { stop, hard } = installSignals(systemClock, () =>
     output.warn('stopping; what is under way is finished first. Once more to leave at once'),

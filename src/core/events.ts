@@ -26,7 +26,14 @@ export type EngineEvent =
       readonly mailbox: number
       readonly message: number
     }
-  | { readonly event: 'waiting'; readonly pair: number; readonly reason: string; readonly milliseconds: number }
+  | {
+      readonly event: 'waiting'
+      readonly pair: number
+      readonly reason: string
+      readonly milliseconds: number
+      /** What went wrong, where anything did. */
+      readonly message?: string | undefined
+    }
   /** How many lanes of a pair may work, since the server throttled or stands more again. */
   | { readonly event: 'lanes-changed'; readonly pair: number; readonly allowed: number; readonly most: number }
   | { readonly event: 'reconnected'; readonly pair: number; readonly end: 'source' | 'destination' }

@@ -1,3 +1,4 @@
+import { FirstContact } from './first-contact.ts'
 import { isKind, type SealpostError } from './errors.ts'
 
 /**
@@ -5,6 +6,8 @@ import { isKind, type SealpostError } from './errors.ts'
  * after, so that one wrong password over fifty accounts is one failed login (lock-outs are counted by servers).
  */
 export class LoginGate {
+  /** Whether the ends have answered at all. */
+  readonly contact = { source: new FirstContact(), destination: new FirstContact() }
   readonly #first = new Map<string, Promise<unknown>>()
   readonly #refused = new Map<string, SealpostError>()
 

@@ -11,6 +11,9 @@ const LONGEST_DELAY = 30_000
 const LONGEST_THROTTLE = 3_600_000
 const DEFAULT_THROTTLE = 5_000
 
+/** Hears of a wait: the kind of error, for how long, and what went wrong. */
+export type OnWait = (reason: string, milliseconds: number, message?: string) => void
+
 /** Milliseconds to wait before the attempt after `failures` failures in a row. */
 export function backoffDelay(failures: number): number {
   return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.max(0, failures - 1))
@@ -23,13 +26,15 @@ export function throttleDelay(error: SealpostError): number {
 
 /**
  * Runs `operation` again while it fails with `transient` or `throttled`, bounded, waiting as long as the server says
- * or longer each time. Whatever else it throws, and the last failure, is thrown. `onWait` hears of each wait.
+ * or longer each time, and `isWorthIt` does not say otherwise. Whatever else it throws, and the last failure, is thrown.
+ * `onWait` hears of each wait.
  */
 export async function retry<T>(
   clock: Clock,
-  onWait: (reason: string, milliseconds: number) => void,
+  onWait: OnWait,
   operation: () => Promise<T>,
   signal: AbortSignal,
+  isWorthIt: () => boolean = () => true,
 ): Promise<T> {
   let failures = 0
   let throttles = 0
@@ -39,9 +44,10 @@ export async function retry<T>(
     } catch (error) {
       let delay: number
       if (isKind(error, 'throttled') && ++throttles <= MAX_THROTTLE_WAITS) delay = throttleDelay(error)
-      else if (isKind(error, 'transient') && ++failures < MAX_ATTEMPTS) delay = backoffDelay(failures)
+      else if (isKind(error, 'transient') && ++failures < MAX_ATTEMPTS && isWorthIt())
+        delay = backoffDelay(failures)
       else throw error
-      onWait(error.kind, delay)
+      onWait(error.kind, delay, error.message)
       await clock.sleep(delay, signal)
     }
   }

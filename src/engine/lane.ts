@@ -7,7 +7,7 @@ import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-row
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { recover, tryAgain } from './recover.ts'
 import { setAside } from './set-aside.ts'
-import { retry } from '../core/retry.ts'
+import { retry, type OnWait } from '../core/retry.ts'
 import { untilOpen, whenOpen } from '../core/work-hours.ts'
 
 /** A slice whose append is under way. The promise never rejects. */
@@ -197,7 +197,7 @@ async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {
 }
 
 function again(lane: LaneContext, operation: () => Promise<void>): Promise<void> {
-  const onWait = (reason: string, milliseconds: number): void =>
-    lane.context.events({ event: 'waiting', pair: lane.pair.pairId, reason, milliseconds })
+  const onWait: OnWait = (reason, milliseconds, message) =>
+    lane.context.events({ event: 'waiting', pair: lane.pair.pairId, reason, milliseconds, message })
   return retry(lane.context.clock, onWait, operation, lane.stop)
 }

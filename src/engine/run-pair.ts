@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { toSealpostError } from '../core/errors.ts'
-import { retry } from '../core/retry.ts'
+import { retry, type OnWait } from '../core/retry.ts'
 import { whenOpen } from '../core/work-hours.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
@@ -44,8 +44,8 @@ export async function runPair(
   /** All at once in the end: each takes a round trip. */
   const goodbyes: Promise<void>[] = []
   try {
-    const onWait = (reason: string, milliseconds: number): void =>
-      context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
+    const onWait: OnWait = (reason, milliseconds, message) =>
+      context.events({ event: 'waiting', pair: pair.id, reason, milliseconds, message })
     await whenOpen(context.limits.hours, context.clock, (milliseconds) => onWait('hours', milliseconds), stop)
     await context.pace?.whenGoing(stop)
     first.warm(stop)
@@ -63,7 +63,9 @@ export async function runPair(
       return { source, destination, ...(await mapPair(context, pair, source, destination, stop)) }
     }
     const hasBegun = context.ledger.totals({ pairId: pair.id }).source > 0
-    const { source, destination, mailboxes, mapping } = await retry(context.clock, onWait, look, stop)
+    const haveAnswered = (): boolean => gate.contact.source.hasAnswered && gate.contact.destination.hasAnswered
+    const found = await retry(context.clock, onWait, look, stop, haveAnswered)
+    const { source, destination, mailboxes, mapping } = found
     // A label that was deleted takes no message away with it.
     if (!source.capabilities.labels) await closeVanished(context, pair, mailboxes, stop)
     const settle = async () => settleVanished(context, await first.destination(stop), pair, mailboxes, stop)

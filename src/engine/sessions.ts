@@ -1,7 +1,7 @@
 import type { DestinationSession, Session, SourceSession } from '../core/connector.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import type { EngineContext } from './settings.ts'
-import { retry } from '../core/retry.ts'
+import type { OnWait } from '../core/retry.ts'
 
 /** The two sessions of one lane, opened when first needed and again when one has died. */
 export class LaneSessions {
@@ -98,10 +98,10 @@ class End<S extends Session> {
     const { clock, events } = this.#context
     const before = this.#session
     await before?.close()
-    const onWait = (reason: string, milliseconds: number): void =>
-      events({ event: 'waiting', pair: this.#pairId, reason, milliseconds })
+    const onWait: OnWait = (reason, milliseconds, message) =>
+      events({ event: 'waiting', pair: this.#pairId, reason, milliseconds, message })
     const login = (): Promise<S> => this.#gate.enter(this.#credential, () => this.#open(signal))
-    const session = await retry(clock, onWait, login, signal)
+    const session = await this.#gate.contact[this.#end].open(clock, onWait, login, signal)
     this.#session = session
     if (before !== null) events({ event: 'reconnected', pair: this.#pairId, end: this.#end })
     return session

@@ -132,14 +132,16 @@ export async function verifyPair(
   function open(): Promise<SourceSession> {
     const account = pair.destination
     const credential = context.destination.credentialOf?.(account) ?? account
-    return again(() => gate.enter(credential, () => context.destination.openSource(account, stop)))
+    const login = (): Promise<SourceSession> =>
+      gate.enter(credential, () => context.destination.openSource(account, stop))
+    return gate.contact.destination.open(context.clock, onWait, login, stop)
   }
 
   function again<T>(operation: () => Promise<T>): Promise<T> {
     return retry(context.clock, onWait, operation, stop)
   }
 
-  function onWait(reason: string, milliseconds: number): void {
-    context.events({ event: 'waiting', pair: pair.id, reason, milliseconds })
+  function onWait(reason: string, milliseconds: number, message?: string): void {
+    context.events({ event: 'waiting', pair: pair.id, reason, milliseconds, message })
   }
 }

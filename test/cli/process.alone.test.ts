@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile, readlink, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -81,6 +82,53 @@ describe.skipIf(!existsSync(PRLIMIT) || process.getuid?.() !== 0)('while it wait
   })
 })
 
+/** A command that is busy until it is asked to stop, and says so in a file; it ends soon after that. */
+function busyProgram(file: string): readonly string[] {
+  const program = `
+    import { appendFileSync, writeFileSync } from 'node:fs'
+    import { installSignals } from ${JSON.stringify(INTERRUPT)}
+    import { systemClock } from ${JSON.stringify(CLOCK)}
+    const note = (word) => appendFileSync(${JSON.stringify(file)}, word + '\\n')
+    const { stop } = installSignals(systemClock, () => note('asked'))
+    process.on('SIGHUP', () => note('hung up'))
+    setInterval(() => undefined, 1000)
+    stop.addEventListener('abort', () => setTimeout(() => (note('finished'), process.kill(process.pid, 'SIGKILL')), 300))
+    note('busy')`
+  return ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', program]
+}
+
+describe('a terminal that is closed', () => {
+  it.skipIf(!existsSync('/usr/bin/script'))('asks the program to stop, however often that is told', async () => {
+    const file = join(place.folder, 'hung-up')
+    const line = [process.execPath, ...busyProgram(file)]
+      .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+      .join(' ')
+    const running = execa('/usr/bin/script', ['-qec', `exec ${line}`, '/dev/null'], {
+      reject: false,
+      stdin: 'pipe',
+      timeout: 50_000,
+    })
+    const said = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+    expect(await until(async () => said().includes('busy'))).toBe(true)
+    // The terminal is its own: without it the kernel sends SIGHUP.
+    running.kill('SIGKILL')
+    expect(await until(async () => said().includes('finished'))).toBe(true)
+    expect(said()).toMatch(/^busy\nasked\n(hung up\n)+finished\n$/)
+  })
+
+  it('is nothing to a program that has none, as under nohup', async () => {
+    const file = join(place.folder, 'no-terminal')
+    const running = execa(process.execPath, busyProgram(file), { reject: false, stdin: 'ignore', timeout: 50_000 })
+    const said = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+    expect(await until(async () => said().includes('busy'))).toBe(true)
+    running.kill('SIGHUP')
+    expect(await until(async () => said().includes('hung up'))).toBe(true)
+    running.kill('SIGTERM')
+    expect((await running).signal).toBe('SIGKILL')
+    expect(said()).toBe('busy\nhung up\nasked\nfinished\n')
+  })
+})
+
 describe('the process', () => {
   it.each([
     ['SIGINT', 'SIGTERM'],
@@ -122,5 +170,12 @@ describe('the process', () => {
     const line = `'${[file, ...words].join("' '")}' | true; echo "exit \${PIPESTATUS[0]}"`
     const { stdout, stderr } = await execa('/bin/bash', ['-c', line], { cwd: place.folder, reject: false })
     expect({ stdout, stderr }).toEqual({ stdout: 'exit 0', stderr: '' })
+  })
+
+  it('needs no reader of its warnings and errors', async () => {
+    const words = `'${[process.execPath, ...PROGRAM].join("' '")}' --no-such-option`
+    // Its exit code is the one of what was wrong, not that of an error nobody caught.
+    const { stdout } = await execa('/bin/bash', ['-c', `${words} 2> >(true); echo "exit $?"`], { reject: false })
+    expect(stdout).toBe('exit 2')
   })
 })

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
 import { readMaildir, writeMaildir } from '../../scripts/sample/maildir.ts'
-import { MAILDIR_YAML, Place } from '../cli/program.ts'
+import { MAILDIR_YAML, Place, PROGRAM } from '../cli/program.ts'
 import { plainMail } from '../faults/mail.ts'
 import { difference } from '../faults/stage.ts'
 import { expectTold } from './scenario.ts'
@@ -23,6 +25,23 @@ function whyNoMount(): string | null {
 }
 
 describe.skipIf(whyNoMount() !== null)('a disk that is full', () => {
+  it('is told where it took what was printed, and the exit code is not that of success', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sealpost-full-'))
+    const unmount = mount(folder)
+    try {
+      writeFileSync(join(folder, 'ballast'), Buffer.alloc(DISK_BYTES - 8192))
+      const line = `'${[process.execPath, ...PROGRAM].join("' '")}' help man > '${join(folder, 'page')}'`
+      const { exitCode, stderr } = await execa('/bin/sh', ['-c', line], { reject: false })
+      expect(stderr).toBe(
+        'sealpost: not all was written to stdout: the disk is full. Free some space and try again.',
+      )
+      expect(exitCode).toBe(1)
+    } finally {
+      unmount()
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('stops the run cleanly; with room again it goes on to the end, everything once', async () => {
     const place = await Place.open()
     const unmount = mount(place.folder)

@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import { counted, formatCount } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
+import type { EngineEvent } from '../../core/events.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import type { PlannedMailbox, PlannedPair } from '../../engine/plan-project.ts'
 import { LANGUAGES, type Language } from '../../report/intake-words.ts'
@@ -15,6 +16,7 @@ import { accountOption, waveOption, confirmOption } from '../options.ts'
 import { failureCode } from '../outcome.ts'
 import { failureText, type Output } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
+import { tellWaits } from '../terminal/tell-waits.ts'
 import { readVersion } from '../version.ts'
 
 interface PlanOptions {
@@ -55,7 +57,11 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
     const accounts = chooseAccounts(project.accounts, options)
     const pairs = knownPairs(project, accounts)
     await noteCredentialUse(project, accounts, 'plan')
-    const events = project.log.event
+    const tell = tellWaits(output)
+    const events = (event: EngineEvent): void => {
+      project.log.event(event)
+      tell(event)
+    }
     const budget = new ByteBudget(limits.memoryBytes)
     const plans = await planProject(
       { source, destination, ledger, spool, clock, events, mapping, filters, limits, budget },

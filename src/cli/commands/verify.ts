@@ -11,6 +11,7 @@ import { findingDocument, findingLine } from '../project/findings.ts'
 import { accountOption, waveOption } from '../options.ts'
 import { failureCode, isOpen, stateOf } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
+import { tellWaits } from '../terminal/tell-waits.ts'
 
 interface VerifyOptions {
   readonly level: VerifyLevel
@@ -48,8 +49,10 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
     await noteCredentialUse(project, accounts, 'verify')
     const pairs = chosen.filter((pair) => pair.id !== 0)
     let seen = 0
+    const tell = tellWaits(output)
     const events = (event: EngineEvent): void => {
       project.log.event(event)
+      tell(event)
       if (event.event !== 'verified') return
       seen += event.checked
       output.block([`${counted(seen, 'message')} checked`])

@@ -55,7 +55,8 @@ export function Dashboard(props: DashboardProps): ReactElement {
   const onKey = (input: string, key: Key): void => {
     // Over a slow line several keys come at once.
     if (input.length > 1) for (const one of input) onKey(one, { ...key, return: one === '\r' })
-    else if (input === 'q' || (key.ctrl && input === 'c')) props.quit()
+    // Ctrl-C is told as a letter when it comes alone, and as it is among others.
+    else if (input === 'q' || input === '\u0003' || (key.ctrl && input === 'c')) props.quit()
     else if (key.upArrow || input === 'k') move(-1)
     else if (key.downArrow || input === 'j') move(1)
     else if (key.pageUp) move(-shownLines)
@@ -128,7 +129,7 @@ function accountRow(account: AccountProgress, isChosen: boolean, { view, paint }
     phase === 'failed'
       ? paint('red', `failed: ${printable(note ?? 'no reason given', 200)}`)
       : phase === 'working' && note !== null
-        ? paint('yellow', `waits: ${printable(note, 60)}${waitText(view.waitsUntil.get(pair) ?? 0, view.now)}`)
+        ? paint('yellow', `waits: ${printable(note, 120)}${waitText(view.waitsUntil.get(pair) ?? 0, view.now)}`)
         : phase
   const parts = [
     state,

@@ -1,4 +1,5 @@
-import { printable, type SealpostError } from '../../core/errors.ts'
+import { printable, SealpostError } from '../../core/errors.ts'
+import { systemFault } from '../../core/system-faults.ts'
 import { formatProblem, problemsOf } from '../config/problems.ts'
 
 /** Where text goes; the process's own streams but for tests. */
@@ -45,6 +46,7 @@ export class Output {
   readonly #plain: boolean
   #blockLines = 0
   #closed = false
+  #isStderrClosed = false
 
   constructor(streams: Streams, options: OutputOptions) {
     this.#streams = streams
@@ -80,6 +82,11 @@ export class Output {
     this.#closed = true
   }
 
+  /** Nobody reads stderr any more, or its terminal was closed: later writes are dropped. */
+  stderrClosed(): void {
+    this.#isStderrClosed = true
+  }
+
   /** Colours text for stdout, if that is a terminal. */
   paint(colour: Colour, text: string): string {
     return this.#colour && this.#streams.stdout.isTTY === true ? inColour(colour, text) : text
@@ -109,13 +116,13 @@ export class Output {
 
   /** Help after wrong usage. */
   usage(text: string): void {
-    this.#streams.stderr.write(text)
+    this.#writeError(text)
   }
 
   /** A question on the terminal, kept out of stdout. */
   prompt(text: string): void {
     this.#clearBlock()
-    this.#streams.stderr.write(text)
+    this.#writeError(text)
   }
 
   /** The command's one JSON document. */
@@ -131,7 +138,7 @@ export class Output {
   /** Something to know about that does not end the command. */
   warn(text: string): void {
     this.#clearBlock()
-    this.#streams.stderr.write(`${this.#onStderr('yellow', 'sealpost: warning:')} ${printable(text, 2000)}\n`)
+    this.#writeError(`${this.#onStderr('yellow', 'sealpost: warning:')} ${printable(text, 2000)}\n`)
   }
 
   /** What ended the command; called once. */
@@ -139,11 +146,10 @@ export class Output {
     this.#clearBlock()
     const problems = problemsOf(error)
     const text = sentences(error.message, error.hint)
-    this.#streams.stderr.write(`${this.#onStderr('red', 'sealpost:')} ${text}\n`)
-    if (error.serverText !== undefined) this.#streams.stderr.write(`  server: ${error.serverText}\n`)
+    this.#writeError(`${this.#onStderr('red', 'sealpost:')} ${text}\n`)
+    if (error.serverText !== undefined) this.#writeError(`  server: ${error.serverText}\n`)
     if (problems.length > 1) {
-      for (const problem of problems)
-        this.#streams.stderr.write(`  ${problemLine(formatProblem(problem), problem.hint)}\n`)
+      for (const problem of problems) this.#writeError(`  ${problemLine(formatProblem(problem), problem.hint)}\n`)
     }
     if (error.kind === 'bug') this.#frames(error.cause ?? error)
     if (this.json) this.event({ error: errorDocument(error) })
@@ -153,7 +159,7 @@ export class Output {
   #frames(cause: unknown): void {
     if (!(cause instanceof Error) || cause.stack === undefined) return
     const frames = cause.stack.split('\n').filter((line) => /^\s+at /.test(line))
-    for (const frame of frames.slice(0, 8)) this.#streams.stderr.write(`  ${printable(frame)}\n`)
+    for (const frame of frames.slice(0, 8)) this.#writeError(`  ${printable(frame)}\n`)
   }
 
   #onStderr(colour: Colour, text: string): string {
@@ -169,12 +175,31 @@ export class Output {
   #write(text: string): void {
     if (!this.#closed) this.#streams.stdout.write(text)
   }
+
+  #writeError(text: string): void {
+    if (!this.#isStderrClosed) this.#streams.stderr.write(text)
+  }
 }
 
-/** Output over the process's own streams. A reader of stdout that goes away (`| head`) does not end the command. */
-export function processOutput(options: OutputOptions): Output {
+/**
+ * Output over the process's own streams. A reader that goes away (`2>&1 | head`), or a terminal, does not end the command.
+ * `onLost` hears, once, that something was not written for another reason, such as a full disk.
+ */
+export function processOutput(
+  options: OutputOptions,
+  onLost: (error: SealpostError) => void = () => undefined,
+): Output {
   const output = new Output(process, options)
-  process.stdout.on('error', () => output.stdoutClosed())
+  let isLost = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    output.stdoutClosed()
+    const fault = systemFault(error.code)
+    if (isLost || fault === null || process.stdout.isTTY) return
+    isLost = true
+    const text = `not all was written to stdout: ${fault.text}`
+    onLost(new SealpostError('transient', text, { hint: fault.hint, cause: error }))
+  })
+  process.stderr.on('error', () => output.stderrClosed())
   return output
 }
 

@@ -93,7 +93,10 @@ export class ProgressState {
         this.#add(event.pair, 1, 0, 1)
         return
       case 'waiting':
-        this.#change(event.pair, { note: event.reason })
+        // What a server says when it asks for a wait adds nothing to that; what went wrong does.
+        this.#change(event.pair, {
+          note: event.reason === 'transient' ? (event.message ?? event.reason) : event.reason,
+        })
         return
       case 'lanes-changed': {
         const { allowed, most } = event

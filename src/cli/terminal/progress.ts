@@ -48,7 +48,10 @@ export function showProgress(
   ]
   return {
     sink: (event) => {
-      if (!stopped) state.take(event)
+      if (stopped) return
+      state.take(event)
+      // Whoever mistyped a port hears at once what is being waited for.
+      if (event.event === 'waiting' && shown === '' && !output.interactive) draw()
     },
     stop: () => {
       if (stopped) return
