@@ -1,3 +1,4 @@
+import { fstatSync, writeSync } from 'node:fs'
 import { printable, SealpostError } from '../../core/errors.ts'
 import { systemFault } from '../../core/system-faults.ts'
 import { formatProblem, problemsOf } from '../config/problems.ts'
@@ -30,6 +31,8 @@ export interface OutputOptions {
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 
 const CODES: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 }
+
+const STDOUT = 1
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu
 // eslint-disable-next-line no-control-regex -- these are the sequences that `paint` writes
@@ -189,18 +192,35 @@ export function processOutput(
   options: OutputOptions,
   onLost: (error: SealpostError) => void = () => undefined,
 ): Output {
-  const output = new Output(process, options)
-  let isLost = false
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const failed = (error: NodeJS.ErrnoException): void => {
+    if (isLost) return
     output.stdoutClosed()
     const fault = systemFault(error.code)
-    if (isLost || fault === null || process.stdout.isTTY) return
+    if (fault === null || process.stdout.isTTY) return
     isLost = true
     const text = `not all was written to stdout: ${fault.text}`
     onLost(new SealpostError('transient', text, { hint: fault.hint, cause: error }))
-  })
+  }
+  const stdout = fstatSync(STDOUT).isFile() ? fileSink(STDOUT, failed) : process.stdout
+  const output = new Output({ stdout, stderr: process.stderr }, options)
+  let isLost = false
+  process.stdout.on('error', failed)
   process.stderr.on('error', () => output.stderrClosed())
   return output
+}
+
+/** Writes all there is: of what a disk takes in part Node's own stream for files drops the rest without a word. */
+function fileSink(descriptor: number, onError: (error: NodeJS.ErrnoException) => void): Sink {
+  return {
+    write: (text) => {
+      const bytes = Buffer.from(text, 'utf8')
+      try {
+        for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written)
+      } catch (error) {
+        onError(error as NodeJS.ErrnoException)
+      }
+    },
+  }
 }
 
 /** What `--json` says of an error. */
