@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/core/clock.ts'
+import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { connectAgent, stopAgent } from '../../vault/agent-client.ts'
 import { agentSocketPath } from '../../vault/agent-protocol.ts'
 import { serveAgent } from '../../vault/agent-server.ts'
@@ -31,12 +31,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 async function start(
   name: string,
   idleMs = 60_000,
+  clock: Clock = systemClock,
+  home = root,
 ): Promise<{ socketPath: string; ended: Promise<void>; operator: UnlockedOperator }> {
-  const socketPath = agentSocketPath(join(folder, name), root)
-  const operator = await unlockOperator(root, { operator: null, systemUser: 'x', passphrase: passphrase() })
+  const socketPath = agentSocketPath(join(folder, name), home)
+  const operator = await unlockOperator(home, { operator: null, systemUser: 'x', passphrase: passphrase() })
   let ended: Promise<void> = Promise.resolve()
   await new Promise<void>((resolve, reject) => {
-    ended = serveAgent({ root, socketPath, operator, idleMs, clock: systemClock }, resolve)
+    ended = serveAgent({ root: home, socketPath, operator, idleMs, clock }, resolve)
     ended.catch(reject)
   })
   return { socketPath, ended, operator }
@@ -65,6 +67,33 @@ describe('the agent', () => {
     const { socketPath, ended } = await start('b', 50)
     await ended
     expect(await connectAgent(socketPath)).toBeNull()
+  })
+
+  it('stays while its workspace is there, and ends when it is gone', async () => {
+    const home = join(folder, 'vanishing')
+    cpSync(root, home, { recursive: true })
+    const looks: (() => void)[] = []
+    let armed: () => void = () => undefined
+    const idleMs = 3_600_000
+    const clock: Clock = {
+      ...systemClock,
+      after: (ms, callback) => {
+        if (ms === idleMs) return systemClock.after(ms, callback)
+        looks.push(callback)
+        armed()
+        return () => undefined
+      },
+    }
+    const { socketPath, ended, operator } = await start('v', idleMs, clock, home)
+    const again = new Promise<void>((resolve) => (armed = resolve))
+    looks.pop()?.()
+    await again
+    expect((await connectAgent(socketPath))?.name).toBe('ada')
+    rmSync(home, { recursive: true })
+    looks.pop()?.()
+    await ended
+    expect(await connectAgent(socketPath)).toBeNull()
+    await expect(operator.sign(Buffer.from('x'))).rejects.toMatchObject({ kind: 'locked' })
   })
 
   it('gives out nothing private and does not fall over what it does not understand', async () => {
