@@ -4,7 +4,7 @@ import { toSealpostError } from '../core/errors.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { retry } from '../core/retry.ts'
-import { whenOpen } from '../core/work-hours.ts'
+import { untilOpen, whenOpen } from '../core/work-hours.ts'
 import { listMailboxes, MailboxCheck, type CheckPage, type VerifyLevel } from './mailbox-check.ts'
 import type { VerifyWork } from './verify-project.ts'
 
@@ -41,6 +41,7 @@ export async function verifyPair(
     .mailboxes(pair.id)
     .map((record): Work => ({ check: new MailboxCheck(context, record, level), phase: 'new', active: 0 }))
   let waiting: (() => void)[] = []
+  await hoursBegin(null)
   const first = await open()
   const known = await again(() => listMailboxes(first, stop)).catch(async (error: unknown) => {
     await first.close()
@@ -57,7 +58,7 @@ export async function verifyPair(
     let last: Work | null = null
     try {
       while (!stop.aborted) {
-        await whenOpen(context.hours, context.clock, (milliseconds) => onWait('hours', milliseconds), stop)
+        await hoursBegin(session)
         const part = nextPart(last)
         if (part === null) {
           if (!works.some(({ phase }) => phase === 'listing')) break
@@ -127,6 +128,13 @@ export async function verifyPair(
     const woken = waiting
     waiting = []
     for (const wake of woken) wake()
+  }
+
+  /** Nothing is begun outside of the hours. A session would not last until they come again: it is made anew then. */
+  async function hoursBegin(session: SourceSession | null): Promise<void> {
+    const { hours, clock } = context
+    if (hours !== null && untilOpen(hours, clock.now()) > 0) await session?.close()
+    await whenOpen(hours, clock, (milliseconds) => onWait('hours', milliseconds), stop)
   }
 
   function open(): Promise<SourceSession> {

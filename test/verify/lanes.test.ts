@@ -2,6 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { MemoryStep } from '../../connectors/memory/options.ts'
 import { SealpostError } from '../../src/core/errors.ts'
+import type { EngineEvent } from '../../src/core/events.ts'
+import { untilOpen } from '../../src/core/work-hours.ts'
 import { verifyProject } from '../../src/verify/verify-project.ts'
 import { Fixture, mail, openFindings } from '../engine/fixture.ts'
 import { verifyContext } from './context.ts'
@@ -118,6 +120,40 @@ describe('the lanes of a verification', () => {
     const read = steps.filter(({ op }) => op === 'body').length
     expect(read).toBeGreaterThan(MANY)
     expect(read).toBeLessThanOrEqual(MANY + 200)
+  })
+
+  it('begin nothing outside of the hours, and keep no connection for them', async () => {
+    fill('alice', 'Large', MANY)
+    await fixture.run()
+    const now = new Date(fixture.clock.now())
+    const from = (now.getHours() * 60 + now.getMinutes() + 120) % 1440
+    const hours = { from, to: (from + 60) % 1440 }
+    const begun: (readonly [string, boolean])[] = []
+    let open = 0
+    const slept = (ms: number): void => void begun.push([`wait with ${open} open`, ms > 0])
+    const { steps } = watch(({ op }) => {
+      if (op === 'open') open++
+      if (op === 'close') open--
+      if (op === 'open' || op === 'fetch') begun.push([op, untilOpen(hours, fixture.clock.now()) === 0])
+      // The hours end while the first page is being read.
+      if (op === 'fetch' && begun.filter(([what]) => what === 'fetch').length === 1)
+        void fixture.clock.sleep(3_600_000, new AbortController().signal)
+    })
+    const context = verifyContext(fixture.connectors().destination, fixture.ledger, fixture.clock)
+    const events = (event: EngineEvent): void => {
+      if (event.event === 'waiting' && event.reason === 'hours') slept(event.milliseconds)
+    }
+    const once = { ...context, hours, events, lanes: 1 }
+    const outcome = await verifyProject(once, fixture.pairs(), 'full', new AbortController().signal)
+    expect([outcome.checked, outcome.failures]).toEqual([MANY, []])
+    expect(begun.every(([, inHours]) => inHours)).toBe(true)
+    expect(begun.map(([what]) => what).filter((what) => what !== 'fetch')).toEqual([
+      'wait with 0 open',
+      'open',
+      'wait with 0 open',
+      'open',
+    ])
+    expect(steps.filter(({ op }) => op === 'body')).toHaveLength(MANY)
   })
 
   it('are stopped by the first that fails, whose reason is told', async () => {
