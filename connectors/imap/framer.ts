@@ -6,6 +6,8 @@ const STAR = 0x2a
 const PLUS = 0x2b
 const MAX_LINE_BYTES = 64 * 1024 * 1024
 const MAX_LITERAL_BYTES = 2 ** 40
+/** What a part of a response costs besides its bytes. */
+const PART_BYTES = 256
 /** How an untagged response begins; some servers are free with blanks. */
 const HEAD = /^\*[ \t]+(?:(\d{1,10})[ \t]+)?([A-Za-z0-9-]+)[ \t]*/
 const STATUS: ReadonlySet<string> = new Set(['OK', 'NO', 'BAD', 'BYE', 'PREAUTH'])
@@ -37,6 +39,8 @@ export class Framer {
   /** The claimed response so far; null while the current one is stepped over. */
   #texts: string[] | null = null
   #literals: Literal[] = []
+  /** What is kept of the claimed response. */
+  #held = 0
   #startOfResponse = true
   /** What a server says in words has no literals, even where they end like one: it may quote a mailbox called `a {5}`. */
   #isWords = false
@@ -85,8 +89,13 @@ export class Framer {
   #takeLine(line: Buffer): void {
     const text = line.toString('latin1')
     if (this.#startOfResponse) this.#begin(line[0], text)
-    this.#texts?.push(text)
     const announced = this.#isWords ? -1 : literalSize(text)
+    if (this.#texts !== null) {
+      this.#texts.push(text)
+      this.#held += PART_BYTES + text.length + (announced > this.literalLimit ? 0 : Math.max(0, announced))
+      // One that goes on and on, a small literal at a time, would fill the memory of all accounts.
+      if (this.#held > MAX_LINE_BYTES + this.literalLimit) throw new Error('a response that does not end')
+    }
     this.#startOfResponse = announced === -1
     if (announced === -1) {
       this.#finish()
@@ -102,6 +111,7 @@ export class Framer {
 
   #begin(first: number | undefined, text: string): void {
     this.#literals = []
+    this.#held = 0
     this.#texts = null
     this.#isWords = true
     if (first === PLUS) {

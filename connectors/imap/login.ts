@@ -7,6 +7,7 @@ import { Connection } from './connection.ts'
 import type { Reply } from './response.ts'
 import { refusalOf } from './response-codes.ts'
 import { openWire } from './wire.ts'
+import { withholdSecret } from './withhold-secret.ts'
 
 /**
  * Connects and logs in, once: a refused credential is never tried a second time, by no other mechanism either, so that
@@ -59,7 +60,10 @@ async function connect(
     }
     await logIn(connection, config, { ...login, secret }, signal)
   } catch (error) {
-    const told = lossOf(error, connection, config)
+    const told = withholdSecret(
+      lossOf(error, connection, config),
+      'token' in secret ? secret.token : secret.password,
+    )
     connection.destroy(told)
     throwIfAborted(signal)
     throw told

@@ -54,6 +54,7 @@ async function list(
     const note = (row: Untagged): void => {
       const name = textOf(parseTokens(row.text, row.literals)[2])
       if (name !== null) subscribed.add(inboxed(name))
+      if (subscribed.size > MAX_MAILBOXES) throw new Error('a list without an end')
     }
     // A server without subscriptions may refuse it.
     await connection.run(['LSUB "" ', ...pattern], { take: { LSUB: note } }, signal)

@@ -23,17 +23,21 @@ function lowest(reply: Reply, before = Infinity): number | null {
 export async function searchUids(context: Context, criteria: string, signal: AbortSignal): Promise<number[]> {
   const { connection, features } = context
   let uids: number[] = []
+  const add = (found: readonly number[]): void => {
+    uids = uids.concat(found)
+    if (uids.length > MAX_RESULTS) throw new Error('a search result without an end')
+  }
   const take = {
     ESEARCH: (response: { readonly text: string }): void => {
       const all = / ALL ([0-9:,]+)/i.exec(response.text)
       if (all === null) return
       const found = expandUids(all[1] ?? '', MAX_RESULTS)
       if (found === null) throw new Error('a search result that cannot be read')
-      uids = uids.concat(found)
+      add(found)
     },
     SEARCH: (response: { readonly text: string }): void => {
       const found = (/^[\d ]*/.exec(response.text)?.[0] ?? '').split(' ').filter((word) => word !== '')
-      uids = uids.concat(found.map(Number))
+      add(found.map(Number))
     },
   }
   const search = features.esearch ? 'UID SEARCH RETURN (ALL)' : 'UID SEARCH'

@@ -5,6 +5,9 @@ import type { Context } from './context.ts'
 import { listOf, parseStatus, parseTokens, textOf, type Untagged } from './response.ts'
 import { nameParts } from './wire-name.ts'
 
+/** Untagged responses to SELECT or EXAMINE that are kept: servers give a dozen. */
+const MAX_RESPONSES = 10_000
+
 /** What SELECT or EXAMINE said about a mailbox. */
 export interface Selection {
   readonly name: string
@@ -35,7 +38,9 @@ export async function select(
   if (mode.fresh || selection?.name !== mailbox.name || (mode.write && !selection.writable)) {
     context.selected = null
     const seen: Untagged[] = []
-    const note = (response: Untagged): void => void seen.push(response)
+    const note = (response: Untagged): void => {
+      if (seen.push(response) > MAX_RESPONSES) throw new Error('a mailbox that does not open')
+    }
     const reply = await connection.expectOk(
       [mode.write ? 'SELECT ' : 'EXAMINE ', ...nameParts(mailbox.name)],
       { take: { OK: note, EXISTS: note, FLAGS: note } },

@@ -143,6 +143,19 @@ describe.skipIf(why !== null).each(KINDS)(`later listings with $name ${why ?? ''
 })
 
 describe('listings of a scripted server', () => {
+  it('a mailbox that says more and more instead of opening is given up', async () => {
+    const server = await startScriptedImap({
+      answer: ({ text }) =>
+        text.startsWith('EXAMINE') ? Array<string>(10_001).fill('* OK [UIDVALIDITY 7] x') : undefined,
+    })
+    const session = await clearConnector(server.port, 'x').openSource('a', quiet)
+    const [inbox] = await collect(session.listMailboxes(quiet))
+    if (inbox === undefined) throw new Error('no inbox')
+    const error = await failure(collect(session.listMessages(inbox, null, quiet)))
+    expect(error).toMatchObject({ kind: 'transient', code: 'PROTOCOL' })
+    await server.stop()
+  })
+
   it('Gmail says which message of its labels is which', async () => {
     const server = await startScriptedImap({
       capabilities: 'X-GM-EXT-1 UIDPLUS',

@@ -126,6 +126,33 @@ describe('logging in to a scripted server', () => {
     await server.stop()
   })
 
+  it.each([
+    ['the command', (text: string) => `NO [AUTHENTICATIONFAILED] what is ${text}`],
+    ['the password', () => 'NO wrong: s3cr"t-w0rd'],
+    ['the password as it was quoted', () => 'NO wrong: "s3cr\\"t-w0rd"'],
+    ['the command, cut', (text: string) => `NO ${'-'.repeat(264)} ${text}`],
+  ])('shows no words of a server that repeats %s', async (_, words) => {
+    const server = await startScriptedImap({
+      capabilities: 'SASL-IR AUTH=PLAIN',
+      answer: ({ tag, text }) => (text.startsWith('AUTHENTICATE') ? [`${tag} ${words(text)}`] : undefined),
+    })
+    const error = await failure(clearConnector(server.port, 's3cr"t-w0rd').openSource('x', quiet))
+    expect(error).toMatchObject({ kind: 'auth', serverText: '(withheld: it repeats the secret)' })
+    expect(error.hint).toContain('check user name and secret')
+    await server.stop()
+  })
+
+  it('shows the words of a server that does not', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'SASL-IR AUTH=PLAIN',
+      answer: ({ tag, text }) =>
+        text.startsWith('AUTHENTICATE') ? [`${tag} NO the account was closed`] : undefined,
+    })
+    const error = await failure(clearConnector(server.port, 's3cr"t-w0rd').openSource('x', quiet))
+    expect(error.serverText).toBe('the account was closed')
+    await server.stop()
+  })
+
   it('sends nothing of a secret that would end its field and begin another', async () => {
     const server = await startScriptedImap({ capabilities: 'AUTH=PLAIN AUTH=XOAUTH2' })
     const asPassword = clearConnector(server.port, 'pass\0word').openSource('x', quiet)
