@@ -1,10 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { readFile, realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { counted, formatCount } from '../../core/counted.ts'
 import type { ListedAccount } from '../../core/directory.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { fileError } from '../../../vault/files.ts'
+import { fileError, writePrivateFile } from '../../../vault/files.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import type { ProjectConfig } from '../config/project-types.ts'
 import { formatSize } from '../config/units.ts'
@@ -69,7 +69,7 @@ async function listAccounts(options: ListOptions, context: CommandContext): Prom
     }
     const accounts = sorted(options.all === true ? found : found.filter(({ kind }) => kind !== 'system'))
     const rows = mailboxRows(accounts, toDomain)
-    if (path !== null) await writeFile(path, rows)
+    if (path !== null) await writePrivateFile(path, Buffer.from(rows, 'utf8'))
     if (options.csv === true) output.text(rows)
     else show(accounts, found.length - accounts.length, context)
     if (path !== null) output.line(`written to ${config.mailboxes}`)
@@ -102,9 +102,10 @@ function show(accounts: readonly ListedAccount[], leftOut: number, { output }: C
 
 /** The path of mailboxes.csv. Throws `config` when there are rows in it: they would be lost. */
 async function listToFill(folder: string, config: ProjectConfig): Promise<string> {
-  const path = isAbsolute(config.mailboxes) ? config.mailboxes : join(folder, config.mailboxes)
+  let path = resolve(folder, config.mailboxes)
   let content: string
   try {
+    path = await realpath(path)
     content = await readFile(path, 'utf8')
   } catch (error) {
     throw fileError(error, 'read', path)
