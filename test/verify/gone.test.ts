@@ -44,3 +44,19 @@ describe('a mailbox that is gone from the destination after it was verified', ()
     ])
   })
 })
+
+describe('equal messages that are gone from their mailbox', () => {
+  it('count each for itself: one that was filed elsewhere is no proof of the other', async () => {
+    for (let i = 0; i < 3; i++) fixture.alice.add(['Work'], mail('twin'))
+    await fixture.run()
+    fixture.moved.move(['Work'], '1', ['Filed'])
+    fixture.moved.expunge(['Work'], '2')
+    const { findings } = await fixture.verify()
+    expect(findings.map((found) => `${found.class} ${found.check}`).sort()).toEqual([
+      'explained missing',
+      'open missing',
+    ])
+    expect(fixture.ledger.fidelity(fixture.pairs()[0]?.id ?? 0)).toMatchObject({ identical: 2, missing: 1 })
+    expect(fixture.ledger.unverified(null)).toBe(1)
+  })
+})
