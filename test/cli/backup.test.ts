@@ -145,7 +145,7 @@ describe('a backup from the command line', () => {
     const html = readFileSync(sheet, 'utf8')
     for (const digest of digests) expect(html).toContain(digest)
     expect(html).toContain('age -d -i key.txt')
-    const confirms = digests.flatMap((digest) => ['--confirm', digest])
+    const confirms = ['--confirm', ...digests]
     const wrong = await place.run([
       'backup',
       'handover',

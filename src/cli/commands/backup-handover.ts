@@ -56,18 +56,28 @@ export function addBackupDiscard(group: Command, start: Start): void {
     )
 }
 
+/** What follows the first checksum behind `--confirm` is taken for a file by the parser; no backup has such a name. */
+function splitChecksums(words: readonly string[], options: HandoverOptions): [readonly string[], HandoverOptions] {
+  if (options.confirm === undefined) return [words, options]
+  const isChecksum = (word: string): boolean => /^[0-9a-f]{64}$/i.test(word)
+  const files = words.filter((word) => !isChecksum(word))
+  return [files, { ...options, confirm: [...options.confirm, ...words.filter(isChecksum)] }]
+}
+
 async function handover(
-  files: readonly string[],
-  options: HandoverOptions,
+  words: readonly string[],
+  given: HandoverOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
   const { withBackups } = await import('../backup/project-backups.ts')
+  const [files, options] = splitChecksums(words, given)
   const ways = [options.to, options.confirm, options.receipt].filter((way) => way !== undefined)
   if (ways.length !== 1) {
     throw new SealpostError('config', 'give --to WHOM, or --confirm SHA256, or --receipt FILE --receipt-key KEY', {
       code: 'USAGE',
     })
   }
+  if (files.length === 0) throw new SealpostError('config', 'name the files that are confirmed', { code: 'USAGE' })
   return withBackups(context, async (backups) => {
     const found = files.map((file) => backups.find(file))
     const gone = found.find(({ volume }) => volume.removed)
