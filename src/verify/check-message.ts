@@ -1,4 +1,3 @@
-import type { Listed } from '../core/mail.ts'
 import type { Digests } from '../core/digest.ts'
 import type { Finding, FindingClass, MessageRecord } from '../core/ledger.ts'
 import type { Capabilities } from '../core/connector.ts'
@@ -6,6 +5,7 @@ import { formatInstant } from '../core/clock.ts'
 import { changedParts } from '../core/fingerprint.ts'
 import { hex } from '../core/match-digests.ts'
 import type { Fidelity } from '../core/states.ts'
+import type { Present } from './present-messages.ts'
 
 /** What one comparison found; the rest of a finding is the message's place. */
 export type Deviation = Pick<Finding, 'class' | 'check' | 'expected' | 'actual' | 'rule'>
@@ -21,7 +21,7 @@ export function refusedFlag(rowId: number, flag: string): string {
 /** Compares date and flags of a delivered message with what the destination lists. */
 export function checkListed(
   row: MessageRecord,
-  listed: Listed,
+  listed: Present,
   capabilities: Capabilities,
   refused: RefusedFlags,
   now: number,
@@ -62,7 +62,7 @@ export function checkContent(
   return { fidelity: 'altered', deviations: [altered] }
 }
 
-function checkDate(row: MessageRecord, listed: Listed, capabilities: Capabilities, now: number): Deviation[] {
+function checkDate(row: MessageRecord, listed: Present, capabilities: Capabilities, now: number): Deviation[] {
   const expected = Math.floor(row.internalDate / 1000)
   if (expected === Math.floor(listed.internalDate / 1000)) return []
   const rule = dateRule(row, capabilities, now)
@@ -88,7 +88,7 @@ function dateRule(row: MessageRecord, capabilities: Capabilities, now: number): 
 /** Only what is missing counts: what the user adds at the destination is the user's. */
 function checkFlags(
   row: MessageRecord,
-  listed: Listed,
+  listed: Present,
   capabilities: Capabilities,
   refused: RefusedFlags,
 ): Deviation[] {

@@ -1,4 +1,4 @@
-import type { Listed, Mailbox } from '../core/mail.ts'
+import type { Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
 import { isKind, SealpostError, throwIfAborted } from '../core/errors.ts'
 import type { Finding, MailboxRecord, MessageRecord } from '../core/ledger.ts'
@@ -9,6 +9,7 @@ import type { Fidelity } from '../core/states.ts'
 import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
 import { checkContent, checkListed, refusedFlag, type Deviation, type RefusedFlags } from './check-message.ts'
 import { findExtraCopies } from './find-extra-copies.ts'
+import { PresentMessages, type Present } from './present-messages.ts'
 import type { VerifyWork } from './verify-project.ts'
 
 /** How closely verification looks. */
@@ -40,7 +41,7 @@ export class MailboxCheck {
   /** How many messages have been delivered there, all of which are looked at. */
   readonly delivered: number
   #mailbox: Mailbox | undefined
-  #present: ReadonlyMap<string, Listed> = new Map()
+  #present = new PresentMessages()
   /** Of the keys under which messages were delivered. */
   #validity: string | null = null
   #refused: RefusedFlags = new Set()
@@ -60,7 +61,7 @@ export class MailboxCheck {
   async list(session: SourceSession, known: readonly Mailbox[], signal: AbortSignal): Promise<void> {
     const mailbox = this.#findIn(known) ?? this.#findIn(await listMailboxes(session, signal))
     this.#mailbox = mailbox
-    this.#present = mailbox === undefined ? new Map() : await listPresent(session, mailbox, signal)
+    this.#present = mailbox === undefined ? new PresentMessages() : await listPresent(session, mailbox, signal)
     // Of a mailbox that is gone only the content of its messages, which may lie elsewhere, says more.
     if (this.#level === 'counts' || (mailbox === undefined && this.#level === 'headers')) return
     const { ledger } = this.#context
@@ -132,7 +133,7 @@ export class MailboxCheck {
       // Pages end in any order.
       findings.push(...this.#findings.sort((a, b) => (a.messageId ?? 0) - (b.messageId ?? 0)))
       const missing = this.#missing.sort((a, b) => a.id - b.id)
-      const keys = [...this.#present.keys()]
+      const keys = this.#present.keys()
       const mailboxes = missing.length === 0 ? [] : await listMailboxes(session, signal)
       const where = { session, record, mailboxes, presentKeys: keys }
       const accounted = await accountForMissing(this.#context, where, missing, this.#level, signal)
@@ -271,7 +272,7 @@ export class MailboxCheck {
     return { fidelities, findings, gone }
   }
 
-  #listedOf(row: MessageRecord): Listed | undefined {
+  #listedOf(row: MessageRecord): Present | undefined {
     const key = row.destinationKey ?? row.mergedKey
     return key === null || row.destinationValidity !== this.#validity ? undefined : this.#present.get(key)
   }
@@ -301,11 +302,11 @@ async function listPresent(
   session: SourceSession,
   mailbox: Mailbox,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Listed>> {
-  const present = new Map<string, Listed>()
+): Promise<PresentMessages> {
+  const present = new PresentMessages()
   for await (const page of session.listMessages(mailbox, null, signal)) {
     throwIfAborted(signal)
-    if (page.kind === 'messages') for (const listed of page.messages) present.set(listed.key, listed)
+    if (page.kind === 'messages') for (const listed of page.messages) present.add(listed)
   }
   return present
 }
