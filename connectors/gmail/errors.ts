@@ -81,6 +81,12 @@ const RULES: readonly Rule[] = [
     hint: 'give the user a licence with Gmail, or turn the service on for the organisational unit',
   },
   {
+    when: ({ status, text }) => status === 400 && /^precondition check failed/i.test(text),
+    kind: 'rejected',
+    says: 'the account is in no state for it',
+    hint: 'see in the Admin console whether the user has Gmail, and is neither suspended nor archived',
+  },
+  {
     when: ({ status, reason, text }) =>
       status === 413 ||
       /uploadTooLarge|tooLarge/i.test(reason) ||

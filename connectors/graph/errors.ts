@@ -10,6 +10,9 @@ export interface Refusal {
   readonly retryAfter: number | null
 }
 
+/** The word for an item that Exchange cannot turn into MIME: some opaque S/MIME, and what is damaged. */
+export const UNCONVERTIBLE = 'UNCONVERTIBLE'
+
 /** One row of the error mapping. A row fits when all that it names fits; the first one that does decides. */
 interface Row {
   readonly status?: readonly number[]
@@ -130,6 +133,13 @@ export const ERROR_ROWS: readonly Row[] = [
     kind: 'rejected',
     word: 'MALFORMED',
     says: 'the server does not take this message',
+  },
+  {
+    // By 500, as if it were passing; the answer is the same each time.
+    code: /^(ErrorMimeContentConversionFailed|ErrorContentConversionFailed|ErrorCorruptData)$/,
+    kind: 'rejected',
+    word: UNCONVERTIBLE,
+    says: 'the server cannot make a message of what it keeps of it',
   },
   {
     code: /^(ErrorItemNotFound|ErrorFolderNotFound|ErrorMessageNotFound|itemNotFound)$/i,

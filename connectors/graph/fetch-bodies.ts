@@ -1,6 +1,7 @@
 import { isKind, SealpostError } from '../../src/core/errors.ts'
 import type { Body, Fetched } from '../../src/core/mail.ts'
 import type { GraphContext } from './context.ts'
+import { UNCONVERTIBLE } from './errors.ts'
 import { messagePath } from './list-messages.ts'
 
 /**
@@ -73,6 +74,8 @@ export async function readMessage(
     return { kind: 'whole', key, body: Buffer.concat(kept) }
   } catch (error) {
     if (isKind(error, 'not-found')) return { kind: 'gone', key }
+    if (isKind(error, 'rejected') && error.code === UNCONVERTIBLE)
+      return { kind: 'unreadable', key, reason: error.message }
     throw error
   }
 }

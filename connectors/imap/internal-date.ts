@@ -1,6 +1,8 @@
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const
 const LAST = Date.UTC(9999, 11, 31, 23, 59, 59)
-const SHAPE = /^\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2})(?: ([+-])(\d{2})(\d{2}))?$/
+/** As RFC 9051 has it; and hours of one digit, zones by the names of UTC or with a colon, which servers have been seen to send. */
+const SHAPE =
+  /^\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) +(\d{1,2}):(\d{2}):(\d{2})(?: +(?:([+-])(\d{2}):?(\d{2})|GMT|UTC?|Z))?\s*$/i
 
 /** The instant of an INTERNALDATE in milliseconds since 1970, or null when it is none (RFC 9051 section 9, date-time). */
 export function parseInternalDate(text: string): number | null {

@@ -54,6 +54,13 @@ const REFUSALS: readonly (readonly [string, number, string, string, object])[] =
   ],
   ['another user’s mailbox', 403, 'Delegation denied for a@example.test', 'forbidden', { kind: 'auth' }],
   ['a user without Gmail', 400, 'Mail service not enabled', 'failedPrecondition', { kind: 'auth' }],
+  [
+    'a suspended user',
+    400,
+    'Precondition check failed.',
+    'failedPrecondition',
+    { kind: 'rejected', hint: expect.stringContaining('suspended') },
+  ],
   ['a full account', 403, 'The user has exceeded their storage quota.', 'storageQuotaExceeded', { kind: 'quota' }],
   ['a message that is too large', 413, 'Request is too large.', 'uploadTooLarge', { kind: 'rejected' }],
   ['a message that is gone', 404, 'Requested entity was not found.', 'notFound', { kind: 'not-found' }],

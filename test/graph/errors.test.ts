@@ -154,6 +154,23 @@ const RECORDED: readonly Recorded[] = [
     word: 'MALFORMED',
   },
   {
+    name: 'an item that cannot be turned into MIME',
+    status: 500,
+    code: 'ErrorMimeContentConversionFailed',
+    message: 'MIME content conversion failed.',
+    kind: 'rejected',
+    word: 'UNCONVERTIBLE',
+  },
+  {
+    name: 'an item whose text cannot be converted, by a gateway that names a time',
+    status: 503,
+    code: 'ErrorContentConversionFailed',
+    message: 'Content conversion failed., Content conversion: Body conversion failed.',
+    retryAfter: '5',
+    kind: 'rejected',
+    word: 'UNCONVERTIBLE',
+  },
+  {
     name: 'a message that is gone',
     status: 404,
     code: 'ErrorItemNotFound',

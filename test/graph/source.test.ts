@@ -186,6 +186,19 @@ describe('a Graph source', () => {
     })
   })
 
+  it('says of an item that Exchange cannot turn into a message that it is unreadable, and reads the others', async () => {
+    const mailbox = freshMailbox()
+    const keys = ['1', '2', '3', '4', '5'].map((n) => put(mailbox, `Subject: ${n}\r\n\r\n`))
+    const body = {
+      error: { code: 'ErrorMimeContentConversionFailed', message: 'MIME content conversion failed.' },
+    }
+    server.tenant.faults.arm(/\$value/, { kind: 'answer', status: 500, body })
+    const answers = await withSource(graphTo(server), mailbox.address, async (session) =>
+      collect(session.fetch(await inboxOf(session), keys, quiet)),
+    )
+    expect(answers.map(({ kind }) => kind).sort()).toEqual(['unreadable', ...Array<string>(4).fill('whole')])
+  })
+
   it('hands a large body over with its size, and tells when it has become another', async () => {
     const mailbox = freshMailbox()
     const text = `Subject: large\r\n\r\n${'0123456789abcde\n'.repeat(20_000)}`
