@@ -59,7 +59,7 @@ const REFUSALS: readonly (readonly [string, number, string, string, object])[] =
     400,
     'Precondition check failed.',
     'failedPrecondition',
-    { kind: 'rejected', hint: expect.stringContaining('suspended') },
+    { kind: 'rejected', hint: expect.stringContaining('suspended') as unknown },
   ],
   ['a full account', 403, 'The user has exceeded their storage quota.', 'storageQuotaExceeded', { kind: 'quota' }],
   ['a message that is too large', 413, 'Request is too large.', 'uploadTooLarge', { kind: 'rejected' }],
