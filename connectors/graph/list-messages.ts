@@ -5,7 +5,7 @@ import { sendBatch } from './batch.ts'
 import type { GraphContext } from './context.ts'
 import { folderPath } from './folders.ts'
 import { fieldOf, listOf, textOf, type Json } from './json.ts'
-import { LISTED_QUERY, listedOf } from './message-facts.ts'
+import { ALONE_QUERY, listedAloneOf, LISTED_QUERY, listedOf } from './message-facts.ts'
 
 /**
  * Lists a folder by its delta (learn.microsoft.com: message-delta). The first round goes through everything there is; its last
@@ -90,7 +90,7 @@ async function askAlone(
   if (keys.length === 0) return []
   const requests = keys.map((key) => ({
     method: 'GET' as const,
-    path: `${messagePath(context, key)}?${LISTED_QUERY}`,
+    path: `${messagePath(context, key)}?${ALONE_QUERY}`,
   }))
   const replies = await sendBatch(context, requests, 'asking for messages', signal)
   return replies.flatMap((reply) => {
@@ -99,8 +99,8 @@ async function askAlone(
       if (reply.error.kind === 'not-found') return []
       throw reply.error
     }
-    const facts = listedOf(reply.body)
-    if (facts === null) throw new SealpostError('transient', 'graph: a message came without its date')
+    const facts = listedAloneOf(reply.body)
+    if (facts === null) throw new SealpostError('transient', 'graph: a message came without its flags')
     return [facts]
   })
 }

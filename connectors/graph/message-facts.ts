@@ -6,6 +6,14 @@ import { fieldOf, instantOf, listOf, textOf, type Json } from './json.ts'
 /** What a listing asks of each message. */
 export const LISTED_QUERY = `$select=id,receivedDateTime,isRead,isDraft,flag,categories&${expandOf(PROPERTY.size, PROPERTY.lastVerb)}`
 
+/** The same for one that is asked for alone: when it was made stands for a date of receipt that it does not have. */
+export const ALONE_QUERY = LISTED_QUERY.replace('$select=id,', '$select=id,createdDateTime,')
+
+/** As `listedOf`, of an item asked for alone: what was imported or never sent may have no date of receipt. */
+export function listedAloneOf(item: Json): Listed | null {
+  return listedOf(item, instantOf(item, 'receivedDateTime') ?? instantOf(item, 'createdDateTime') ?? 0)
+}
+
 /** What tells the flags of a message. */
 export const FLAGS_QUERY = `$select=id,isRead,isDraft,flag,categories&${expandOf(PROPERTY.lastVerb)}`
 
@@ -28,9 +36,8 @@ export function flagsOf(item: Json): readonly string[] {
  * An item of a listing, or null when the server left out what was asked for, as it does where `$select` meets `$expand`: it
  * is then asked for alone.
  */
-export function listedOf(item: Json): Listed | null {
+export function listedOf(item: Json, internalDate = instantOf(item, 'receivedDateTime')): Listed | null {
   const key = textOf(item, 'id')
-  const internalDate = instantOf(item, 'receivedDateTime')
   if (key === null || internalDate === null || typeof fieldOf(item, 'isRead') !== 'boolean') return null
   // The size is that of Exchange's own form. It decides nothing.
   return { key, bytes: integerOf(item, PROPERTY.size) ?? 0, internalDate, flags: flagsOf(item) }

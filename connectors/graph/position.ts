@@ -4,7 +4,7 @@ import type { Candidate, Mailbox } from '../../src/core/mail.ts'
 import type { GraphContext } from './context.ts'
 import { folderPath, pagesOf } from './folders.ts'
 import { instantOf, textOf, type Json } from './json.ts'
-import { LISTED_QUERY, listedOf } from './message-facts.ts'
+import { ALONE_QUERY, listedAloneOf } from './message-facts.ts'
 
 /** Keys are immutable ids: they mean one message for good. */
 export const VALIDITY = 'immutable'
@@ -45,7 +45,7 @@ export async function* find(
   const counted = next % IN_A_SECOND
   const from = new Date(second).toISOString().replace(/\.\d{3}Z$/, 'Z')
   const filter = since === null ? '' : `&$filter=lastModifiedDateTime%20ge%20${from}`
-  const query = LISTED_QUERY.replace('$select=id,', '$select=id,lastModifiedDateTime,internetMessageId,')
+  const query = ALONE_QUERY.replace('$select=id,', '$select=id,lastModifiedDateTime,internetMessageId,')
   const within: Json[] = []
   for await (const item of pagesOf(
     context,
@@ -59,8 +59,8 @@ export async function* find(
 }
 
 function candidateOf(item: Json): readonly Candidate[] {
-  const listed = listedOf(item)
-  if (listed === null) throw new SealpostError('transient', 'graph: a message came without its date')
+  const listed = listedAloneOf(item)
+  if (listed === null) throw new SealpostError('transient', 'graph: a message came without its flags')
   const { key, internalDate, flags } = listed
   const id = /<([^<>]+)>/.exec(textOf(item, 'internetMessageId') ?? '')?.[1]
   return [{ key, bytes: null, internalDate, flags, messageId: id?.replace(/\s+/g, '') ?? null }]

@@ -186,6 +186,19 @@ describe('a Graph source', () => {
     })
   })
 
+  it('lists a message without a date of receipt, by when it was made', async () => {
+    const mailbox = freshMailbox()
+    const inbox = mailbox.folder('inbox')
+    if (inbox === undefined) throw new Error('no inbox')
+    const other = put(mailbox, 'Subject: 1\r\n\r\n')
+    const { id, createdMs } = mailbox.add(inbox, { mime: Buffer.from('Subject: 2\r\n\r\n'), receivedMs: NaN })
+    const { messages } = await withSource(graphTo(server), mailbox.address, async (session) =>
+      list(session, await inboxOf(session), null),
+    )
+    expect([...messages.keys()].sort()).toEqual([id, other].sort())
+    expect(messages.get(id)?.internalDate).toBe(Math.floor(createdMs / 1000) * 1000)
+  })
+
   it('says of an item that Exchange cannot turn into a message that it is unreadable, and reads the others', async () => {
     const mailbox = freshMailbox()
     const keys = ['1', '2', '3', '4', '5'].map((n) => put(mailbox, `Subject: ${n}\r\n\r\n`))

@@ -47,7 +47,8 @@ export function describeItem(
     '@odata.etag': `W/"${item.seq}"`,
     id: options.immutable ? item.id : item.restId,
     parentFolderId: item.folder.id,
-    receivedDateTime: instant(item.receivedMs),
+    // What was imported or never sent may have none.
+    receivedDateTime: Number.isNaN(item.receivedMs) ? null : instant(item.receivedMs),
     createdDateTime: instant(item.createdMs),
     lastModifiedDateTime: instant(item.modifiedMs),
     isRead: item.isRead,
