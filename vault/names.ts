@@ -11,9 +11,14 @@ export function assertOperatorName(name: string): void {
   })
 }
 
+/** True when the id can stand as a file's name: letters, digits, `_`, `-`. */
+export function isProjectId(projectId: string): boolean {
+  return PROJECT_ID.test(projectId)
+}
+
 /** Throws `config` unless the id can stand as a file's name: letters, digits, `_`, `-`. */
 export function assertProjectId(projectId: string): void {
-  if (PROJECT_ID.test(projectId)) return
+  if (isProjectId(projectId)) return
   throw new SealpostError('config', `"${projectId}" cannot be a project's id`, {
     hint: 'use letters, digits, "_" and "-", at most 127',
   })

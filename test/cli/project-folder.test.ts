@@ -53,6 +53,20 @@ describe('a project folder', () => {
     expect(await findProject(join(root, 'away'))).toMatchObject({ record: { id: 'id-1' } })
   })
 
+  it.each(['', '..', '../../operators/ada', 'x/../../operators/ada.key', 'a\\b', 'a\0'])(
+    'is refused with the id %j, which would lead elsewhere in the workspace',
+    async (id) => {
+      await writeProjectRecord(project, {
+        version: 1,
+        id,
+        client: 'x',
+        created: '2026-01-01T00:00:00Z',
+        place: project,
+      })
+      await expect(findProject(project)).rejects.toMatchObject({ kind: 'corrupt' })
+    },
+  )
+
   it('is refused when other users can read it', async () => {
     await chmod(join(project, '.sealpost'), 0o755)
     await expect(findProject(project)).rejects.toMatchObject({ kind: 'policy' })

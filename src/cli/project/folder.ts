@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { CERTIFICATE_FILE, CERTIFICATE_FOLDER } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { assertPrivateFolder, codeOf, fileError, readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
+import { isProjectId } from '../../../vault/names.ts'
 
 /** What `.sealpost/project.json` says; nothing in it is secret. */
 export interface ProjectRecord {
@@ -113,5 +114,7 @@ async function isSameFolder(a: string, b: string): Promise<boolean> {
 function isRecord(value: unknown): value is ProjectRecord {
   if (typeof value !== 'object' || value === null) return false
   const { version, id, client, created, place } = value as Readonly<Record<string, unknown>>
-  return version === 1 && [id, client, created, place].every((part) => typeof part === 'string')
+  // The id becomes part of paths in the workspace: a folder that somebody else made must not lead out of them.
+  if (version !== 1 || typeof id !== 'string' || !isProjectId(id)) return false
+  return [client, created, place].every((part) => typeof part === 'string')
 }
