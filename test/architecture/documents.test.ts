@@ -15,6 +15,7 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 const documents = ['.', 'docs', 'docs/decisions'].flatMap((folder) =>
   readdirSync(join(ROOT, folder))
     .filter((name) => name.endsWith('.md'))
+    .sort()
     .map((name) => join(folder, name)),
 )
 
@@ -58,6 +59,16 @@ describe('the documents', () => {
     )
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
     expect([files, wrong(/npm run ([\w:]+)/g, (name) => scripts[name] !== undefined)]).toEqual([[], []])
+  })
+
+  test('number each decision once, in its name and in its heading', () => {
+    const numbered = documents.flatMap((document) => {
+      const number = /^docs\/decisions\/(\d{4})-/.exec(document)?.[1]
+      return number === undefined ? [] : [[Number(number), document] as const]
+    })
+    expect(numbered.map(([number]) => number)).toEqual(numbered.map((_, index) => index + 1))
+    for (const [number, document] of numbered)
+      expect(read(document).split('\n')[0]).toMatch(new RegExp(`^# ${number}\\. \\S`))
   })
 
   test('have tables without a gap: what follows an empty line is text to whoever shows it', () => {
