@@ -67,6 +67,20 @@ describe('a project folder', () => {
     },
   )
 
+  it.each(['Acme\u001b[31m', 'Acme\u202e'])(
+    'is refused with the client %j, whom no terminal can show',
+    async (client) => {
+      await writeProjectRecord(project, {
+        version: 1,
+        id: 'id-1',
+        client,
+        created: '2026-01-01T00:00:00Z',
+        place: project,
+      })
+      await expect(findProject(project)).rejects.toMatchObject({ kind: 'corrupt' })
+    },
+  )
+
   it('is refused when other users can read it', async () => {
     await chmod(join(project, '.sealpost'), 0o755)
     await expect(findProject(project)).rejects.toMatchObject({ kind: 'policy' })

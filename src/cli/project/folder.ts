@@ -116,5 +116,7 @@ function isRecord(value: unknown): value is ProjectRecord {
   const { version, id, client, created, place } = value as Readonly<Record<string, unknown>>
   // The id becomes part of paths in the workspace: a folder that somebody else made must not lead out of them.
   if (version !== 1 || typeof id !== 'string' || !isProjectId(id)) return false
-  return [client, created, place].every((part) => typeof part === 'string')
+  // `init` takes no such client; it is shown on the terminal and stands in the certificate.
+  if (typeof client !== 'string' || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(client)) return false
+  return typeof created === 'string' && typeof place === 'string'
 }
