@@ -228,8 +228,13 @@ export class MailboxCheck {
       const key = row.destinationKey ?? row.mergedKey ?? ''
       awaited.set(key, [...(awaited.get(key) ?? []), row])
     }
-    const readRest = async (): Promise<void> => {
-      for await (const fetched of session.fetch(mailbox, [...awaited.keys()], signal)) {
+    const noteUnreadable = (sharers: readonly MessageRecord[], reason: string): void => {
+      const actual = `cannot be read: ${reason}`
+      const found = { ...OPEN, check: 'content', expected: 'the content that was fetched', actual }
+      for (const row of sharers) findings.push(this.#place(row, found))
+    }
+    const read = async (keys: readonly string[]): Promise<void> => {
+      for await (const fetched of session.fetch(mailbox, keys, signal)) {
         const sharers = awaited.get(fetched.key)
         if (sharers === undefined) continue
         awaited.delete(fetched.key)
@@ -238,9 +243,7 @@ export class MailboxCheck {
           continue
         }
         if (fetched.kind === 'unreadable') {
-          const actual = `cannot be read: ${fetched.reason}`
-          const found = { ...OPEN, check: 'content', expected: 'the content that was fetched', actual }
-          for (const row of sharers) findings.push(this.#place(row, found))
+          noteUnreadable(sharers, fetched.reason)
           continue
         }
         const digests = await digestFetched(fetched, session.capabilities, sharers[0]?.digests)
@@ -252,12 +255,31 @@ export class MailboxCheck {
         }
       }
     }
+    // What the end refuses may be one of them, which must not keep the others from being verified; or it is all of them.
+    const readEach = async (refusal: SealpostError): Promise<void> => {
+      const all = [...awaited]
+      let refused = 0
+      for (const [key, sharers] of all) {
+        try {
+          await read([key])
+        } catch (error) {
+          if (!isKind(error, 'rejected') || !session.alive) throw error
+          awaited.delete(key)
+          noteUnreadable(sharers, error.serverText ?? error.message)
+          refused++
+        }
+      }
+      if (refused > 1 && refused === all.length) throw refusal
+    }
     // A server that throttles every so many reads would never let a page be read from the start again: what was read
     // stays read, and each wait has brought something.
     for (let left = Infinity; awaited.size > 0 && awaited.size < left;) {
       left = awaited.size
       try {
-        await readRest()
+        await read([...awaited.keys()]).catch(async (error: unknown) => {
+          if (!isKind(error, 'rejected') || !session.alive) throw error
+          await readEach(error)
+        })
         break
       } catch (error) {
         if (!isKind(error, 'throttled') || !session.alive || awaited.size === left) throw error

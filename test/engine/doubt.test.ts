@@ -223,6 +223,23 @@ describe('a message that the source cannot hand over', () => {
     expect([identical, unchecked]).toEqual([29, 1])
   })
 
+  it('at the destination, refused with all that are asked for with it, is one finding as well', async () => {
+    const fixture = new Fixture()
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    await fixture.run()
+    fixture.destinationOptions = {
+      onStep: ({ op, phase, keys }) => {
+        if (op === 'body' && phase === 'before' && keys.includes('12'))
+          throw new SealpostError('rejected', 'reading', { serverText: 'internal error' })
+      },
+    }
+    expect(openFindings(await fixture.verify())).toEqual([
+      'content: the content that was fetched / cannot be read: internal error',
+    ])
+    const { identical, unchecked } = fixture.ledger.fidelity(fixture.pairs()[0]?.id ?? 0)
+    expect([identical, unchecked]).toEqual([29, 1])
+  })
+
   it.each(['rejected', 'corrupt'] as const)('is quarantined alone (%s)', async (kind) => {
     const fixture = filled(30)
     fixture.sourceOptions = {

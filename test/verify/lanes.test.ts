@@ -162,11 +162,11 @@ describe('the lanes of a verification', () => {
     await fixture.run(fixture.pairs('alice', 'bob'))
     const { steps } = watch((step) => {
       if (step.account === 'alice' && step.op === 'body' && step.keys.includes('10'))
-        throw new SealpostError('rejected', 'no such right')
+        throw new SealpostError('auth', 'no such right')
     })
     const outcome = await fixture.verify('full', fixture.pairs('alice', 'bob'))
     expect(outcome.failures.map(({ pair, error }) => [pair.source, error.kind, error.message])).toEqual([
-      ['alice', 'rejected', 'no such right'],
+      ['alice', 'auth', 'no such right'],
     ])
     expect(outcome.checked).toBe(5)
     expect(steps.filter(({ op, account }) => op === 'body' && account === 'alice').length).toBeLessThan(MANY)
