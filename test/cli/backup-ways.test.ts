@@ -179,6 +179,11 @@ it('a backup that nobody is to have is discarded, with the reason', async () => 
   expect(discarded).toMatchObject({ exitCode: 0, stderr: '' })
   expect(JSON.parse(discarded.stdout)).toEqual({ discarded: [bert] })
   expect(filesIn()).toEqual([anna])
+  const again = await place.run(['backup', 'discard', bert, '--reason', 'taken too early'])
+  expect(again).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('was not where it was written any more') as string,
+  })
 })
 
 it('an abandoned project whose keys are gone still looks for backups', async () => {

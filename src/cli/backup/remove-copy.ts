@@ -3,13 +3,19 @@ import { dirname } from 'node:path'
 import { codeOf, fileError, syncFolder } from '../../../vault/files.ts'
 import type { FoundVolume } from './project-backups.ts'
 
-/** Deletes our copy of a volume; what is sealed to others needs no overwriting. Twice is safe. */
-export async function removeCopy({ volume, records }: FoundVolume): Promise<void> {
+/**
+ * Deletes our copy of a volume; what is sealed to others needs no overwriting. False when it was not there any more: it went
+ * with the client, or somebody keeps it elsewhere. Twice is safe.
+ */
+export async function removeCopy({ volume, records }: FoundVolume): Promise<boolean> {
+  let wasThere = true
   try {
     await unlink(volume.path)
     await syncFolder(dirname(volume.path))
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw fileError(error, 'delete', volume.path)
+    wasThere = false
   }
   records.setRemoved(volume.set.id, volume.number)
+  return wasThere
 }

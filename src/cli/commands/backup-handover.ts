@@ -19,6 +19,9 @@ interface HandoverOptions {
   readonly receiptKey?: string
 }
 
+/** Where a file was moved from: nothing was deleted, and the certificate will say that no copy is kept. */
+const NOT_THERE = 'our copy was not where it was written any more: see that nobody keeps it elsewhere'
+
 /** `backup handover`: in two steps; our copy goes when the client has confirmed. */
 export function addBackupHandover(group: Command, start: Start): void {
   group
@@ -193,8 +196,8 @@ async function confirm(
   )
   for (const { volume, records } of found) records.setConfirmed(volume.set.id, volume.number, { by, key, at })
   for (const each of found) {
-    await removeCopy(each)
-    output.line(`  ${basename(each.volume.path)}  confirmed; our copy is deleted`)
+    const wasThere = await removeCopy(each)
+    output.line(`  ${basename(each.volume.path)}  confirmed; ${wasThere ? 'our copy is deleted' : NOT_THERE}`)
   }
   output.document({ confirmed: true, by, key, files: volumes.map(({ path }) => path) })
   return EXIT.complete
@@ -214,8 +217,8 @@ async function discard(files: readonly string[], reason: string, context: Comman
       })),
     )
     for (const each of found) {
-      await removeCopy(each)
-      context.output.line(`  ${basename(each.volume.path)}  deleted`)
+      const wasThere = await removeCopy(each)
+      context.output.line(`  ${basename(each.volume.path)}  ${wasThere ? 'deleted' : NOT_THERE}`)
     }
     context.output.document({ discarded: found.map(({ volume }) => volume.path) })
     return EXIT.complete
