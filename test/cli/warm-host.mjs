@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 2
 const USUAL_UMASK = 0o022
 const INPUTS = join(tmpdir(), 'sealpost-input-')
 /** What the program listens for in its process as long as that lives. */
-const EVENTS = ['SIGINT', 'SIGTERM', 'SIGUSR1', 'uncaughtException', 'unhandledRejection']
+const EVENTS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'uncaughtException', 'unhandledRejection']
 
 const [, , main = ''] = process.argv
 const program = pathToFileURL(main).href
