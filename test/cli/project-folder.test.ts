@@ -1,7 +1,10 @@
-import { chmod, cp, mkdir, mkdtemp, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { chmod, cp, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readCertificates } from '../../src/cli/project/certificates.ts'
+import { readProjectFiles } from '../../src/cli/project/files.ts'
 import { findProject, readRecord, writeProjectRecord } from '../../src/cli/project/folder.ts'
 
 let root: string
@@ -93,5 +96,23 @@ describe('a project folder', () => {
     await expect(findProject(root)).rejects.toMatchObject({ kind: 'config', code: 'NO_PROJECT' })
     await expect(findProject(join(root, 'nowhere'))).rejects.toMatchObject({ kind: 'config' })
     expect(await readRecord(root)).toBeNull()
+  })
+})
+
+describe('a pipe that lies in the place of a file', () => {
+  const YAML =
+    'version: 1\nclient: x\nsource: { kind: maildir, path: "a/{account}" }\ndestination: { kind: maildir, path: "b/{account}" }\n'
+
+  it.each(['project.yaml', 'mailboxes.csv'])('called %s is refused and does not hang', async (name) => {
+    await writeFile(join(project, 'project.yaml'), YAML)
+    await rm(join(project, name), { force: true })
+    expect(spawnSync('mkfifo', [join(project, name)]).status).toBe(0)
+    const message = `${join(project, name)} is not a plain file`
+    await expect(readProjectFiles(project)).rejects.toMatchObject({ kind: 'config', message })
+  })
+
+  it('of certificates too', async () => {
+    expect(spawnSync('mkfifo', [join(project, 'ca.pem')]).status).toBe(0)
+    await expect(readCertificates(project, 'ca.pem')).rejects.toMatchObject({ kind: 'config' })
   })
 })

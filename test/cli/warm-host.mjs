@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 2
 const USUAL_UMASK = 0o022
 const INPUTS = join(tmpdir(), 'sealpost-input-')
 /** What the program listens for in its process as long as that lives. */
-const EVENTS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'uncaughtException', 'unhandledRejection']
+const EVENTS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'exit', 'uncaughtException', 'unhandledRejection']
 
 const [, , main = ''] = process.argv
 const program = pathToFileURL(main).href
@@ -43,7 +43,10 @@ async function obey(order) {
   const stderr = capture(process.stderr)
   const warned = (/** @type {Error} */ warning) => stderr.add(`${warning.name}: ${warning.message}\n`)
   process.on('warning', warned)
-  const forget = [...EVENTS.map((name) => forgetting(process, name)), forgetting(process.stdout, 'error')]
+  const forget = [
+    ...EVENTS.map((name) => forgetting(process, name)),
+    ...[process.stdout, process.stderr].map((stream) => forgetting(stream, 'error')),
+  ]
   process.exitCode = undefined
   // Only this module is new each time: what it is made of stays loaded.
   await import(`${program}?start=${++started}`)

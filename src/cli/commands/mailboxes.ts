@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { counted, formatCount } from '../../core/counted.ts'
@@ -102,11 +102,12 @@ function show(accounts: readonly ListedAccount[], leftOut: number, { output }: C
 
 /** The path of mailboxes.csv. Throws `config` when there are rows in it: they would be lost. */
 async function listToFill(folder: string, config: ProjectConfig): Promise<string> {
+  const { readPlainFile } = await import('../project/files.ts')
   let path = resolve(folder, config.mailboxes)
   let content: string
   try {
     path = await realpath(path)
-    content = await readFile(path, 'utf8')
+    content = (await readPlainFile(path)).toString('utf8')
   } catch (error) {
     throw fileError(error, 'read', path)
   }

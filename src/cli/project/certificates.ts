@@ -1,14 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import { SealpostError } from '../../core/errors.ts'
-import { fileError } from '../../../vault/files.ts'
+import { readPlainFile } from './files.ts'
 
 /** The certificates to trust, from a file that project.yaml names relative to the project. Throws `config`. */
 export async function readCertificates(folder: string, file: string): Promise<Buffer> {
   const path = isAbsolute(file) ? file : resolve(folder, file)
-  const content = await readFile(path).catch((error: unknown) => {
-    throw fileError(error, 'read the certificates in', path)
-  })
+  const content = await readPlainFile(path, 'read the certificates in')
   // What is none would be passed over in silence, and the server's certificate be blamed.
   if (!content.includes('-----BEGIN CERTIFICATE-----')) {
     throw new SealpostError('config', `${path} holds no certificate`, {
