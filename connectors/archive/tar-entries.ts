@@ -1,6 +1,6 @@
 import { extract, type Extract, type Header } from 'tar-stream'
 import { SealpostError } from '../../src/core/errors.ts'
-import { drained } from './drained.ts'
+import { drained } from '../shared/drained.ts'
 
 /** One entry of an archive; to be read to its end before the next one. */
 export interface Entry extends AsyncIterable<Uint8Array> {

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import { isKind, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import type { Body } from '../../src/core/mail.ts'
+import { drained } from './drained.ts'
 import { announcedBytes, exactPieces } from './exact-body.ts'
 import { connectError } from './network-errors.ts'
 import { tlsOptions } from './tls.ts'
@@ -150,13 +151,6 @@ function connected(sent: ClientRequest): Promise<void> {
         socket.once('secureConnect', resolve)
       else resolve()
     })
-  })
-}
-
-function drained(sent: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    sent.once('drain', resolve)
-    sent.once('close', resolve)
   })
 }
 
