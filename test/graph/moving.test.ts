@@ -184,7 +184,7 @@ const exchangeEnd = (): TaskEnd => ({
 describe('a thousand messages, throttled, killed and resumed', () => {
   // Both of its ends are ends of the others as well: `npm run test:microsoft` has it.
   if (isLong('microsoft')) {
-    it('go from Microsoft 365 to Microsoft 365 exactly once', { timeout: 120_000 }, async () => {
+    it('go from Microsoft 365 to Microsoft 365 exactly once', { timeout: 240_000 }, async () => {
       const from = server.tenant.mailbox('from@contoso.example')
       const to = server.tenant.mailbox('to@fabrikam.example')
       fillTenant(from)
@@ -207,7 +207,7 @@ describe('a thousand messages, throttled, killed and resumed', () => {
     })
   }
 
-  it('go from one tenant to another as the items they are, exactly once', { timeout: 120_000 }, async () => {
+  it('go from one tenant to another as the items they are, exactly once', { timeout: 240_000 }, async () => {
     const from = server.tenant.mailbox('whole@contoso.example')
     const to = other.tenant.mailbox('whole@fabrikam.example')
     fillTenant(from)
@@ -253,7 +253,7 @@ describe('a thousand messages, throttled, killed and resumed', () => {
 
   it.skipIf(why !== null)(
     `go from Graph to IMAP exactly once${why === null ? '' : ` (${why})`}`,
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       if (dovecot === null) throw new Error('no server')
       const from = server.tenant.mailbox('leaving@contoso.example')
@@ -278,7 +278,7 @@ describe('a thousand messages, throttled, killed and resumed', () => {
 
   it.skipIf(why !== null)(
     `go from IMAP to Microsoft 365 exactly once${why === null ? '' : ` (${why})`}`,
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       if (dovecot === null) throw new Error('no server')
       const { imapsPort: port, ca, password, doveadm } = dovecot
