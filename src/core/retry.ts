@@ -1,5 +1,6 @@
 import { isKind, type SealpostError } from './errors.ts'
 import type { Clock } from './clock.ts'
+import type { EventSink } from './events.ts'
 
 /** Attempts at something that a passing trouble may hinder, the first one counted. */
 const MAX_ATTEMPTS = 6
@@ -13,6 +14,11 @@ const DEFAULT_THROTTLE = 5_000
 
 /** Hears of a wait: the kind of error, for how long, and what went wrong. */
 export type OnWait = (reason: string, milliseconds: number, message?: string) => void
+
+/** Makes an event of each wait of a pair. */
+export function tellWaitsOf(pair: number, events: EventSink): OnWait {
+  return (reason, milliseconds, message) => events({ event: 'waiting', pair, reason, milliseconds, message })
+}
 
 /** Milliseconds to wait before the attempt after `failures` failures in a row. */
 export function backoffDelay(failures: number): number {

@@ -7,7 +7,7 @@ import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-row
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { recover, tryAgain } from './recover.ts'
 import { setAside } from './set-aside.ts'
-import { retry, type OnWait } from '../core/retry.ts'
+import { retry, tellWaitsOf } from '../core/retry.ts'
 import { untilOpen, whenOpen } from '../core/work-hours.ts'
 
 /** A slice whose append is under way. The promise never rejects. */
@@ -196,8 +196,6 @@ async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {
   work.phase = 'done'
 }
 
-function again(lane: LaneContext, operation: () => Promise<void>): Promise<void> {
-  const onWait: OnWait = (reason, milliseconds, message) =>
-    lane.context.events({ event: 'waiting', pair: lane.pair.pairId, reason, milliseconds, message })
-  return retry(lane.context.clock, onWait, operation, lane.stop)
+function again({ context, pair, stop }: LaneContext, operation: () => Promise<void>): Promise<void> {
+  return retry(context.clock, tellWaitsOf(pair.pairId, context.events), operation, stop)
 }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { toSealpostError } from '../core/errors.ts'
-import { retry, type OnWait } from '../core/retry.ts'
+import { retry, tellWaitsOf } from '../core/retry.ts'
 import { whenOpen } from '../core/work-hours.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
@@ -44,8 +44,7 @@ export async function runPair(
   /** All at once in the end: each takes a round trip. */
   const goodbyes: Promise<void>[] = []
   try {
-    const onWait: OnWait = (reason, milliseconds, message) =>
-      context.events({ event: 'waiting', pair: pair.id, reason, milliseconds, message })
+    const onWait = tellWaitsOf(pair.id, context.events)
     await whenOpen(context.limits.hours, context.clock, (milliseconds) => onWait('hours', milliseconds), stop)
     await context.pace?.whenGoing(stop)
     first.warm(stop)

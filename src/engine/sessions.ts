@@ -1,7 +1,7 @@
 import type { DestinationSession, Session, SourceSession } from '../core/connector.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import type { EngineContext } from './settings.ts'
-import type { OnWait } from '../core/retry.ts'
+import { tellWaitsOf } from '../core/retry.ts'
 
 /** The two sessions of one lane, opened when first needed and again when one has died. */
 export class LaneSessions {
@@ -98,8 +98,7 @@ class End<S extends Session> {
     const { clock, events } = this.#context
     const before = this.#session
     await before?.close()
-    const onWait: OnWait = (reason, milliseconds, message) =>
-      events({ event: 'waiting', pair: this.#pairId, reason, milliseconds, message })
+    const onWait = tellWaitsOf(this.#pairId, events)
     const login = (): Promise<S> => this.#gate.enter(this.#credential, () => this.#open(signal))
     const session = await this.#gate.contact[this.#end].open(clock, onWait, login, signal)
     this.#session = session

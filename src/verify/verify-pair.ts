@@ -3,7 +3,7 @@ import type { SourceSession } from '../core/connector.ts'
 import { toSealpostError } from '../core/errors.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { LoginGate } from '../core/login-gate.ts'
-import { retry } from '../core/retry.ts'
+import { retry, tellWaitsOf } from '../core/retry.ts'
 import { untilOpen, whenOpen } from '../core/work-hours.ts'
 import { listMailboxes, MailboxCheck, type CheckPage, type VerifyLevel } from './mailbox-check.ts'
 import type { VerifyWork } from './verify-project.ts'
@@ -33,6 +33,7 @@ export async function verifyPair(
   level: VerifyLevel,
   signal: AbortSignal,
 ): Promise<number> {
+  const onWait = tellWaitsOf(pair.id, context.events)
   // One lane that fails ends the others.
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, failed.signal])
@@ -147,9 +148,5 @@ export async function verifyPair(
 
   function again<T>(operation: () => Promise<T>): Promise<T> {
     return retry(context.clock, onWait, operation, stop)
-  }
-
-  function onWait(reason: string, milliseconds: number, message?: string): void {
-    context.events({ event: 'waiting', pair: pair.id, reason, milliseconds, message })
   }
 }

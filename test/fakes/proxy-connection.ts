@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { drained } from '../../connectors/shared/drained.ts'
 import type { Armed, ArmedPoison, SeenCommand } from './armed.ts'
 import { ImapSplitter, type Piece } from './imap-splitter.ts'
 import { strip, type Stripped } from './strip.ts'
@@ -300,17 +301,7 @@ export class ProxyConnection {
     if (this.#stalled) return NEVER
     if (to.destroyed || !to.writable || bytes.length === 0) return
     const rate = this.#around.bytesPerSecond()
-    if (!to.write(bytes)) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          to.off('drain', done)
-          to.off('close', done)
-          resolve()
-        }
-        to.on('drain', done)
-        to.on('close', done)
-      })
-    }
+    if (!to.write(bytes)) await drained(to)
     if (rate !== Infinity) await pause((bytes.length / rate) * 1000)
   }
 }

@@ -192,6 +192,7 @@ export function processOutput(
   options: OutputOptions,
   onLost: (error: SealpostError) => void = () => undefined,
 ): Output {
+  let isLost = false
   const failed = (error: NodeJS.ErrnoException): void => {
     if (isLost) return
     output.stdoutClosed()
@@ -203,7 +204,6 @@ export function processOutput(
   }
   const stdout = fstatSync(STDOUT).isFile() ? fileSink(STDOUT, failed) : process.stdout
   const output = new Output({ stdout, stderr: process.stderr }, options)
-  let isLost = false
   process.stdout.on('error', failed)
   process.stderr.on('error', () => output.stderrClosed())
   return output
