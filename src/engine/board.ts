@@ -139,7 +139,7 @@ export class Board {
       work.exhausted = !work.listing
     }
     if (!work.exhausted || work.active > 0) return null
-    if (work.suspects.length > 0) {
+    if (work.suspects.length > 0 || work.unread.waiting.size > 0) {
       work.active++
       return { kind: 'suspects', work }
     }

@@ -5,7 +5,7 @@ import { listMailbox } from './list-mailbox.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
-import { recover, tryAgain } from './recover.ts'
+import { readAgain, recover, tryAgain } from './recover.ts'
 import { setAside } from './set-aside.ts'
 import { retry, tellWaitsOf } from '../core/retry.ts'
 import { untilOpen, whenOpen } from '../core/work-hours.ts'
@@ -137,8 +137,10 @@ async function perform(
       return
     }
     await settle(lane, board, before)
-    if (task.kind === 'suspects') await tryAgain(lane, work)
-    else await finish(lane, work)
+    if (task.kind === 'suspects') {
+      await tryAgain(lane, work)
+      await readAgain(lane, work)
+    } else await finish(lane, work)
   } finally {
     if (task.kind === 'suspects') work.active--
     board.notify()

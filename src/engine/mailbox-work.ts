@@ -30,6 +30,8 @@ export interface MailboxWork {
   active: number
   /** Rows that may have killed a connection, tried again alone when the others are through. */
   readonly suspects: Suspect[]
+  /** Rows whose message the source could not hand over, read again when the others are through; once each (`isSecond`). */
+  readonly unread: { readonly waiting: Set<number>; readonly isSecond: Set<number> }
   /** Candidates were written down, so that what comes may be there already. */
   hasCandidates: boolean
   /** Rows of earlier epochs wait to be matched by content. */
@@ -64,6 +66,7 @@ export function newWork(
     exhausted: false,
     active: 0,
     suspects: [],
+    unread: { waiting: new Set(), isSecond: new Set() },
     hasCandidates: false,
     epochsOpen: record.epoch > 0,
   }

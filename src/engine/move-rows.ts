@@ -48,7 +48,7 @@ export async function fetchRows(
     const batch = await fetchBatch(source, context.spool, work.source, rows, lane, stop)
     context.ledger.expunge(batch.goneIds)
     for (const { id, reason } of batch.unreadable)
-      quarantine(lane, work, id, { code: 'unreadable', text: reason, serverText: null })
+      cannotRead(lane, work, id, { code: 'unreadable', text: reason, serverText: null })
     return {
       ...batch,
       release: async () => {
@@ -67,6 +67,13 @@ export function quarantine(lane: LaneContext, work: MailboxWork, id: number, rea
   lane.context.ledger.quarantine(id, reason)
   const { pairId, id: mailbox } = work.record
   lane.context.events({ event: 'message-quarantined', pair: pairId, mailbox, message: id })
+}
+
+/** The source cannot hand a message over: it is asked for it once more at the end of the mailbox, and then no more. */
+export function cannotRead(lane: LaneContext, work: MailboxWork, id: number, reason: Reason): void {
+  const { waiting, isSecond } = work.unread
+  if (isSecond.has(id)) quarantine(lane, work, id, reason)
+  else waiting.add(id)
 }
 
 /** Stores what was fetched; never throws. Null when every row is through. */

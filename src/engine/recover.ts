@@ -3,13 +3,15 @@ import { SYSTEM_FLAGS } from '../core/mail.ts'
 import type { SealpostError } from '../core/errors.ts'
 import { isKind, toSealpostError } from '../core/errors.ts'
 import type { MailboxWork } from './mailbox-work.ts'
-import { fetchRows, quarantine, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
+import { cannotRead, fetchRows, quarantine, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination } from './prepare-mailbox.ts'
 import { reconcile } from './reconcile.ts'
 import { throttleDelay } from '../core/retry.ts'
 
 /** Waits asked for by a server over one group of rows before the pair gives up. */
 const MAX_WAITS = 50
+/** As much is read again at once; but one message always fits. */
+const AGAIN = { messages: 50, bytes: 1024 * 1024 }
 
 /**
  * Gets rows through that did not go through at first: waits as a server asked, reconnects, reconciles what is in
@@ -49,7 +51,7 @@ export async function recover(lane: LaneContext, work: MailboxWork, first: Troub
     } else if (isKind(error, 'rejected', 'corrupt')) {
       // The source cannot hand it over. One such message must not keep the others.
       if (!alone) queue.unshift(...halves(trouble.rows))
-      else for (const row of trouble.rows) quarantine(lane, work, row.id, reasonOf('unreadable', error))
+      else for (const row of trouble.rows) cannotRead(lane, work, row.id, reasonOf('unreadable', error))
     } else throw error
   }
 }
@@ -80,6 +82,28 @@ export async function tryAgain(lane: LaneContext, work: MailboxWork): Promise<vo
   for (const { id, error } of deadly) {
     if (lane.context.ledger.message(id).state !== 'discovered') continue
     quarantine(lane, work, id, reasonOf('connection-died', error))
+  }
+}
+
+/**
+ * Reads what the source could not hand over once more, on a new connection: servers that stumble over a message often have it
+ * the next time (a torn cache of Dovecot is made anew, Exchange is many machines). What it cannot hand over now is quarantined.
+ */
+export async function readAgain(lane: LaneContext, work: MailboxWork): Promise<void> {
+  const { waiting, isSecond } = work.unread
+  if (waiting.size === 0) return
+  for (const id of waiting) isSecond.add(id)
+  waiting.clear()
+  await lane.sessions.renewSource()
+  let after = 0
+  for (;;) {
+    const rows = lane.context.ledger.pending(work.record.id, after, AGAIN.messages, AGAIN.bytes)
+    const last = rows.at(-1)
+    if (last === undefined) return
+    after = last.id
+    const again = rows.filter((row) => isSecond.has(row.id))
+    const trouble = again.length === 0 ? null : await attempt(lane, work, again, false)
+    if (trouble !== null) await recover(lane, work, trouble)
   }
 }
 

@@ -47,6 +47,11 @@ export class LaneSessions {
     for (const opening of [this.source(signal), this.destination(signal)]) opening.catch(() => undefined)
   }
 
+  /** Ends the one at the source: the next that is asked for is a new connection, at another machine of theirs perhaps. */
+  renewSource(): Promise<void> {
+    return this.#source.close()
+  }
+
   /** Closes both. Twice is safe. */
   async close(): Promise<void> {
     await Promise.all([this.#source.close(), this.#destination.close()])

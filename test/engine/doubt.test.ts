@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { MemoryFault, MemoryOptions } from '../../connectors/memory/options.ts'
 import type { Connector } from '../../src/core/connector.ts'
 import { SealpostError } from '../../src/core/errors.ts'
+import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
 import type { Fetched } from '../../src/core/mail.ts'
 import { isBalanced } from '../../src/core/states.ts'
@@ -164,10 +165,14 @@ describe('messages that kill the connection', () => {
   })
 })
 
-/** One whose end says at once of the message under `key` that it cannot hand it over. */
+/** One whose end says of the message under `key` that it cannot hand it over, every time or so many times. */
 class Unreadable extends Fixture {
   readonly at: 'source' | 'destination'
   key = ''
+  times = Infinity
+  /** For each time that it was asked for: which of the sessions at that end. */
+  readonly sessions: number[] = []
+  #opened = 0
 
   constructor(at: 'source' | 'destination') {
     super()
@@ -179,10 +184,16 @@ class Unreadable extends Fixture {
     const open = ends[this.at]
     const openSource: Connector['openSource'] = async (account, signal) => {
       const session = await open.openSource(account, signal)
+      const number = ++this.#opened
       const { key } = this
+      const isHeldBack = (fetched: Fetched): boolean => {
+        if (fetched.key !== key) return false
+        this.sessions.push(number)
+        return this.times-- > 0
+      }
       async function* fetch(...call: Parameters<typeof session.fetch>): AsyncGenerator<Fetched> {
         for await (const fetched of session.fetch(...call)) {
-          yield fetched.key === key ? { kind: 'unreadable', key, reason: 'a note in its place' } : fetched
+          yield isHeldBack(fetched) ? { kind: 'unreadable', key, reason: 'a note in its place' } : fetched
         }
       }
       return withMembers(session, { fetch })
@@ -192,7 +203,36 @@ class Unreadable extends Fixture {
 }
 
 describe('a message that the source cannot hand over', () => {
-  it('is quarantined at once where the source says so, and the others are not read again', async () => {
+  it('is moved where the source has it the next time, on a new connection and after the others', async () => {
+    const fixture = new Unreadable('source')
+    Object.assign(fixture, { key: '3', times: 1, settings: { limits: { ...DEFAULT_LIMITS, lanes: 1 } } })
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    const { totals, pairs } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(nonZero(totals)).toEqual({ source: 30, landed: 30 })
+    const last = fixture.moved.messages(['INBOX']).at(-1)
+    expect(Buffer.from(last?.bytes ?? []).toString()).toBe(mail('m3'))
+    expect(fixture.sessions).toEqual([1, 2])
+  })
+
+  it('stops nothing where the source throttles when it is asked again', async () => {
+    const fixture = new Unreadable('source')
+    Object.assign(fixture, { key: '3', times: 1 })
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    let alone = 0
+    fixture.sourceOptions = {
+      onStep: ({ op, phase, keys }) => {
+        // Asked again, not before.
+        if (op !== 'body' || phase !== 'before' || fixture.sessions.length !== 1 || !keys.includes('3')) return
+        if (alone++ === 0) throw new SealpostError('throttled', 'later', { retryAfter: 10 })
+      },
+    }
+    const { totals, pairs } = await fixture.run()
+    expect([pairs[0]?.error, alone]).toEqual([null, 2])
+    expect(nonZero(totals)).toEqual({ source: 30, landed: 30 })
+  })
+
+  it('is quarantined when the source says so twice, and the others are not read again', async () => {
     const fixture = new Unreadable('source')
     fixture.key = '12'
     let bodies = 0
@@ -203,7 +243,7 @@ describe('a message that the source cannot hand over', () => {
       },
     }
     const { totals, pairs } = await fixture.run()
-    expect([pairs[0]?.error, bodies]).toEqual([null, 30])
+    expect([pairs[0]?.error, bodies, fixture.sessions.length]).toEqual([null, 31, 2])
     expect(nonZero(totals)).toEqual({ source: 30, landed: 29, quarantined: 1 })
     expect(fixture.ledger.exceptions(null, 0, 10)[0]?.reason).toEqual({
       code: 'unreadable',
