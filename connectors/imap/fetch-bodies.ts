@@ -90,7 +90,7 @@ async function readSet(
     if (uid === undefined || body === undefined || body === null || !open.delete(uid)) return
     if (!Buffer.isBuffer(body)) large.add(uid)
     else if (body.length === 0) empty.add(uid)
-    else if (standsIn && isStandIn(body)) queue.push(unreadable(uid, STAND_IN), 0)
+    else if (standsIn && isStandIn(body, uid)) queue.push(unreadable(uid, STAND_IN), 0)
     else if (features.binary && body.includes(MASKED_NUL)) suspects.set(uid, body)
     else queue.push(whole(context, uid, body), body.length)
   }

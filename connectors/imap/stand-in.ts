@@ -1,8 +1,17 @@
+import { decodeWords, fieldValue, readHeader } from '../../src/core/mime.ts'
+
 /** The note has a few lines, and no attachment. */
 const MOST_BYTES = 32 * 1024
-const SUBJECT = /^subject:[ \t]*retrieval using the imap4 protocol failed for the following message:/im
-const SENDER = /^from:[^\r\n]*microsoft exchange server/im
+const SUBJECT = /^retrieval using the imap4 protocol failed for the following message:/i
+const SENDER = /microsoft exchange server/i
 const TEXT = /server (?:could not|couldn.{1,9}t) retrieve the following message/is
+/** In any language: a sender by name alone, with no address, which no mail that came from anywhere has. */
+const BARE_SENDER = /^"?microsoft exchange server(?: \d{4})?"?$/i
+/** All the fields of the header. What was sent or delivered has a Date, a Message-ID or a Received at least. */
+const FIELDS: ReadonlySet<string> = new Set([
+  ...['mime-version', 'content-type', 'content-transfer-encoding', 'content-language'],
+  ...['from', 'to', 'subject'],
+])
 
 /** True for a server that greets as Microsoft Exchange, which keeps properties of messages and makes their text anew. */
 export function isExchange(greeting: string): boolean {
@@ -10,15 +19,20 @@ export function isExchange(greeting: string): boolean {
 }
 
 /**
- * True for the note that Exchange hands out in the place of a message which it cannot turn into MIME: by its subject, and by its
- * sender or its text, since builds differ in both. Mail that answers or quotes such a note has another subject.
+ * True for the note that Exchange hands out in the place of a message which it cannot turn into MIME. In English by its subject,
+ * and by its sender or its text, since builds differ in both; mail that answers or quotes such a note has another subject. In
+ * any language by what Exchange does not translate: the bare fields, the sender, and the message's UID in the subject. A note
+ * that somebody has stored as mail before has the UID of another message there.
  */
-export function isStandIn(body: Buffer): boolean {
+export function isStandIn(body: Buffer, uid: number): boolean {
   if (body.length > MOST_BYTES) return false
-  const text = body.toString('latin1')
-  const end = text.search(/\r?\n\r?\n/)
-  const header = text.slice(0, end)
+  const { fields, bodyAt } = readHeader(body)
+  const valueOf = (name: string): string => decodeWords(fieldValue(fields, name) ?? '').trim()
+  const [subject, sender] = [valueOf('subject'), valueOf('from')]
+  if (SUBJECT.test(subject)) return SENDER.test(sender) || TEXT.test(body.toString('latin1', bodyAt))
   return (
-    end !== -1 && SUBJECT.test(header.replace(/\r?\n[ \t]+/g, ' ')) && (SENDER.test(header) || TEXT.test(text))
+    BARE_SENDER.test(sender) &&
+    fields.every(({ name }) => FIELDS.has(name.toLowerCase())) &&
+    (subject.match(/\d+/g) ?? []).map(Number).includes(uid)
   )
 }

@@ -219,13 +219,31 @@ describe('bodies from a scripted server', () => {
   it('a note of Exchange in the place of a message is no message, and elsewhere is one', async () => {
     const subject = 'Subject: Retrieval using the IMAP4 protocol failed for the following message: 752'
     const words = 'The server couldn=92t retrieve the following message:'
+    const foreign = [
+      ...[
+        'MIME-Version: 1.0',
+        'Content-Type: text/plain; charset="iso-8859-1"',
+        'From: Microsoft Exchange Server 2010',
+      ],
+      ...['To: Bo <bo@b.example>', 'Subject: =?iso-8859-1?Q?Kein_Abruf_m=F6glich,?=', ' Nachricht: 5'],
+      ...['Content-Transfer-Encoding: quoted-printable', '', 'Der Server konnte sie nicht abrufen.', ''],
+    ].join('\r\n')
     const notes = {
       'by its text': `From: a@b.example\r\n${subject}\r\n\r\n${words}\r\n`,
       'by its sender, its subject folded': `${subject.replace('for the', 'for the\r\n')}\r\nFrom: "Microsoft Exchange Server 2010"\r\n\r\nVGhl\r\n`,
+      'in another language': foreign,
+      'in another language, by its first build': foreign.replace('Server 2010', 'Server').replace('Bo', '"Bo B"'),
     }
     const mail = {
       'an answer': notes['by its text'].replace('Subject: ', 'Subject: RE: '),
       'the subject alone': `From: a@b.example\r\n${subject}\r\n\r\nDid you see this?\r\n`,
+      'a note of another message, stored as mail': foreign.replace('Nachricht: 5', 'Nachricht: 15'),
+      'what was delivered': foreign.replace(
+        'Subject',
+        'Received: from a.example; Fri, 1 May 2026 10:00:00 +0000\r\nSubject',
+      ),
+      'what was sent': foreign.replace('Subject', 'Date: Fri, 1 May 2026 10:00:00 +0000\r\nSubject'),
+      'from an address': foreign.replace('Server 2010', 'Server 2010 <exchange@b.example>'),
     }
     const greeting = '* OK The Microsoft Exchange IMAP4 service is ready.\r\n'
     const rowOf = (text: string): readonly string[] => [`* 1 FETCH (UID 5 BODY[] {${text.length}}`, `${text})`]
