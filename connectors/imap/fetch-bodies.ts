@@ -5,7 +5,7 @@ import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
 import { findLarge, largeBody } from './large-body.ts'
 import { Queue } from './queue.ts'
-import { refusalOf } from './response-codes.ts'
+import { isAboutExpunged, refusalOf } from './response-codes.ts'
 import { selectSeeing } from './selection.ts'
 import { uidSets, uidsOf } from './uid-set.ts'
 
@@ -163,11 +163,6 @@ function whole({ bodies }: Context, uid: number, body: Buffer): Fetched {
     isGiven = true
   }
   return { kind: 'whole', key: String(uid), body, release }
-}
-
-/** RFC 5530 and servers before it: what is left out has been expunged, the rest is there. */
-function isAboutExpunged(code: string | null, text: string): boolean {
-  return code === 'EXPUNGEISSUED' || /no longer exist/i.test(text)
 }
 
 /**

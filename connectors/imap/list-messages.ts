@@ -2,7 +2,7 @@ import type { Cursor, Page } from '../../src/core/connector.ts'
 import type { FlagState, Listed, Mailbox } from '../../src/core/mail.ts'
 import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
-import { noteSizes } from './large-body.ts'
+import { readWindow, type Window } from './read-window.ts'
 import type { Untagged } from './response.ts'
 import { searchUids, uidNextBySearch } from './search.ts'
 import { select, type Selection } from './selection.ts'
@@ -12,7 +12,6 @@ import { expandUids, uidSets } from './uid-set.ts'
 const WINDOW = 5000
 /** Vanished UIDs beyond this are not walked one by one: what is still present is asked for instead. */
 const MAX_VANISHED = 500_000
-const ALL_ITEMS = 'UID FLAGS INTERNALDATE RFC822.SIZE'
 
 interface Resume {
   readonly uidValidity: string
@@ -41,29 +40,69 @@ export async function* listMessages(
     yield { kind: 'stale' }
     return
   }
+  const next = await nextOf(context, mailbox, now, before, signal)
+  if (next === null) {
+    yield { kind: 'stale' }
+    return
+  }
   // Not before: keys that were given out under the former validity are refused until this listing has begun.
   context.validities.set(mailbox.name, now.validity)
-  const next =
-    now.next ??
-    (await context.turns.take(() => uidNextBySearch(context, mailbox, { write: false, fresh: false }, signal)))
-  const cursor = formatCursor({
-    uidValidity: now.validity,
-    uidNext: next,
-    modseq: now.modseq,
-    messages: now.messages,
-  })
+  const all: Range = { low: 1, high: next - 1, messages: now.messages, listed: 0 }
   if (before === null) {
-    yield* listRange(context, mailbox, 1, next - 1, now.messages, signal)
-    yield { kind: 'end', cursor, complete: true }
+    yield* listRange(context, mailbox, all, signal)
+    const end = yield* listBeyond(context, mailbox, now, { next, lacking: now.messages - all.listed }, signal)
+    yield { kind: 'end', cursor: cursorOf(now, end), complete: true }
     return
   }
   const sameCount = before.uidNext === next && before.messages === now.messages
   if (sameCount && before.modseq !== null && before.modseq === now.modseq) {
-    yield { kind: 'end', cursor, complete: false }
+    yield { kind: 'end', cursor: cursorOf(now, next), complete: false }
     return
   }
-  const complete = yield* listChanges(context, mailbox, before, now, next, signal)
-  yield { kind: 'end', cursor, complete }
+  const recent: Range = { ...all, low: before.uidNext }
+  const complete = yield* listChanges(context, mailbox, before, now, { all, recent }, signal)
+  // Where old ones have gone it cannot be told from the counts that a new one is lacking.
+  const lacking = all.listed > 0 ? now.messages - all.listed : now.messages - before.messages - recent.listed
+  const end = yield* listBeyond(context, mailbox, now, { next, lacking }, signal)
+  yield { kind: 'end', cursor: cursorOf(now, end), complete }
+}
+
+/**
+ * UIDNEXT, where it was not said or cannot be: below what it was before, one above the largest UID. Null where that is below it
+ * as well: UIDs have been or will be given a second time, whatever the server says of their validity (seen at GMX).
+ */
+async function nextOf(
+  context: Context,
+  mailbox: Mailbox,
+  now: Selection,
+  before: Resume | null,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const known = before?.uidNext ?? 0
+  if (now.next !== null && now.next >= known) return now.next
+  const mode = { write: false, fresh: false, anyValidity: true }
+  const found = await context.turns.take(() => uidNextBySearch(context, mailbox, mode, signal))
+  if (now.next === null) return Math.max(found, known)
+  return found < known ? null : found
+}
+
+/**
+ * Lists what lies at or above a UIDNEXT that cannot be true, where fewer messages were listed than there were when the mailbox
+ * was opened. Returns the UIDNEXT to go by.
+ */
+async function* listBeyond(
+  context: Context,
+  mailbox: Mailbox,
+  now: Selection,
+  { next, lacking }: { readonly next: number; readonly lacking: number },
+  signal: AbortSignal,
+): AsyncGenerator<Page, number> {
+  if (lacking <= 0) return next
+  const mode = { write: false, fresh: false }
+  const found = await context.turns.take(() => uidNextBySearch(context, mailbox, mode, signal))
+  if (found <= next) return next
+  yield* listRange(context, mailbox, { low: next, high: found - 1, messages: now.messages, listed: 0 }, signal)
+  return found
 }
 
 async function* listChanges(
@@ -71,7 +110,7 @@ async function* listChanges(
   mailbox: Mailbox,
   before: Resume,
   now: Selection,
-  next: number,
+  { all, recent }: { readonly all: Range; readonly recent: Range },
   signal: AbortSignal,
 ): AsyncGenerator<Page, boolean> {
   const { modseq } = before
@@ -83,24 +122,19 @@ async function* listChanges(
         ? null
         : await context.turns.take(() => changesSince(context, mailbox, oldEnd, modseq, signal))
     if (changes === null) {
-      yield* listFlagsAgain(context, mailbox, oldEnd, signal)
-      yield* listRange(context, mailbox, before.uidNext, next - 1, now.messages, signal)
+      for await (const page of listRange(context, mailbox, all, signal)) yield* apart(page, oldEnd)
       return true
     }
     if (changes.states.length > 0) yield { kind: 'flags', states: changes.states }
     vanished = changes.vanished
   }
-  let added = 0
-  for await (const page of listRange(context, mailbox, before.uidNext, next - 1, now.messages, signal)) {
-    if (page.kind === 'messages') added += page.messages.length
-    yield page
-  }
+  yield* listRange(context, mailbox, recent, signal)
   if (context.features.qresync && vanished !== null) {
     if (vanished.length > 0) yield { kind: 'expunged', keys: vanished }
     return false
   }
   // As many of the old ones are left as there were: none can have gone, since UIDs do not come back.
-  if (oldEnd < 1 || now.messages - added === before.messages) return false
+  if (oldEnd < 1 || now.messages - recent.listed === before.messages) return false
   const present = await context.turns.take(() => searchUids(context, `UID 1:${oldEnd}`, signal))
   for (let at = 0; at < present.length; at += WINDOW) {
     yield {
@@ -114,15 +148,35 @@ async function* listChanges(
   return true
 }
 
+/** A page of what is listed again: of messages up to `oldEnd` flags and presence alone are news. */
+function* apart(page: Page, oldEnd: number): Generator<Page> {
+  if (page.kind !== 'messages') return
+  const old = page.messages.filter(({ key }) => Number(key) <= oldEnd)
+  const messages = page.messages.filter(({ key }) => Number(key) > oldEnd)
+  if (old.length > 0) {
+    yield { kind: 'flags', states: old.map(({ key, flags }) => ({ key, flags })) }
+    yield { kind: 'present', keys: old.map(({ key }) => key) }
+  }
+  if (messages.length > 0) yield { kind: 'messages', messages }
+}
+
+/** What is to be listed: UIDs, of a mailbox with so many messages. */
+interface Range {
+  readonly low: number
+  readonly high: number
+  readonly messages: number
+  /** Those that have been. */
+  listed: number
+}
+
 /** Everything in a range of UIDs, window by window; the next one is on its way while one is dealt with. */
 async function* listRange(
   context: Context,
   mailbox: Mailbox,
-  low: number,
-  high: number,
-  messages: number,
+  range: Range,
   signal: AbortSignal,
 ): AsyncGenerator<Page> {
+  const { low, high, messages } = range
   if (high < low || messages === 0) return
   const windows = await windowsOf(context, mailbox, low, high, messages, signal)
   const read = (window: Window): Promise<Listed[]> =>
@@ -130,18 +184,12 @@ async function* listRange(
   let coming = windows[0] === undefined ? null : read(windows[0])
   for (let index = 0; coming !== null; index++) {
     const listed = await coming
+    range.listed += listed.length
     const following = windows[index + 1]
     coming = following === undefined ? null : read(following)
     coming?.catch(() => undefined)
     if (listed.length > 0) yield { kind: 'messages', messages: listed }
   }
-}
-
-/** A part of a listing: the messages that there are from `low` to `high`. */
-interface Window {
-  readonly set: string
-  readonly low: number
-  readonly high: number
 }
 
 async function windowsOf(
@@ -153,7 +201,8 @@ async function windowsOf(
   signal: AbortSignal,
 ): Promise<readonly Window[]> {
   const window = perCommand(context, WINDOW)
-  if (messages <= window || high - low < window) return [{ set: `${low}:${high}`, low, high }]
+  if (messages <= window || high - low < window)
+    return [{ set: `${low}:${high}`, low, high, uids: null, messages }]
   const uids = await context.turns.take(async () => {
     await select(context, mailbox, { write: false, fresh: false }, signal)
     return searchUids(context, low === 1 ? 'ALL' : `UID ${low}:${high}`, signal)
@@ -164,41 +213,9 @@ async function windowsOf(
     set: text,
     low: index === 0 ? low : (named[0] ?? low),
     high: (sets[index + 1]?.uids[0] ?? high + 1) - 1,
+    uids: named,
+    messages: named.length,
   }))
-}
-
-async function readWindow(
-  context: Context,
-  mailbox: Mailbox,
-  { set, low, high }: Window,
-  signal: AbortSignal,
-): Promise<Listed[]> {
-  const selection = await select(context, mailbox, { write: false, fresh: false }, signal)
-  const listed: Listed[] = []
-  const onRow = (row: FetchRow): void => {
-    const { uid, bytes, internalDate, flags, identity } = row
-    if (uid === undefined || uid < low || uid > high) return
-    // Flags that another client changes meanwhile come without the rest.
-    if (bytes === undefined || internalDate === undefined || flags === undefined) return
-    listed.push({ key: String(uid), bytes, internalDate, flags, ...(identity === undefined ? {} : { identity }) })
-  }
-  const items = context.connection.has('X-GM-EXT-1') ? `${ALL_ITEMS} X-GM-MSGID` : ALL_ITEMS
-  await context.connection.expectOk([`UID FETCH ${set} (${items})`], { onRow }, 'imap: listing messages', signal)
-  noteSizes(context, selection, low, high, listed)
-  return listed
-}
-
-async function* listFlagsAgain(
-  context: Context,
-  mailbox: Mailbox,
-  end: number,
-  signal: AbortSignal,
-): AsyncGenerator<Page> {
-  for await (const page of listRange(context, mailbox, 1, end, Infinity, signal)) {
-    if (page.kind !== 'messages') continue
-    yield { kind: 'flags', states: page.messages.map(({ key, flags }) => ({ key, flags })) }
-    yield { kind: 'present', keys: page.messages.map(({ key }) => key) }
-  }
 }
 
 /** Null when the server left some out (RFC 9738). */
@@ -232,8 +249,8 @@ async function changesSince(
   return { states, vanished: seen.vanished?.map(String) ?? null }
 }
 
-function formatCursor(resume: Resume): Cursor {
-  return JSON.stringify(resume)
+function cursorOf({ validity, modseq, messages }: Selection, uidNext: number): Cursor {
+  return JSON.stringify({ uidValidity: validity, uidNext, modseq, messages } satisfies Resume)
 }
 
 /** Null for what this connector did not make. */

@@ -101,3 +101,8 @@ export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): Se
     ...(backoff === null ? {} : { retryAfter: Number(backoff[1]) }),
   })
 }
+
+/** RFC 5530 and servers before it: what is left out has been expunged, the rest is there. */
+export function isAboutExpunged(code: string | null, text: string): boolean {
+  return code === 'EXPUNGEISSUED' || /no longer exist/i.test(text)
+}
