@@ -42,6 +42,7 @@ export async function closeVanished(
     while (!ledger.endEpochs(id)) await clock.sleep(0, signal)
     // Last, since it says that all of it is done.
     ledger.endListing(id, ledger.beginListing(id), VANISHED, true)
+    ledger.replaceFindings(id, 'listing', [])
   }
 }
 

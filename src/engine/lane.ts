@@ -6,7 +6,7 @@ import type { MailboxWork } from './mailbox-work.ts'
 import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { readAgain, recover, tryAgain } from './recover.ts'
-import { setAside } from './set-aside.ts'
+import { leaveUnlisted, setAside } from './set-aside.ts'
 import { retry, tellWaitsOf } from '../core/retry.ts'
 import { untilOpen, whenOpen } from '../core/work-hours.ts'
 
@@ -109,7 +109,7 @@ async function settle(
   lane: LaneContext,
   board: Board,
   slice: InFlight | null,
-  meanwhile?: Promise<void>,
+  meanwhile?: Promise<unknown>,
 ): Promise<void> {
   if (slice === null) return
   try {
@@ -149,7 +149,7 @@ async function perform(
 
 /**
  * Lists the source while the destination still takes the slice `before` and is then made ready; rows are handed out once
- * it is. A mailbox that the destination refuses keeps no other from going on.
+ * it is. A mailbox that either end refuses keeps no other from going on.
  */
 async function prepare(
   lane: LaneContext,
@@ -163,7 +163,16 @@ async function prepare(
     const { maxMessageBytes } = (await sessions.destination(stop)).capabilities
     const options = { maxMessageBytes, sights: board.sights, onRows: () => board.notify() }
     await listMailbox(context, await sessions.source(stop), work, options, stop)
-  })
+    if (work.wasUnlisted) context.ledger.replaceFindings(work.record.id, 'listing', [])
+    work.wasUnlisted = false
+  }).then(
+    () => null,
+    (error: unknown) => {
+      // Of labels all have to be listed, to know what lies where.
+      if (board.sights === null && isKind(error, 'rejected', 'not-found')) return error
+      throw error
+    },
+  )
   const makeReady = async (): Promise<SealpostError | null> => {
     await settle(lane, board, before, listing)
     try {
@@ -179,14 +188,16 @@ async function prepare(
     return null
   }
   const ready = makeReady()
-  let refusal: SealpostError | null
+  let refusals: readonly (SealpostError | null)[]
   try {
-    refusal = (await Promise.all([ready, listing]))[0]
+    refusals = await Promise.all([ready, listing])
   } finally {
     await Promise.allSettled([listing, ready])
   }
   board.endListing(work)
-  if (refusal !== null) setAside(context, work, refusal)
+  const [unready = null, unlisted = null] = refusals
+  if (unready !== null) setAside(context, work, unready)
+  if (unlisted !== null) leaveUnlisted(context, work, unlisted)
 }
 
 async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {

@@ -36,6 +36,8 @@ export interface MailboxWork {
   hasCandidates: boolean
   /** Rows of earlier epochs wait to be matched by content. */
   epochsOpen: boolean
+  /** An earlier run could not list the source mailbox. */
+  wasUnlisted: boolean
 }
 
 /** A row that a connection died over, in company and alone. */
@@ -69,6 +71,7 @@ export function newWork(
     unread: { waiting: new Set(), isSecond: new Set() },
     hasCandidates: false,
     epochsOpen: record.epoch > 0,
+    wasUnlisted: false,
   }
 }
 

@@ -26,6 +26,8 @@ export interface PlannedMailbox {
   readonly oversized: readonly { readonly key: string; readonly bytes: number }[]
   /** Messages that the project's filters leave out. */
   readonly filtered: number
+  /** Why the source does not let it be listed, or null. */
+  readonly unlisted: SealpostError | null
 }
 
 /** What will become of one account. */
@@ -56,6 +58,7 @@ export interface PlannedPair {
 /** Oversized messages named for one mailbox; all of them are counted. */
 const MAX_NAMED = 100
 const NOTHING: Amount = { messages: 0, bytes: 0 }
+const UNLISTED = { ...NOTHING, tooLarge: NOTHING, oversized: [], filtered: 0 }
 
 /**
  * Looks at both ends and says what a run would do, account by account. Reads only: no command that changes anything
@@ -128,13 +131,20 @@ async function assess(
   const order = mode === null ? null : bySight(mode)
   const entries = order === null ? mapping.mapped : mapping.mapped.toSorted((a, b) => order(a.source, b.source))
   for (const entry of entries) {
-    const counts = await count(context, source, entry.source, isOwn, maxMessageBytes, tally, signal)
+    const counts = await count(context, source, entry.source, isOwn, maxMessageBytes, tally, signal).catch(
+      (error: unknown) => {
+        // Of labels all have to be listed, to know what lies where.
+        if (mode === null && isKind(error, 'rejected', 'not-found')) return { ...UNLISTED, unlisted: error }
+        throw error
+      },
+    )
     mailboxes.push({
       sourcePath: entry.source.path,
       destinationPath: entry.destinationPath,
       exists: entry.exists,
       note: entry.note,
       specialUse: entry.source.specialUse,
+      unlisted: null,
       ...counts,
     })
   }

@@ -16,6 +16,7 @@ import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
+import { unlistedMailboxes } from './set-aside.ts'
 import { Turns } from './turns.ts'
 import { isWorkedOff } from './worked-off.ts'
 import { needsContent } from '../core/match-digests.ts'
@@ -175,9 +176,11 @@ function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): Mailbo
   }))
   const gates = gatesByDestination(opened.map(({ record }) => record))
   const turns = new Turns()
-  return opened.map(({ entry, record }) =>
-    newWork(record, entry.source, gates.get(record.destination.id) ?? new MailboxGate(), turns),
-  )
+  const unlisted = unlistedMailboxes(context, pair.id)
+  return opened.map(({ entry, record }) => {
+    const work = newWork(record, entry.source, gates.get(record.destination.id) ?? new MailboxGate(), turns)
+    return { ...work, wasUnlisted: unlisted.has(record.id) }
+  })
 }
 
 /** Everything that an iteration yields. */

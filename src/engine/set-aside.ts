@@ -5,6 +5,9 @@ import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 
 const PAGE = 500
+/** Of the finding about a source mailbox that its server does not let anybody list. */
+const UNLISTED = 'unlisted'
+
 /** The code of a reason: the destination does not take the mailbox. The ledger's `requeue` knows it too. */
 export const MAILBOX_REFUSED = 'mailbox-refused'
 
@@ -47,4 +50,38 @@ export function setAside(context: EngineContext, work: MailboxWork, refusal: Sea
     },
   ])
   work.phase = 'done'
+}
+
+/**
+ * The source does not let the mailbox be opened or listed. It is a finding until a run can, what is known of it stays as it
+ * is, and its work is done for this run: it keeps no other mailbox from being moved.
+ */
+export function leaveUnlisted(
+  { ledger }: Pick<EngineContext, 'ledger'>,
+  work: MailboxWork,
+  refusal: SealpostError,
+): void {
+  const { id, pairId } = work.record
+  const actual = `refused: ${refusal.serverText ?? refusal.message}`
+  ledger.replaceFindings(id, 'listing', [
+    {
+      class: 'open',
+      check: UNLISTED,
+      pairId,
+      mailboxId: id,
+      messageId: null,
+      sourceKey: null,
+      destinationKey: null,
+      expected: 'a source mailbox that can be listed',
+      actual,
+      rule: null,
+    },
+  ])
+  work.phase = 'done'
+}
+
+/** The mailboxes of an account that no run could list. */
+export function unlistedMailboxes({ ledger }: Pick<EngineContext, 'ledger'>, pairId: number): ReadonlySet<number> {
+  const findings = ledger.findings(pairId).filter(({ check }) => check === UNLISTED)
+  return new Set(findings.map(({ mailboxId }) => mailboxId))
 }

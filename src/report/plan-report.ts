@@ -78,7 +78,7 @@ export interface PlanMailbox extends PlanAmount {
 }
 
 /** Why something will not arrive. */
-export type UnfitReason = 'too-large' | 'quota' | 'unreachable' | 'filtered' | 'excluded'
+export type UnfitReason = 'too-large' | 'quota' | 'unreachable' | 'unreadable' | 'filtered' | 'excluded'
 
 /** What will not arrive; null where a number is not known. */
 export interface PlanUnfit {

@@ -128,6 +128,9 @@ function showAccount(planned: PlannedPair, output: Output): void {
 
 function remarks(mailbox: PlannedMailbox): readonly string[] {
   return [
+    mailbox.unlisted === null
+      ? null
+      : `cannot be read: ${mailbox.unlisted.serverText ?? mailbox.unlisted.message}`,
     mailbox.exists ? null : 'to be created',
     mailbox.note === null || mailbox.note === 'parent' ? null : NOTES[mailbox.note],
     mailbox.tooLarge.messages === 0 ? null : `${formatCount(mailbox.tooLarge.messages)} too large`,

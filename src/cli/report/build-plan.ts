@@ -88,9 +88,10 @@ function unfitOf(plan: PlannedPair): readonly PlanUnfit[] {
     ...(short === 0
       ? []
       : [{ ...none, reason: 'quota' as const, bytes: short, limitBytes: plan.quota?.limitBytes ?? null }]),
-    ...plan.mailboxes.flatMap(({ sourcePath, tooLarge, filtered }) => {
+    ...plan.mailboxes.flatMap(({ sourcePath, tooLarge, filtered, unlisted }) => {
       const place = { ...none, mailbox: formatPath(sourcePath) }
       return [
+        ...(unlisted === null ? [] : [{ ...place, reason: 'unreadable' as const }]),
         ...(tooLarge.messages === 0
           ? []
           : [{ ...place, reason: 'too-large' as const, ...tooLarge, limitBytes: plan.maxMessageBytes }]),
