@@ -299,7 +299,11 @@ export interface Ledger {
   /** How many landed and existing rows have never been verified. */
   unverified(pairId: number | null): number
   /** Replaces the findings of one mailbox that came from this check group; those of `doubt` are kept by who adds to them. */
-  replaceFindings(mailboxId: number, group: 'verify' | 'run' | 'listing' | 'doubt', findings: readonly Finding[]): void
+  replaceFindings(
+    mailboxId: number,
+    group: 'verify' | 'run' | 'listing' | 'doubt',
+    findings: readonly Finding[],
+  ): void
   findings(pairId: number | null): readonly Finding[]
 
   totals(scope: { readonly pairId?: number; readonly mailboxId?: number }): Totals
