@@ -2,6 +2,7 @@ import type { Connector } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import { ArchiveWriter, type ArchiveWriterOptions } from './archive-writer.ts'
 import { ArchivedAccount } from './destination-session.ts'
+import { capabilitiesFor } from './volume-size.ts'
 
 /** How an archive is written. */
 export interface ArchiveDestinationOptions extends Omit<ArchiveWriterOptions, 'name' | 'account'> {
@@ -27,6 +28,7 @@ export interface ArchiveDestination {
 export function createArchiveDestination(options: ArchiveDestinationOptions): ArchiveDestination {
   const writers = new Map<string | null, ArchiveWriter>()
   const accounts = new Map<string, ArchivedAccount>()
+  const capabilities = capabilitiesFor(options.volumeBytes)
 
   const writerOf = (account: string): ArchiveWriter => {
     const scope = options.per === 'project' ? null : account
@@ -47,7 +49,7 @@ export function createArchiveDestination(options: ArchiveDestinationOptions): Ar
         throwIfAborted(signal)
         let account = accounts.get(name)
         if (account === undefined) {
-          account = new ArchivedAccount(name, writerOf(name), options.book)
+          account = new ArchivedAccount(name, writerOf(name), options.book, capabilities)
           accounts.set(name, account)
           await account.begin()
         }

@@ -6,10 +6,12 @@ import type { Outcome } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import { normalizeFlags, type FlagChange, type NewMessage } from '../../src/core/mail.ts'
 import type { BackupSealer, Sealer } from '../../src/core/ports.ts'
+import { announcedBytes } from '../shared/exact-body.ts'
 import { mailboxFolder, messagePath } from './entry-path.ts'
 import { MailboxGathering } from './mailbox-gathering.ts'
-import { FORMAT, type MailboxLine } from './manifest.ts'
+import { encodeLine, FORMAT, type MailboxLine } from './manifest.ts'
 import { syncNames, toFileError } from './stored-file.ts'
+import { batchBytes, sealedBytes } from './volume-size.ts'
 import { VolumeWriter, type NewEntry } from './volume-writer.ts'
 
 /** What volumes are written with. */
@@ -23,7 +25,7 @@ export interface ArchiveWriterOptions {
   readonly sealer: BackupSealer
   readonly book: ArchiveBook
   readonly clock: Clock
-  /** A volume of this many bytes is ended before the next batch. */
+  /** A volume has no more bytes than that, but for a single message that alone has more. */
   readonly volumeBytes: number
   /** Null: a file for each message. Else mbox files, and what seals the mail until its volume ends. */
   readonly mbox: Sealer | null
@@ -72,7 +74,10 @@ export class ArchiveWriter {
       this.#mailboxes.set(key, mailbox)
       const written = this.#options.book.mailboxes(mailbox.account)
       this.#news ||= !written.some((other) => isSame(other, mailbox))
-      await this.#open?.writer.addLine(lineOf(mailbox))
+      const line = lineOf(mailbox)
+      // A volume that is begun lists them all.
+      await this.#makeRoom(Buffer.byteLength(encodeLine(line)))
+      await this.#open?.writer.addLine(line)
     })
   }
 
@@ -86,16 +91,17 @@ export class ArchiveWriter {
   ): Promise<readonly Outcome[]> {
     return this.#inTurn(async () => {
       throwIfAborted(signal)
-      if (this.#open !== null && bytesOf(this.#open) >= this.#options.volumeBytes) await this.#end(false)
-      const { writer, gathering } = await this.#begin()
-      const { series } = this.#options.book
+      const { book, mbox } = this.#options
+      const { series } = book
       const entries = batch.map((message, index) => entryOf(account, mailbox, first + index, message))
+      const sizes = batch.map(({ body }) => announcedBytes(body))
+      await this.#makeRoom(batchBytes(entries, sizes, mbox === null ? 'eml' : 'mbox'))
+      const { writer, gathering } = await this.#begin()
       try {
         if (gathering !== null) await gathering.add(entries, batch, signal)
         else {
           for (const [index, entry] of entries.entries()) {
-            const path = messagePath(account, mailbox, entry.number)
-            await writer.addMessage({ path, ...entry }, batch[index]?.body ?? Buffer.alloc(0), signal)
+            await writer.addMessage(entry, batch[index]?.body ?? Buffer.alloc(0), signal)
           }
         }
         return entries.map(({ number }) => ({ kind: 'held', key: String(number), validity: series }))
@@ -110,10 +116,11 @@ export class ArchiveWriter {
   changeFlags(account: string, changes: readonly FlagChange[]): Promise<void> {
     return this.#inTurn(async () => {
       if (changes.length === 0) return
-      const { writer } = await this.#begin()
       try {
         for (const { key, add, remove } of changes) {
-          await writer.addLine({ kind: 'flags', account, number: Number(key), add, remove })
+          const line = { kind: 'flags', account, number: Number(key), add, remove } as const
+          await this.#makeRoom(Buffer.byteLength(encodeLine(line)))
+          await (await this.#begin()).writer.addLine(line)
         }
       } catch (error) {
         await this.#giveUp()
@@ -140,6 +147,14 @@ export class ArchiveWriter {
   /** Gives up the volume under way. Twice is safe. */
   abandon(): Promise<void> {
     return this.#inTurn(() => this.#giveUp())
+  }
+
+  /** Ends the volume under way where so many bytes more would make it larger than it may be. */
+  async #makeRoom(bytes: number): Promise<void> {
+    if (this.#open === null) return
+    const { sealer, volumeBytes } = this.#options
+    const plainBytes = bytesOf(this.#open) + bytes
+    if (sealedBytes(plainBytes, sealer.recipients.length) > volumeBytes) await this.#end(false)
   }
 
   async #begin(): Promise<OpenVolume> {
@@ -231,15 +246,16 @@ function bytesOf({ writer, gathering }: OpenVolume): number {
   return writer.bytes + (gathering?.bytes ?? 0)
 }
 
-/** What a manifest says of a message before it is known how it is stored. */
+/** What a manifest says of a message; a volume of mbox files has it at another path. */
 function entryOf(
   account: string,
   mailbox: readonly string[],
   number: number,
   { flags, internalDate, sourceKey }: NewMessage,
-): Omit<NewEntry, 'path'> {
+): NewEntry {
   const all = normalizeFlags(flags)
   return {
+    path: messagePath(account, mailbox, number),
     account,
     mailbox,
     number,

@@ -1,11 +1,11 @@
-import type { DestinationSession, Outcome } from '../../src/core/connector.ts'
+import type { Capabilities, DestinationSession, Outcome } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import type { Candidate, FlagState, Fetched, Mailbox, NewMessage, SpecialUse } from '../../src/core/mail.ts'
 import type { ArchiveBook } from '../../src/core/backups.ts'
 import { announcedBytes } from '../shared/exact-body.ts'
 import { canonicalPath, checkName, pathKey } from '../shared/mailbox-names.ts'
 import type { ArchiveWriter } from './archive-writer.ts'
-import { ARCHIVE_NAMING, DESTINATION_CAPABILITIES } from './facts.ts'
+import { ARCHIVE_NAMING } from './facts.ts'
 
 /** The inbox, which every account has. */
 export const INBOX: Mailbox = {
@@ -21,13 +21,15 @@ export class ArchivedAccount {
   readonly name: string
   readonly #writer: ArchiveWriter
   readonly #book: ArchiveBook
+  readonly #capabilities: Capabilities
   readonly #mailboxes = new Map<string, Mailbox>([[INBOX.name, INBOX]])
   #next: number
 
-  constructor(name: string, writer: ArchiveWriter, book: ArchiveBook) {
+  constructor(name: string, writer: ArchiveWriter, book: ArchiveBook, capabilities: Capabilities) {
     this.name = name
     this.#writer = writer
     this.#book = book
+    this.#capabilities = capabilities
     this.#next = book.nextNumber(name)
     for (const { mailbox, specialUse, subscribed } of book.mailboxes(name))
       this.#know(mailbox, specialUse, subscribed)
@@ -46,7 +48,7 @@ export class ArchivedAccount {
       if (!alive) throw new SealpostError('transient', 'the session has ended', { code: 'ECONNRESET' })
     }
     return {
-      capabilities: DESTINATION_CAPABILITIES,
+      capabilities: this.#capabilities,
       naming: ARCHIVE_NAMING,
       get alive() {
         return alive
@@ -114,7 +116,7 @@ export class ArchivedAccount {
 
   async #append(mailbox: Mailbox, batch: readonly NewMessage[], signal: AbortSignal): Promise<readonly Outcome[]> {
     const { path } = this.#require(mailbox)
-    const { messages, bytes } = DESTINATION_CAPABILITIES.appendBatch
+    const { messages, bytes } = this.#capabilities.appendBatch
     const total = batch.reduce((sum, { body }) => sum + announcedBytes(body), 0)
     if (batch.length > messages || (batch.length > 1 && total > bytes)) {
       throw new SealpostError('bug', 'a batch is larger than this end takes')

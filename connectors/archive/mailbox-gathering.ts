@@ -8,6 +8,7 @@ import { mboxPath } from './entry-path.ts'
 import { encodeLine, type MessageLine } from './manifest.ts'
 import { storeInMbox, type MboxPlace } from './mbox-form.ts'
 import { toFileError } from './stored-file.ts'
+import { listingBytes, mboxFileBytes } from './volume-size.ts'
 import type { NewEntry, VolumeWriter } from './volume-writer.ts'
 
 const READ_BYTES = 256 * 1024
@@ -45,6 +46,8 @@ export class MailboxGathering {
   readonly #sealer: Sealer
   readonly #mailboxes = new Map<string, Gathered>()
   #end = 0
+  /** What tar and the manifest take for it beside its bytes. */
+  #around = 0
 
   private constructor(path: string, handle: FileHandle, sealer: Sealer) {
     this.#path = path
@@ -61,9 +64,9 @@ export class MailboxGathering {
     }
   }
 
-  /** About as large as what is gathered will be in the volume. */
+  /** What is gathered takes no more bytes than that in the volume. */
   get bytes(): number {
-    return this.#end
+    return this.#end + this.#around
   }
 
   /** Takes a batch of one mailbox; `entries` say the same of its messages as they would in a volume. */
@@ -78,10 +81,13 @@ export class MailboxGathering {
     const key = JSON.stringify([account, mailbox])
     const known = this.#mailboxes.get(key) ?? { account, mailbox, batches: [] }
     this.#mailboxes.set(key, known)
-    const path = mboxPath(account, mailbox, this.#firstOf(known, entry.number))
+    const number = this.#firstOf(known, entry.number)
+    const path = mboxPath(account, mailbox, number)
     const lines: MessageLine[] = []
     const bodies = await this.#seal(storeAll(entries, batch, path, lines, signal))
     const listed = await this.#seal(one(Buffer.from(lines.map(encodeLine).join(''))))
+    const fileBytes = number === entry.number ? mboxFileBytes(path) : 0
+    this.#around += fileBytes + listingBytes(listed.plainBytes) - listed.plainBytes
     const [first, time] = [entry.number, Math.max(0, Date.parse(entry.internalDate))]
     known.batches.push({ messages: entries.length, bodies, lines: listed, first, time })
   }

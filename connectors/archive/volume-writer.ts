@@ -10,13 +10,9 @@ import { drained } from '../shared/drained.ts'
 import { ownPath } from './entry-path.ts'
 import { encodeLine, type ManifestLine, type MessageLine, type VolumeHeader } from './manifest.ts'
 import { piecesOf, syncNames, toFileError } from './stored-file.ts'
+import { entryBytes, listingBytes, MANIFEST_BYTES, MANIFEST_LINES, VOLUME_END_BYTES } from './volume-size.ts'
 
-/** A part of the manifest holds so many lines at most; so much of it is in memory, and what it lists is found by it alone. */
-const MANIFEST_LINES = 500
-const MANIFEST_BYTES = 256 * 1024
 const FILE_MODE = 0o600
-/** What an entry takes beside its bytes, about: a header, padding, now and then a longer name. */
-const TAR_BLOCKS_BYTES = 1024
 
 /** A message on its way into a volume; its size and digest are found out on the way. */
 export type NewEntry = Omit<MessageLine, 'kind' | 'size' | 'sha256' | 'mbox'>
@@ -79,9 +75,9 @@ export class VolumeWriter {
     return writer
   }
 
-  /** About as large as the file will be with what is in it so far. */
+  /** The plain archive has no more bytes than that if it is ended with what is in it so far. */
   get bytes(): number {
-    return this.#taken
+    return this.#taken + listingBytes(this.#lineBytes) + VOLUME_END_BYTES
   }
 
   /** Adds a message. Throws `corrupt` for a body that is not as long as it says, and then the volume is lost. */
@@ -115,7 +111,7 @@ export class VolumeWriter {
       this.#messageBytes += line.size
     }
     this.#lines.push(text)
-    this.#lineBytes += text.length
+    this.#lineBytes += Buffer.byteLength(text)
     if (this.#lines.length >= MANIFEST_LINES || this.#lineBytes >= MANIFEST_BYTES) await this.#flushLines()
   }
 
@@ -187,7 +183,7 @@ export class VolumeWriter {
   }
 
   async #entry(name: string, size: number, time: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    this.#taken += size + TAR_BLOCKS_BYTES
+    this.#taken += entryBytes(name, size)
     const header = { name, size, mtime: new Date(time), mode: FILE_MODE }
     let end: (error?: Error | null) => void = () => undefined
     const ended = new Promise<void>((resolve, reject) => {

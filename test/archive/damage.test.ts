@@ -147,7 +147,7 @@ describe('what happened to a volume is found and named', () => {
     const sealer = createBackupSealer([recipient ?? stage.keys.recipient])
     await stage.backup({
       sealer,
-      volumeBytes: 900_000,
+      volumeBytes: 1_200_000,
       limits: { ...DEFAULT_LIMITS, accounts: 1, lanes: 1, memoryBytes: 4 << 20 },
     })
     return { stage, files: stage.files }

@@ -61,7 +61,7 @@ export function addBackup(program: Command, start: Start): void {
       ).argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]),
     )
     .addOption(
-      new Option('--volume-size <size>', 'begin a new file at this size')
+      new Option('--volume-size <size>', 'no file is larger than this, but for a single message that is')
         .argParser(readVolumeSize)
         .default(DEFAULT_VOLUME_BYTES, '2GiB'),
     )
