@@ -4,8 +4,9 @@ import { DESTINATION_CAPABILITIES } from './facts.ts'
 import { encodeLine } from './manifest.ts'
 import type { NewEntry } from './volume-writer.ts'
 
-/** A part of the manifest holds so many lines at most; so much of it is in memory, and what it lists is found by it alone. */
+/** A part of the manifest holds so many lines at most; what it lists is found by it alone. */
 export const MANIFEST_LINES = 500
+/** So much of it is written down at once. */
 export const MANIFEST_BYTES = 256 * 1024
 
 const TAR_BLOCK_BYTES = 512
