@@ -1,46 +1,78 @@
 import { FirstContact } from './first-contact.ts'
 import { isKind, type SealpostError } from './errors.ts'
 
+/** So many accounts refused in a row mean the credential: while it has opened none, and once it has. */
+const REFUSALS_AT_FIRST = 2
+const REFUSALS_ONCE_PROVEN = 4
+
+/** What is known of one credential. */
+interface Standing {
+  /** It has opened an account. */
+  proven: boolean
+  /** Accounts that it did not open, since it last opened one. */
+  refusals: number
+  /** It is given up for this reason. */
+  refused: SealpostError | null
+  /** The login that others wait for. */
+  alone: Promise<unknown> | null
+}
+
 /**
- * Makes the first login with a credential once and alone; a refusal is remembered and given to everybody who comes
- * after, so that one wrong password over fifty accounts is one failed login (lock-outs are counted by servers).
+ * Sees to it that no account gets locked. A refused account is not logged in to again, and while it is not known whether the
+ * account or the credential was meant, others that share the credential log in one at a time: one that is let in says
+ * that it was the account, and some that are not in a row that it is the credential, which is then given up. So a wrong
+ * password over fifty accounts is two failed logins, and one account that is not there, or is closed to us, keeps
+ * none of the others back (docs/decisions/0023).
  */
 export class LoginGate {
   /** Whether the ends have answered at all. */
   readonly contact = { source: new FirstContact(), destination: new FirstContact() }
-  readonly #first = new Map<string, Promise<unknown>>()
-  readonly #refused = new Map<string, SealpostError>()
+  readonly #standings = new Map<string, Standing>()
+  readonly #refusedAccounts = new Map<string, SealpostError>()
 
-  /** Runs `login`; throws the remembered refusal of this credential instead where there is one. */
-  async enter<T>(credential: string, login: () => Promise<T>): Promise<T> {
+  /** Runs `login` to `account`; throws a remembered refusal of it, or of this credential, instead where there is one. */
+  async enter<T>(credential: string, account: string, login: () => Promise<T>): Promise<T> {
+    const id = `${credential}\0${account}`
+    const standing = this.#standingOf(credential)
     for (;;) {
-      const refused = this.#refused.get(credential)
+      const refused = standing.refused ?? this.#refusedAccounts.get(id)
       if (refused !== undefined) throw refused
-      const before = this.#first.get(credential)
-      if (before === undefined) break
-      const succeeded = await before.then(
-        () => true,
-        () => false,
-      )
-      if (succeeded) return this.#attempt(credential, login)
+      if (standing.alone === null) break
+      await standing.alone.catch(() => undefined)
     }
-    const attempt = this.#attempt(credential, login)
-    this.#first.set(credential, attempt)
+    const attempt = this.#attempt(id, standing, login)
+    if (standing.proven && standing.refusals === 0) return attempt
+    standing.alone = attempt
     try {
       return await attempt
+    } finally {
+      standing.alone = null
+    }
+  }
+
+  async #attempt<T>(id: string, standing: Standing, login: () => Promise<T>): Promise<T> {
+    try {
+      const session = await login()
+      standing.proven = true
+      standing.refusals = 0
+      return session
     } catch (error) {
-      // A trouble of the network says nothing about the credential: the next one is first again.
-      if (!isKind(error, 'auth')) this.#first.delete(credential)
+      // A trouble of the network says nothing about the credential.
+      if (isKind(error, 'auth') && !this.#refusedAccounts.has(id)) {
+        this.#refusedAccounts.set(id, error)
+        const most = standing.proven ? REFUSALS_ONCE_PROVEN : REFUSALS_AT_FIRST
+        if (++standing.refusals >= most) standing.refused = error
+      }
       throw error
     }
   }
 
-  async #attempt<T>(credential: string, login: () => Promise<T>): Promise<T> {
-    try {
-      return await login()
-    } catch (error) {
-      if (isKind(error, 'auth')) this.#refused.set(credential, error)
-      throw error
+  #standingOf(credential: string): Standing {
+    let standing = this.#standings.get(credential)
+    if (standing === undefined) {
+      standing = { proven: false, refusals: 0, refused: null, alone: null }
+      this.#standings.set(credential, standing)
     }
+    return standing
   }
 }

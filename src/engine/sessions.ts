@@ -19,6 +19,7 @@ export class LaneSessions {
       gate,
       pair.id,
       'source',
+      pair.source,
       source.credentialOf?.(pair.source) ?? pair.source,
       (signal) => source.openSource(pair.source, signal),
     )
@@ -27,6 +28,7 @@ export class LaneSessions {
       gate,
       pair.id,
       'destination',
+      pair.destination,
       destination.credentialOf?.(pair.destination) ?? pair.destination,
       (signal) => destination.openDestination(pair.destination, signal),
     )
@@ -64,6 +66,7 @@ class End<S extends Session> {
   readonly #gate: LoginGate
   readonly #pairId: number
   readonly #end: 'source' | 'destination'
+  readonly #account: string
   readonly #credential: string
   readonly #open: (signal: AbortSignal) => Promise<S>
   #session: S | null = null
@@ -74,6 +77,7 @@ class End<S extends Session> {
     gate: LoginGate,
     pairId: number,
     end: 'source' | 'destination',
+    account: string,
     credential: string,
     open: (signal: AbortSignal) => Promise<S>,
   ) {
@@ -81,6 +85,7 @@ class End<S extends Session> {
     this.#gate = gate
     this.#pairId = pairId
     this.#end = end
+    this.#account = account
     this.#credential = `${end}\u0000${credential}`
     this.#open = open
   }
@@ -104,7 +109,7 @@ class End<S extends Session> {
     const before = this.#session
     await before?.close()
     const onWait = tellWaitsOf(this.#pairId, events)
-    const login = (): Promise<S> => this.#gate.enter(this.#credential, () => this.#open(signal))
+    const login = (): Promise<S> => this.#gate.enter(this.#credential, this.#account, () => this.#open(signal))
     const session = await this.#gate.contact[this.#end].open(clock, onWait, login, signal)
     this.#session = session
     if (before !== null) events({ event: 'reconnected', pair: this.#pairId, end: this.#end })

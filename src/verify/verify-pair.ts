@@ -142,7 +142,7 @@ export async function verifyPair(
     const account = pair.destination
     const credential = context.destination.credentialOf?.(account) ?? account
     const login = (): Promise<SourceSession> =>
-      gate.enter(credential, () => context.destination.openSource(account, stop))
+      gate.enter(credential, account, () => context.destination.openSource(account, stop))
     return gate.contact.destination.open(context.clock, onWait, login, stop)
   }
 

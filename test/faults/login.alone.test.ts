@@ -17,14 +17,14 @@ describe.skipIf(whyNoDovecot() !== null)('a credential that is refused', () => {
     return { tried: seen.length, refused: seen.filter(({ reply }) => reply === 'NO').length }
   }
 
-  it(`is tried once over ${MAILBOXES} mailboxes, all lanes, and is taken up again when it has been set anew`, async () => {
+  it(`is tried for two accounts of ${MAILBOXES}, all lanes, and is taken up again when it has been set anew`, async () => {
     const project = await stage.project(
       plainMail(3),
       { adminPassword: 'wrong', lanes: 4, limits: { accounts: 8 } },
       MAILBOXES,
     )
     const { pairs, totals } = await project.run()
-    expect(logins()).toEqual({ tried: 1, refused: 1 })
+    expect(logins()).toEqual({ tried: 2, refused: 2 })
     expect(pairs.map(({ error }) => error?.kind)).toEqual(Array.from({ length: MAILBOXES }, () => 'auth'))
     expect(totals.landed + totals.appending).toBe(0)
     expect(
@@ -40,20 +40,28 @@ describe.skipIf(whyNoDovecot() !== null)('a credential that is refused', () => {
     expect(warnings).toEqual([])
     expect(again.pairs.every(({ error }) => error === null)).toBe(true)
     expect(counts(again.totals)).toEqual({ source: 3 * MAILBOXES, landed: 3 * MAILBOXES })
-    expect(logins().refused).toBe(1)
+    expect(logins().refused).toBe(2)
   })
 
-  it('of one account alone stops that account and no other', async () => {
-    const project = await stage.project(plainMail(12), {}, 3)
-    const [, unlucky = ''] = project.accounts
-    const refusal = answer(LOGIN, 'NO [AUTHENTICATIONFAILED] Authentication failed.')
-    const armed = stage.proxies.destination.arm(refusal).forAccount(unlucky).always()
-    const { pairs } = await project.run()
-    expect(pairs.map(({ error }) => error?.kind ?? null)).toEqual([null, 'auth', null])
-    expect(armed.fired).toBe(1)
-    armed.disarm()
-    expect(counts((await project.run()).totals)).toEqual({ source: 36, landed: 36 })
-  })
+  it.each(['its own', 'one for all'])(
+    'of one account alone stops that account and no other (%s)',
+    async (whose) => {
+      const { masterPassword, masterUser } = stage.destination
+      const options = whose === 'its own' ? {} : { adminPassword: masterPassword }
+      const project = await stage.project(plainMail(12), options, 3)
+      const [, unlucky = ''] = project.accounts
+      const refusal = answer(LOGIN, 'NO [AUTHENTICATIONFAILED] Authentication failed.')
+      const armed = stage.proxies.destination
+        .arm(refusal)
+        .forAccount(whose === 'its own' ? unlucky : `${unlucky}*${masterUser}`)
+        .always()
+      const { pairs } = await project.run()
+      expect(pairs.map(({ error }) => error?.kind ?? null)).toEqual([null, 'auth', null])
+      expect(armed.fired).toBe(1)
+      armed.disarm()
+      expect(counts((await project.run()).totals)).toEqual({ source: 36, landed: 36 })
+    },
+  )
 
   it('in the middle of a run, when a connection is opened again, is not tried twice either', async () => {
     const project = await stage.project(plainMail(60), { lanes: 2 })

@@ -44,9 +44,9 @@ export async function checkEnd(
     const credential = `${side} ${connector.credentialOf?.(account) ?? account}`
     const destination =
       side === 'destination'
-        ? await gate.enter(credential, () => connector.openDestination(account, signal))
+        ? await gate.enter(credential, account, () => connector.openDestination(account, signal))
         : null
-    session = destination ?? (await gate.enter(credential, () => connector.openSource(account, signal)))
+    session = destination ?? (await gate.enter(credential, account, () => connector.openSource(account, signal)))
     findings.push(factOf('login', 'logged in'))
     for await (const finding of ask(session, signal)) findings.push(finding)
     if (destination !== null && tools.write) {
