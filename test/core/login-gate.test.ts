@@ -45,13 +45,16 @@ describe('the login gate', () => {
     expect(knocked).toEqual(['anna'])
   })
 
-  it.each([[0], [1], [25], [49]])('one account that is not there (the %i.) keeps no other back', async (absent) => {
-    const { enter, knocked } = door((account) => account !== `a${absent}`)
-    const ended = await Promise.all(accounts.map((account) => enter(account)))
-    expect(ended.filter((end) => end !== 'session')).toEqual([`no a${absent}`])
-    expect(await enter(`a${absent}`)).toBe(`no a${absent}`)
-    expect(knocked).toHaveLength(accounts.length)
-  })
+  it.each([[0], [1], [25], [49]])(
+    'one account that is not there (the %i.) keeps no other back',
+    async (absent) => {
+      const { enter, knocked } = door((account) => account !== `a${absent}`)
+      const ended = await Promise.all(accounts.map((account) => enter(account)))
+      expect(ended.filter((end) => end !== 'session')).toEqual([`no a${absent}`])
+      expect(await enter(`a${absent}`)).toBe(`no a${absent}`)
+      expect(knocked).toHaveLength(accounts.length)
+    },
+  )
 
   it('gives up a credential that was good, at the fourth account in a row', async () => {
     let isGood = true
