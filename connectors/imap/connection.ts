@@ -23,6 +23,8 @@ export interface CommandOptions {
   readonly room?: (bytes: number) => Buffer
   /** Literals above it are counted and thrown away. */
   readonly literalLimit?: number
+  /** A literal larger than anything that is asked for was announced: what its response had said before. The connection is lost. */
+  readonly onBeyond?: (text: string) => void
   /** Called before the piece that ends the command is handed to the socket: from then on the outcome may be unknown. */
   readonly onHandingOver?: () => void
   /** Keeps that piece back until a server that dies of the rest has had the time for it. */
@@ -87,6 +89,7 @@ export class Connection {
       claims: (keyword) => this.#facts.claims(keyword) || this.#running?.take?.[keyword] !== undefined,
       untagged: (response) => this.#take(response),
       row: (row) => this.#running?.onRow?.(row),
+      beyond: (bytes, text) => this.#giveUp(bytes, text),
       room: (bytes) => this.#running?.room?.(bytes) ?? Buffer.allocUnsafe(bytes),
       tagged: (line) => this.#takeTagged(line),
       continuation: (text) => this.#takeContinuation(text),
@@ -357,6 +360,13 @@ export class Connection {
         new SealpostError('transient', 'imap: the server sent what is no IMAP', { code: 'PROTOCOL', cause }),
       )
     }
+  }
+
+  /** Of a message that large the end may never come: it is not waited for. */
+  #giveUp(bytes: number, text: string): void {
+    this.#running?.onBeyond?.(text)
+    const said = `imap: the server announced ${bytes} bytes in one piece, which is more than was asked for`
+    this.destroy(new SealpostError('transient', said, { code: 'LITERAL' }))
   }
 
   #take(response: Untagged): void {

@@ -3,7 +3,7 @@ import { isUnmasked, MASKED_NUL } from './binary-form.ts'
 import { isExchange, isStandIn } from './stand-in.ts'
 import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
-import { findLarge, largeBody } from './large-body.ts'
+import { findLarge, largeBody, noteLarge } from './large-body.ts'
 import { Queue } from './queue.ts'
 import { isAboutExpunged, refusalOf } from './response-codes.ts'
 import { selectSeeing } from './selection.ts'
@@ -95,7 +95,14 @@ async function readSet(
     else queue.push(whole(context, uid, body), body.length)
   }
   const room = (bytes: number): Buffer => context.bodies.take(bytes)
-  const options = { onRow, room, literalLimit: limits.largeMessageBytes }
+  // What is announced with more than a gigabyte comes in ranges when it is asked for the next time, whatever its size is.
+  const onBeyond = (text: string): void => {
+    const [first, ...more] = open
+    const named = Number(/\bUID (\d+)/i.exec(text)?.[1])
+    if (open.has(named)) noteLarge(context, mailbox, named)
+    else if (first !== undefined && more.length === 0) noteLarge(context, mailbox, first)
+  }
+  const options = { onRow, onBeyond, room, literalLimit: limits.largeMessageBytes }
   const read = async (text: string): Promise<void> => {
     const reply = await connection.run([`UID FETCH ${text} (UID BODY.PEEK[])`], options, signal)
     if (reply.status !== 'OK' && !isAboutExpunged(reply.code, reply.text)) {

@@ -5,7 +5,8 @@ const LF = 0x0a
 const STAR = 0x2a
 const PLUS = 0x2b
 const MAX_LINE_BYTES = 64 * 1024 * 1024
-const MAX_LITERAL_BYTES = 2 ** 40
+/** What is larger than a body may be is read in ranges: nobody asks for a literal of that size, and nobody waits for its end. */
+const MAX_LITERAL_BYTES = 2 ** 30
 /** What a part of a response costs besides its bytes. */
 const PART_BYTES = 256
 /** How an untagged response begins; some servers are free with blanks. */
@@ -18,6 +19,8 @@ export interface FramerSink {
   claims(keyword: string): boolean
   untagged(response: Untagged): void
   row(row: FetchRow): void
+  /** A literal of so many bytes was announced, which is not read; `text` is what its response had said before. */
+  beyond(bytes: number, text: string): void
   /** Where a literal of so many bytes is to be put. */
   room(bytes: number): Buffer
   /** A line that begins with neither `*` nor `+`, without its line end. */
@@ -101,7 +104,10 @@ export class Framer {
       this.#finish()
       return
     }
-    if (announced > MAX_LITERAL_BYTES) throw new Error('a literal beyond all bounds')
+    if (announced > MAX_LITERAL_BYTES) {
+      this.#sink.beyond(announced, this.#texts?.join('') ?? '')
+      throw new Error('a literal beyond all bounds')
+    }
     this.#remaining = announced
     if (this.#texts === null) return
     this.#skip = announced > this.literalLimit

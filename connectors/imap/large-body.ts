@@ -53,6 +53,12 @@ export function noteSizes(
   book.below = Math.max(book.below, high + 1)
 }
 
+/** A message of the selected mailbox is to be read in ranges from now on, whatever it was announced as. */
+export function noteLarge(context: Context, mailbox: Mailbox, uid: number): void {
+  const validity = context.selected?.validity
+  if (validity !== undefined) sizeBook(context, mailbox.name, validity).large.add(uid)
+}
+
 function sizeBook(context: Context, name: string, validity: string): SizeBook {
   let book = context.sizes.get(name)
   if (book?.validity !== validity) {

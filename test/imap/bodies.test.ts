@@ -301,8 +301,40 @@ describe('bodies from a scripted server', () => {
     expect(await fetching(answers, 'BINARY')).toEqual([{ kind: 'whole', text: 'a\x80b' }])
   })
 
+  it.each(['* 1 FETCH (UID 5 BODY[] {4294967296}', '* 1 FETCH (BODY[] {4294967296}'])(
+    'what is announced with 4 GB is not waited for, and comes in ranges the next time: %s',
+    async (lie) => {
+      const text = 'Subject: not that large\r\n\r\n'
+      const server = await startScriptedImap({
+        answer: ({ tag, text: command }) => {
+          const [, from = '0', length = '0'] = /BODY\.PEEK\[\]<(\d+)\.(\d+)>/.exec(command) ?? []
+          const range = text.slice(Number(from), Number(from) + Number(length))
+          if (command.startsWith('UID SEARCH')) return ['* SEARCH', `${tag} OK done`]
+          if (command.includes('RFC822.SIZE'))
+            return [`* 1 FETCH (UID 5 RFC822.SIZE ${text.length})`, `${tag} OK done`]
+          if (command.includes('BODY.PEEK[])')) return [lie]
+          return command.includes('BODY.PEEK[]<')
+            ? [`* 1 FETCH (UID 5 BODY[]<${from}> {${range.length}}`, `${range})`, `${tag} OK done`]
+            : undefined
+        },
+      })
+      const connector = clearConnector(server.port, 'x')
+      const first = await connector.openSource('a', quiet)
+      const [inbox] = await collect(first.listMailboxes(quiet))
+      if (inbox === undefined) throw new Error('no inbox')
+      const error = await failure(collect(first.fetch(inbox, ['5'], quiet)))
+      expect(error).toMatchObject({ kind: 'transient', code: 'LITERAL' })
+      expect([error.message, first.alive]).toEqual([expect.stringContaining('4294967296 bytes'), false])
+      await first.close()
+      const second = await connector.openSource('a', quiet)
+      const [fetched] = await collect(second.fetch(inbox, ['5'], quiet))
+      expect((await bytesOf(fetched)).toString()).toBe(text)
+      await second.close()
+      await server.stop()
+    },
+  )
+
   it.each([
-    ['* 1 FETCH (UID 5 BODY[] {99999999999999}', 'beyond all bounds'],
     ['* 1 FETCH (UID 5 BODY[] (', 'an open list'],
     ['* 1 FETCH UID 5', 'no list'],
   ])('%s ends the session (%s)', async (line) => {
