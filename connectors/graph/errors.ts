@@ -100,18 +100,19 @@ export const ERROR_ROWS: readonly Row[] = [
     hint: 'correct the address in mailboxes.csv, or auth.tenant',
   },
   {
-    status: [403],
-    kind: 'config',
-    word: 'ACCESS_DENIED',
-    says: 'the app may not open this mailbox',
-    hint: 'grant Mail.Read or Mail.ReadWrite with admin consent, or put the mailbox into the scope of its RBAC role in Exchange',
-  },
-  {
+    // By 403, as if it were for want of a right.
     code: /^(ErrorQuotaExceeded|ErrorMailboxStoreUnavailableQuota|quotaLimitReached|MailboxQuotaExceeded)$/i,
     kind: 'quota',
     word: 'OVERQUOTA',
     says: 'the mailbox is full',
     hint: 'raise its quota or assign an archive',
+  },
+  {
+    status: [403],
+    kind: 'config',
+    word: 'ACCESS_DENIED',
+    says: 'the app may not open this mailbox',
+    hint: 'grant Mail.Read or Mail.ReadWrite with admin consent, or put the mailbox into the scope of its RBAC role in Exchange',
   },
   { status: [507], kind: 'quota', word: 'OVERQUOTA', says: 'the mailbox is full' },
   {

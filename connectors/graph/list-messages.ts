@@ -4,13 +4,18 @@ import type { Listed, Mailbox } from '../../src/core/mail.ts'
 import { sendBatch } from './batch.ts'
 import type { GraphContext } from './context.ts'
 import { folderPath } from './folders.ts'
+import { listPlainly } from './list-plainly.ts'
 import { fieldOf, listOf, textOf, type Json } from './json.ts'
 import { ALONE_QUERY, listedAloneOf, LISTED_QUERY, listedOf } from './message-facts.ts'
+
+/** In the place of a link: everything is listed. */
+const FROM_NOTHING = ''
 
 /**
  * Lists a folder by its delta (learn.microsoft.com: message-delta). The first round goes through everything there is; its last
  * link is the cursor, from which the next one tells what came, changed and went. What changed is named again as a message.
- * A link that the server no longer knows (410, `syncStateNotFound`) is `stale`.
+ * A link that the server no longer knows (410, `syncStateNotFound`) is `stale`. For a delta Exchange writes into the mailbox: a
+ * full one refuses it, and hands out plain lists as ever.
  */
 export async function* listMessages(
   context: GraphContext,
@@ -18,12 +23,13 @@ export async function* listMessages(
   since: Cursor | null,
   signal: AbortSignal,
 ): AsyncGenerator<Page> {
-  const resume = since === null ? null : readCursor(context, mailbox, since)
-  if (since !== null && resume === null) {
+  const resume = since === null ? FROM_NOTHING : readCursor(context, mailbox, since)
+  if (resume === null) {
     yield { kind: 'stale' }
     return
   }
-  let next = resume ?? `${folderPath(context, mailbox.name)}/messages/delta?${LISTED_QUERY}`
+  const isFromNothing = resume === FROM_NOTHING
+  let next = !isFromNothing ? resume : `${folderPath(context, mailbox.name)}/messages/delta?${LISTED_QUERY}`
   const seen = new Set<string>()
   for (;;) {
     if (seen.has(next)) throw new SealpostError('transient', 'graph: a listing leads back to itself')
@@ -38,16 +44,20 @@ export async function* listMessages(
     try {
       body = (await context.client.call(call, signal)).body
     } catch (error) {
+      if (isKind(error, 'quota')) {
+        yield* listPlainly(context, mailbox, formatCursor(mailbox, FROM_NOTHING), signal)
+        return
+      }
       if (!isKind(error, 'stale')) throw error
       // Without a cursor there is nothing to be stale: the listing is begun again.
-      if (since === null) throw new SealpostError('transient', error.message, { cause: error, code: 'RESYNC' })
+      if (isFromNothing) throw new SealpostError('transient', error.message, { cause: error, code: 'RESYNC' })
       yield { kind: 'stale' }
       return
     }
     yield* await stepsOf(context, listOf(body, 'value'), signal)
     const link = textOf(body, '@odata.deltaLink')
     if (link !== null) {
-      yield { kind: 'end', cursor: formatCursor(mailbox, link), complete: since === null }
+      yield { kind: 'end', cursor: formatCursor(mailbox, link), complete: isFromNothing }
       return
     }
     const onward = textOf(body, '@odata.nextLink')
@@ -114,7 +124,7 @@ function formatCursor(mailbox: Mailbox, link: string): Cursor {
   return JSON.stringify({ folder: mailbox.name, link })
 }
 
-/** The link of a cursor; null when it is none, or that of another folder or service. */
+/** The link of a cursor; null when it is none, or that of another folder or service. After a plain list there is none. */
 function readCursor(context: GraphContext, mailbox: Mailbox, cursor: Cursor): string | null {
   let parsed: Json
   try {
@@ -123,5 +133,6 @@ function readCursor(context: GraphContext, mailbox: Mailbox, cursor: Cursor): st
     return null
   }
   const link = textOf(parsed, 'link')
-  return textOf(parsed, 'folder') === mailbox.name && link !== null && context.client.leadsHere(link) ? link : null
+  if (textOf(parsed, 'folder') !== mailbox.name || link === null) return null
+  return link === FROM_NOTHING || context.client.leadsHere(link) ? link : null
 }

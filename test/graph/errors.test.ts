@@ -121,9 +121,9 @@ const RECORDED: readonly Recorded[] = [
   },
   {
     name: 'a full mailbox',
-    status: 403 + 104,
+    status: 403,
     code: 'ErrorQuotaExceeded',
-    message: 'The mailbox has exceeded its quota.',
+    message: 'Mailbox has exceeded maximum mailbox size.',
     kind: 'quota',
     word: 'OVERQUOTA',
   },

@@ -133,6 +133,64 @@ describe('a Graph source', () => {
     })
   })
 
+  describe('of a mailbox that is full, which refuses every delta', () => {
+    const full = { error: { code: 'ErrorQuotaExceeded', message: 'Mailbox has exceeded maximum mailbox size.' } }
+    const refuse = (times: number): void =>
+      void server.tenant.faults.arm(/\/messages\/delta/, { kind: 'answer', status: 403, body: full }).times(times)
+
+    it('lists everything all the same, again each time, and by a delta once it is full no more', async () => {
+      const mailbox = freshMailbox()
+      const ids = Array.from({ length: 25 }, (_, n) => put(mailbox, `Subject: ${n}\r\n\r\n`))
+      refuse(2)
+      await withSource(graphTo(server), mailbox.address, async (session) => {
+        const inbox = await inboxOf(session)
+        const first = await list(session, inbox, null)
+        expect([...first.messages.keys()].sort()).toEqual([...ids].sort())
+        expect(first.pages.at(-1)).toMatchObject({ complete: true })
+        const item = mailbox.items.get(ids[3] ?? '')
+        if (item !== undefined) mailbox.remove(item)
+        const second = await list(session, inbox, first.cursor, first.messages)
+        expect([second.messages.size, second.messages.has(ids[3] ?? '')]).toEqual([24, false])
+        const third = await list(session, inbox, second.cursor, second.messages)
+        expect([third.messages.size, third.pages.at(-1)]).toMatchObject([24, { complete: true }])
+        const added = put(mailbox, 'Subject: new\r\n\r\n')
+        const fourth = await list(session, inbox, third.cursor, third.messages)
+        expect(fourth.pages).toMatchObject([{ messages: [{ key: added }] }, { kind: 'end', complete: false }])
+      })
+    })
+
+    it('takes nothing as gone that was passed over while something else was removed', async () => {
+      const mailbox = freshMailbox()
+      const ids = Array.from({ length: 25 }, (_, n) => put(mailbox, `Subject: ${n}\r\n\r\n`))
+      refuse(2)
+      await withSource(graphTo(server), mailbox.address, async (session) => {
+        const inbox = await inboxOf(session)
+        for (const isRestless of [false, true]) {
+          const gone: string[] = []
+          const seen = new Set<string>()
+          let complete: boolean | null = null
+          for await (const page of session.listMessages(inbox, null, quiet)) {
+            if (page.kind === 'end') complete = page.complete
+            if (page.kind !== 'messages') continue
+            for (const { key } of page.messages) seen.add(key)
+            if (gone.length > 0 && !isRestless) continue
+            const removed = mailbox.items.get(page.messages[0]?.key ?? '')
+            if (removed !== undefined) {
+              mailbox.remove(removed)
+              gone.push(removed.id)
+            }
+          }
+          const there = ids.filter((id) => mailbox.items.has(id))
+          expect(
+            there.filter((id) => !seen.has(id)),
+            `${gone.length} removed`,
+          ).toEqual([])
+          expect([gone.length > 0, complete]).toEqual([true, !isRestless])
+        }
+      })
+    })
+  })
+
   it('keeps the key of a message that is moved', async () => {
     const mailbox = freshMailbox()
     const key = put(mailbox, 'Subject: moving\r\n\r\n')
