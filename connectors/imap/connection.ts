@@ -5,7 +5,7 @@ import type { ImapManners } from '../shared/imap-manners.ts'
 import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
 import { compressWire, INFLATED } from './compressed-wire.ts'
 import type { FetchRow } from './fetch-row.ts'
-import { Framer } from './framer.ts'
+import { beyondBounds, Framer } from './framer.ts'
 import { DESYNCHRONIZED, LiteralGate, REFUSED } from './literal-gate.ts'
 import { parseStatus, type Reply, type Untagged } from './response.ts'
 import { refusalOf } from './response-codes.ts'
@@ -89,7 +89,10 @@ export class Connection {
       claims: (keyword) => this.#facts.claims(keyword) || this.#running?.take?.[keyword] !== undefined,
       untagged: (response) => this.#take(response),
       row: (row) => this.#running?.onRow?.(row),
-      beyond: (bytes, text) => this.#giveUp(bytes, text),
+      beyond: (bytes, text) => {
+        this.#running?.onBeyond?.(text)
+        this.destroy(beyondBounds(bytes))
+      },
       room: (bytes) => this.#running?.room?.(bytes) ?? Buffer.allocUnsafe(bytes),
       tagged: (line) => this.#takeTagged(line),
       continuation: (text) => this.#takeContinuation(text),
@@ -360,13 +363,6 @@ export class Connection {
         new SealpostError('transient', 'imap: the server sent what is no IMAP', { code: 'PROTOCOL', cause }),
       )
     }
-  }
-
-  /** Of a message that large the end may never come: it is not waited for. */
-  #giveUp(bytes: number, text: string): void {
-    this.#running?.onBeyond?.(text)
-    const said = `imap: the server announced ${bytes} bytes in one piece, which is more than was asked for`
-    this.destroy(new SealpostError('transient', said, { code: 'LITERAL' }))
   }
 
   #take(response: Untagged): void {

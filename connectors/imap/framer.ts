@@ -1,3 +1,4 @@
+import { SealpostError } from '../../src/core/errors.ts'
 import { parseFetchRow, type FetchRow } from './fetch-row.ts'
 import type { Literal, Untagged } from './response.ts'
 
@@ -163,6 +164,12 @@ export class Framer {
     if (keyword === 'FETCH') this.#sink.row(parseFetchRow(rest, literals))
     else this.#sink.untagged({ keyword, number: Number(head[1] ?? 0), text: rest, literals })
   }
+}
+
+/** What ends a connection over which a literal of so many bytes was announced: its end may never come. */
+export function beyondBounds(bytes: number): SealpostError {
+  const said = `imap: the server announced ${bytes} bytes in one piece, which is more than was asked for`
+  return new SealpostError('transient', said, { code: 'LITERAL' })
 }
 
 /** The size of the literal that a line announces at its end, or -1. */
