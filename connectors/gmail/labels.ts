@@ -1,6 +1,7 @@
 import type { gmail_v1 } from '@googleapis/gmail'
 import { isKind, SealpostError } from '../../src/core/errors.ts'
-import type { Mailbox, MailboxNaming, SpecialUse } from '../../src/core/mail.ts'
+import type { Mailbox, SpecialUse } from '../../src/core/mail.ts'
+import { GMAIL_NAMING } from '../shared/gmail-naming.ts'
 import { canonicalPath, checkName, pathKey } from '../shared/mailbox-names.ts'
 import type { AccountApi } from './api.ts'
 import { isNameTaken } from './errors.ts'
@@ -11,23 +12,6 @@ export interface Label {
   /** Null for All Mail, which is no label but every message that lies neither in the trash nor among spam. */
   readonly id: string | null
   readonly mailbox: Mailbox
-}
-
-/** Names that Gmail refuses as the first level of a label, as the tools that import into it know them. */
-const RESERVED: readonly string[] =
-  'inbox sent draft drafts spam trash bin starred important unread chat chats migrated todo todos buzz allmail archive archived muted'.split(
-    ' ',
-  )
-
-/** What labels Gmail can store. Its limit is 225 characters for a whole name; all lies below the inbox, since names that begin with a system label are reserved. */
-export const GMAIL_NAMING: MailboxNaming = {
-  delimiter: '/',
-  forbidden: '',
-  maxLevelBytes: 225,
-  maxNameBytes: 225,
-  reserved: RESERVED,
-  caseSensitive: false,
-  belowInbox: true,
 }
 
 /** Where Gmail refuses to change a label of a message after it was made. */

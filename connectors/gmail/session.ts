@@ -7,7 +7,7 @@ import type { Limits } from './config.ts'
 import type { Context } from './context.ts'
 import { fetchBodies } from './fetch-bodies.ts'
 import { find, position, readFlags } from './find.ts'
-import { GMAIL_NAMING } from './labels.ts'
+import { GMAIL_NAMING } from '../shared/gmail-naming.ts'
 import { listMessages } from './list-messages.ts'
 import { endProbe, probeWriting } from './probe-writing.ts'
 

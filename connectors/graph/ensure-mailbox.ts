@@ -15,7 +15,7 @@ export async function ensureMailbox(
   const meant = canonicalPath(path, GRAPH_NAMING)
   checkName(meant, GRAPH_NAMING)
   if (meant.some((level) => level !== level.trim())) {
-    // Exchange drops the blanks, and two names would be one.
+    // Exchange drops the blanks, and two names would be one; the mapper makes none.
     throw new SealpostError('rejected', 'graph: mailbox name refused: a level begins or ends in a blank', {
       code: 'CANNOT',
     })

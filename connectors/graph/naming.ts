@@ -6,5 +6,6 @@ export const GRAPH_NAMING: MailboxNaming = {
   forbidden: '',
   maxLevelBytes: 200,
   caseSensitive: false,
+  blanksAtEnds: false,
   belowInbox: false,
 }

@@ -1,14 +1,12 @@
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Capabilities } from '../../src/core/connector.ts'
-import type { MailboxNaming } from '../../src/core/mail.ts'
-import type { ImapManners } from '../shared/imap-manners.ts'
 import type { ImapEndConfig, Limits } from './config.ts'
 import type { CommandOptions, Connection } from './connection.ts'
 import type { Context, Features } from './context.ts'
 import { refusalOf } from './response-codes.ts'
 import { listOf, parseTokens, textOf, type Token, type Untagged } from './response.ts'
 import { isExchange } from './stand-in.ts'
-import { isBelowInbox, type Namespace } from './wire-name.ts'
+import type { Namespace } from './wire-name.ts'
 
 /**
  * The first commands after the login. Enables what the sessions use (RFC 5161): CONDSTORE, with QRESYNC where there is one;
@@ -101,22 +99,6 @@ function prefixes(token: Token | undefined): { prefix: string; delimiter: string
     const text = textOf(prefix)
     return text === null ? [] : [{ prefix: text, delimiter: textOf(delimiter) }]
   })
-}
-
-/**
- * What names the server stores: everything but its delimiter, controls, and levels beyond what servers take. Servers
- * with `.` between levels refuse `/` (Dovecot, Courier, Cyrus), and Cyrus keeps to a list of its own.
- */
-export function namingOf(namespace: Namespace, greeting: string, manners: ImapManners): MailboxNaming {
-  const slash = namespace.delimiter === '.' ? '/' : ''
-  const caret = namespace.delimiter === '/' ? '^' : ''
-  return {
-    delimiter: namespace.delimiter,
-    forbidden: / Cyrus IMAP /.test(greeting) ? `"%;<>\\\`{|}${slash}${caret}` : slash,
-    maxLevelBytes: 200,
-    caseSensitive: manners.caseSensitive ?? true,
-    belowInbox: isBelowInbox(namespace),
-  }
 }
 
 /**

@@ -2,10 +2,11 @@ import { BodyBlocks, BodyPool } from './body-pool.ts'
 import type { Connector } from '../../src/core/connector.ts'
 import { toSealpostError } from '../../src/core/errors.ts'
 import { assertTransportAllowed } from '../shared/tls.ts'
-import { capabilitiesOf, introduce, namingOf } from './capabilities.ts'
+import { capabilitiesOf, introduce } from './capabilities.ts'
 import { limitsOf, type ImapEndConfig } from './config.ts'
 import { guideOf, Turns, type Context, type Guided } from './context.ts'
 import { openConnection } from './login.ts'
+import { namingOf } from './naming.ts'
 import { probeSessions } from './probe-sessions.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
@@ -62,7 +63,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         return {
           context,
           capabilities: capabilitiesOf(connection, features, shared.flagsKept, config, limits, end),
-          naming: namingOf(shared.namespace, connection.facts.greeting, manners),
+          naming: namingOf(shared.namespace, connection, manners),
         }
       } catch (error) {
         await connection.close()

@@ -105,6 +105,7 @@ function readRow(row: Untagged, context: Context, subscribed: ReadonlySet<string
       : (flags.map((flag) => SPECIAL_USE[flag]).find((use) => use !== undefined) ?? null),
     selectable: !flags.includes('\\noselect') && !flags.includes('\\nonexistent'),
     subscribed: flags.includes('\\subscribed') || subscribed.has(name),
+    ...(flags.includes('\\noinferiors') ? { childless: true } : {}),
   }
 }
 
@@ -148,9 +149,15 @@ export async function ensureMailbox(
     }
     refusal = await create(context, name, specialUse, signal)
   }
-  const after = await findByName(context, name, signal)
+  let after = await findByName(context, name, signal)
+  // A server may compose what it is given (RFC 9051 section 5.1); no two names of ours are one by that.
+  const composed = wireNameOf(
+    meant.map((level) => level.normalize('NFC')),
+    context.namespace,
+  )
+  if (after === null && composed !== name) after = await findByName(context, composed, signal)
   if (after?.selectable === true) {
-    context.known?.set(name, after)
+    context.known?.set(after.name, after)
     return after
   }
   throw (

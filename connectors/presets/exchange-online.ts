@@ -26,6 +26,7 @@ export const EXCHANGE_ONLINE_MANNERS = {
   maxMessageBytes: 35 * 1024 * 1024,
   maxLineBytes: 10_239,
   caseSensitive: false,
+  blanksAtEnds: false,
   keywords: 'none',
   standsIn: true,
   refusedTokenHint:

@@ -47,10 +47,12 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     host: null,
     auth: { mode: 'password', provider: null, admin: { username: '{admin}', authorize: '{account}' } },
     connections: 4,
+    manners: { caseSensitive: false, blanksAtEnds: false, notInNames: ':"' },
     directory: 'zimbra',
     quirks: [
       'the administrator signs in by SASL PLAIN and names the account; LOGIN has no such form',
       'IMAP must be enabled for the administrator, too',
+      'names of mailboxes tell no capitals apart, and hold no colon and no quotes',
     ],
     evidence: 'documented',
   },

@@ -17,6 +17,10 @@ export interface ImapManners {
   readonly keywords?: 'all' | 'none' | readonly string[] | undefined
   /** False where `Trash` and `trash` are one mailbox. */
   readonly caseSensitive?: boolean | undefined
+  /** False where names neither begin nor end in a blank. */
+  readonly blanksAtEnds?: boolean | undefined
+  /** Characters that no name may hold, beside the delimiter. */
+  readonly notInNames?: string | undefined
   /** In the place of a message that it cannot read the server hands out a note of its own, which is not to be taken for mail. */
   readonly standsIn?: boolean | undefined
   /**

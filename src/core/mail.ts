@@ -15,6 +15,8 @@ export interface Mailbox {
   /** False for a level that only holds others (RFC 3501 `\Noselect`, RFC 5258 `\NonExistent`). */
   readonly selectable: boolean
   readonly subscribed: boolean
+  /** True where nothing can lie below it (`\\Noinferiors`). */
+  readonly childless?: boolean
 }
 
 /**
@@ -29,6 +31,10 @@ export interface MailboxNaming {
   readonly maxLevelBytes: number
   /** A whole name longer than this, in bytes of UTF-8 with its delimiters, is shortened too; absent where only levels count. */
   readonly maxNameBytes?: number
+  /** The most bytes of modified UTF-7 (RFC 3501 section 5.1.3) that a level and a whole name may have, where they are files of a server. */
+  readonly maxEncoded?: { readonly level: number; readonly name: number }
+  /** False where a level neither begins nor ends in a blank: the end drops them, or refuses the name. */
+  readonly blanksAtEnds?: boolean
   /** First levels, in small letters, that the end keeps for mailboxes of its own. */
   readonly reserved?: readonly string[]
   /** False where `Trash` and `trash` are one mailbox. */

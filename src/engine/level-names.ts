@@ -37,22 +37,29 @@ const SHORTEST_BYTES = 16
 export function fitLevel(level: string, naming: MailboxNaming): string {
   let fitted = ''
   for (const character of level) fitted += fitCharacter(character, naming)
+  if (naming.blanksAtEnds === false) fitted = fitted.trim()
   if (fitted === '') fitted = '_'
   if (fitted === '.' || fitted === '..') fitted = fitted.replaceAll('.', '\u2024')
-  return shorten(fitted, naming.maxLevelBytes)
+  fitted = shorten(fitted, naming.maxLevelBytes, utf8Bytes)
+  return naming.maxEncoded === undefined ? fitted : shorten(fitted, naming.maxEncoded.level, utf7Bytes)
 }
 
 /** A whole path that an end with this naming can name: its last levels give way first. */
 export function fitWhole(path: readonly string[], naming: MailboxNaming): readonly string[] {
-  const { maxNameBytes = Infinity } = naming
-  const bytesOf = (levels: readonly string[]): number => Buffer.byteLength(levels.join('/'))
-  if (bytesOf(path) <= maxNameBytes) return path
-  const most = Math.max(1, Math.floor(maxNameBytes / (SHORTEST_BYTES + 1)))
+  const fitted = shortenWhole(path, naming.maxNameBytes ?? Infinity, utf8Bytes)
+  return shortenWhole(fitted, naming.maxEncoded?.name ?? Infinity, utf7Bytes)
+}
+
+function shortenWhole(path: readonly string[], maxBytes: number, bytesOfText: Measure): readonly string[] {
+  const bytesOf = (levels: readonly string[]): number =>
+    levels.reduce((sum, level) => sum + bytesOfText(level) + 1, -1)
+  if (bytesOf(path) <= maxBytes) return path
+  const most = Math.max(1, Math.floor(maxBytes / (SHORTEST_BYTES + 1)))
   const levels = path.length <= most ? [...path] : [...path.slice(0, most - 1), path.slice(most - 1).join(' - ')]
-  for (let index = levels.length - 1; index >= 0 && bytesOf(levels) > maxNameBytes; index--) {
+  for (let index = levels.length - 1; index >= 0 && bytesOf(levels) > maxBytes; index--) {
     const level = levels[index] ?? ''
-    const bytes = Buffer.byteLength(level) - (bytesOf(levels) - maxNameBytes)
-    levels[index] = shorten(level, Math.max(SHORTEST_BYTES, bytes))
+    const bytes = bytesOfText(level) - (bytesOf(levels) - maxBytes)
+    levels[index] = shorten(level, Math.max(SHORTEST_BYTES, bytes), bytesOfText)
   }
   return levels
 }
@@ -78,14 +85,27 @@ function fitCharacter(character: string, naming: MailboxNaming): string {
   return standIn !== undefined && isAllowed(standIn) ? standIn : '_'
 }
 
-function shorten(level: string, maxBytes: number): string {
-  if (Buffer.byteLength(level) <= maxBytes) return level
+/** How long a name is to whoever stores it. */
+type Measure = (text: string) => number
+
+function utf8Bytes(text: string): number {
+  return Buffer.byteLength(text)
+}
+
+/** RFC 3501 section 5.1.3: what is no printable ASCII goes as runs of base64 over UTF-16, and an ampersand as two characters. */
+function utf7Bytes(text: string): number {
+  const runs = text.match(/[^\x20-\x7e]+/g) ?? []
+  const plain = text.length - runs.reduce((sum, run) => sum + run.length, 0)
+  const encoded = runs.reduce((sum, run) => sum + 2 + Math.ceil((run.length * 16) / 6), 0)
+  return plain + encoded + (text.match(/&/g)?.length ?? 0)
+}
+
+function shorten(level: string, maxBytes: number, bytesOf: Measure): string {
+  if (bytesOf(level) <= maxBytes) return level
   const mark = `~${createHash('sha256').update(level).digest('hex').slice(0, 8)}`
   let kept = ''
-  let bytes = mark.length
   for (const character of level) {
-    bytes += Buffer.byteLength(character)
-    if (bytes > maxBytes) break
+    if (bytesOf(kept + character + mark) > maxBytes) break
     kept += character
   }
   return kept + mark

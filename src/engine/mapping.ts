@@ -160,7 +160,18 @@ export function mapMailboxes(facts: MappingFacts, rules: MappingRules): Mapping 
     if (levels.length > 1 && atInbox && facts.naming.belowInbox)
       return fitWhole(besideReserved(levels.slice(1)), facts.naming)
     if (facts.naming.delimiter === null && levels.length > 1) return [fitLevel(levels.join(' - '), facts.naming)]
-    return fitWhole(besideReserved(levels), facts.naming)
+    return fitWhole(besideChildless(besideReserved(levels)), facts.naming)
+  }
+
+  /** What would lie below a mailbox that can have nothing below it lies beside it; what would lie below such an inbox, beside others. */
+  function besideChildless(levels: readonly string[]): readonly string[] {
+    const depth = levels.findIndex(
+      (_, index) => index < levels.length - 1 && existing(levels.slice(0, index + 1))?.childless === true,
+    )
+    if (depth === -1) return levels
+    const [above = '', below = '', ...rest] = levels.slice(depth)
+    const beside = depth === 0 && above.toLowerCase() === 'inbox' ? below : `${above} - ${below}`
+    return besideChildless([...levels.slice(0, depth), fitLevel(beside, facts.naming), ...rest])
   }
 
   /** The end's own mailboxes can be used, but nothing can be made under their names. */

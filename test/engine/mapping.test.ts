@@ -5,6 +5,7 @@ import { formatPath, parsePath } from '../../src/core/mailbox-path.ts'
 import { collisionKey } from '../../src/engine/level-names.ts'
 import { mapMailboxes, type MappingRules } from '../../src/engine/mapping.ts'
 import { DEFAULT_MAPPING } from '../../src/engine/settings.ts'
+import { encodeModifiedUtf7 } from '../../connectors/shared/modified-utf7.ts'
 
 const SLASH: MailboxNaming = {
   delimiter: '/',
@@ -53,6 +54,45 @@ describe('mapping', () => {
       ...{ INBOX: 'INBOX', 'INBOX/Starred': 'Starred_ (2)', Sent: 'Sent', 'Sent/2019': 'Sent_/2019' },
       ...{ starred: 'starred_', 'a/Starred': 'a/Starred' },
     })
+  })
+
+  it('leaves no blank at the end of a level where the end drops it, and joins no two by that', () => {
+    const trims = { ...SLASH, blanksAtEnds: false, caseSensitive: false }
+    const source = ['INBOX', 'Clients', 'Clients ', 'Clients / 2019', ' lead', '   '].map((name) => box(name))
+    expect(map(source, [box('INBOX')], trims)).toEqual({
+      ...{ INBOX: 'INBOX', Clients: 'Clients', 'Clients ': 'Clients (2)', 'Clients / 2019': 'Clients (2)/2019' },
+      ...{ ' lead': 'lead', '   ': '_' },
+    })
+    expect(map(source, [box('INBOX')], SLASH)).toEqual(
+      Object.fromEntries(source.map(({ path }) => [formatPath(path), formatPath(path)])),
+    )
+  })
+
+  it('puts beside a mailbox what cannot be below it, and beside others what cannot be below the inbox', () => {
+    const leaf = (path: string, use: SpecialUse | null = null): Mailbox => ({ ...box(path, use), childless: true })
+    const source = ['INBOX', 'INBOX/Bills', 'INBOX/Bills/2019', 'Sent', 'Sent/2019', 'Bills', 'Mine/Deep'].map(
+      (name) => box(name),
+    )
+    const destination = [leaf('INBOX'), leaf('Sent Messages', 'sent'), box('Mine')]
+    expect(map(source, destination, SLASH)).toEqual({
+      ...{ INBOX: 'INBOX', Bills: 'Bills', 'INBOX/Bills': 'Bills (2)', 'INBOX/Bills/2019': 'Bills (2)/2019' },
+      ...{ Sent: 'Sent Messages', 'Sent/2019': 'Sent Messages - 2019', 'Mine/Deep': 'Mine/Deep' },
+    })
+  })
+
+  it('counts names as a server stores them that makes folders of their modified UTF-7', () => {
+    const folders = { ...SLASH, maxEncoded: { level: 240, name: 240 } }
+    const arabic = 'مراسلات العملاء والعقود القديمة'
+    const paths = [
+      ...[['ы'.repeat(100)], ['éa'.repeat(66)], ['&'.repeat(150)], ['a'.repeat(200), 'b'.repeat(100)]],
+      ...[Array.from({ length: 5 }, () => arabic), [...Array.from({ length: 5 }, () => arabic), 'x']],
+    ]
+    const source = paths.map((path) => box(path))
+    const facts = { source, destination: [box('INBOX')], naming: folders, labels: null, earlier: [] }
+    const names = mapMailboxes(facts, DEFAULT_MAPPING).mapped.map(({ destinationPath }) => destinationPath)
+    expect(new Set(names.map(formatPath)).size).toBe(paths.length)
+    for (const name of names) expect(encodeModifiedUtf7(name.join('/')).length).toBeLessThanOrEqual(240)
+    expect(map([box('ы'.repeat(80))], [], folders)).toEqual({ ['ы'.repeat(80)]: 'ы'.repeat(80) })
   })
 
   it('shortens whole names, and no two to one', () => {

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Mailbox } from '../../src/core/mail.ts'
 import { startDovecot, whyNoDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { startScriptedImap, type ScriptedOptions } from '../servers/scripted-imap.ts'
+import { mapMailboxes } from '../../src/engine/mapping.ts'
+import { DEFAULT_MAPPING } from '../../src/engine/settings.ts'
 import { ANNA, clearConnector, collect, connectorTo, failure, message, quiet } from './bench.ts'
 
 const why = whyNoDovecot()
@@ -56,6 +58,26 @@ describe.skipIf(why !== null).each([
       expect(listed.filter(({ path }) => path[0] === 'Names' && path[1] === name)).toEqual([made[index]])
       expect(names).toContain(`${prefix}Names${separator}${name}`)
       await session.append(made[index] ?? fail(), [message(`Subject: ${index}\r\n\r\n`)], quiet)
+    }
+    await session.close()
+  })
+
+  it('stores the longest names that the mapper makes of longer ones', async () => {
+    const session = await connectorTo(server).openDestination(ANNA, quiet)
+    const { naming } = session
+    const arabic = 'مراسلات العملاء والعقود القديمة'
+    const paths = [
+      ['ы'.repeat(100)],
+      ['é-'.repeat(80)],
+      Array.from({ length: 6 }, () => arabic),
+      ['a'.repeat(200), 'b'],
+    ]
+    for (const path of [...paths, ['a'.repeat(200), 'b'.repeat(200)]]) {
+      const source = [{ path, name: '', specialUse: null, selectable: true, subscribed: false }]
+      const facts = { source, destination: [], naming, labels: null, earlier: [] }
+      const [mapped] = mapMailboxes(facts, DEFAULT_MAPPING).mapped
+      const made = await session.ensureMailbox(mapped?.destinationPath ?? fail(), null, quiet)
+      await session.append(made, [message('Subject: x\r\n\r\n')], quiet)
     }
     await session.close()
   })
@@ -209,6 +231,57 @@ describe('mailboxes of a scripted server', () => {
     expect((await session.ensureMailbox(['Trash'], null, quiet)).name).toBe('Trash')
     await session.close()
     await server.stop()
+  })
+
+  it('takes the composed form of a name for the name', async () => {
+    let made = false
+    const server = await startScriptedImap({
+      answer: ({ tag, text }) => {
+        if (text.startsWith('LIST "" ""')) return undefined
+        const shows = made && (text.includes('"*"') || text.includes('caf&AOk-'))
+        if (text.startsWith('LIST')) return [...(shows ? ['* LIST () "/" caf&AOk-'] : []), `${tag} OK done`]
+        if (!text.startsWith('CREATE')) return undefined
+        const reply = made ? 'NO [ALREADYEXISTS] it is there' : 'OK done'
+        made = true
+        return [`${tag} ${reply}`]
+      },
+    })
+    for (let time = 0; time < 2; time++) {
+      const session = await clearConnector(server.port, 'x').openDestination('a', quiet)
+      expect((await session.ensureMailbox(['cafe\u0301'], null, quiet)).name).toBe('caf&AOk-')
+      await session.close()
+    }
+    await server.stop()
+  })
+
+  it('knows what names servers store that say what they are', async () => {
+    const namings = [
+      { greeting: '* OK The Microsoft Exchange IMAP4 service is ready.' },
+      { greeting: '* OK mail.example Zimbra IMAP4rev1 server ready' },
+      { capabilities: 'X-GM-EXT-1 UIDPLUS' },
+      { greeting: '* OK somebody else' },
+    ].map(async ({ greeting, capabilities = 'UIDPLUS' }) => {
+      const server = await startScriptedImap({
+        capabilities,
+        ...(greeting === undefined ? {} : { greeting: `${greeting}\r\n` }),
+      })
+      const session = await clearConnector(server.port, 'x').openDestination('a', quiet)
+      const { naming } = session
+      await session.close()
+      await server.stop()
+      return naming
+    })
+    expect(await Promise.all(namings)).toMatchObject([
+      { caseSensitive: false, blanksAtEnds: false, forbidden: '', belowInbox: false },
+      { caseSensitive: false, blanksAtEnds: false, forbidden: ':"' },
+      { caseSensitive: false, blanksAtEnds: false, belowInbox: true, maxNameBytes: 225, delimiter: '/' },
+      { caseSensitive: true, blanksAtEnds: true, forbidden: '' },
+    ])
+  })
+
+  it('says where nothing can lie below a mailbox', async () => {
+    const rows = ['* LIST (\\Noinferiors) "/" INBOX', '* LIST () "/" Sent']
+    expect((await listing(rows)).map(({ childless }) => childless)).toEqual([true, undefined])
   })
 
   it('makes parents where the server does not', async () => {
