@@ -134,6 +134,11 @@ export interface DestinationSession extends Session {
    * The body of what has landed is the caller's again; of what is held it stays in use.
    */
   append(mailbox: Mailbox, batch: readonly NewMessage[], signal: AbortSignal): Promise<readonly Outcome[]>
+  /**
+   * Resolves when these bodies may be sent, where the end is held to a rate; whoever appends them waits for it first, before he
+   * writes down that he does. Bodies that are read in pieces are held to it as they are sent.
+   */
+  whenMaySend?(batch: readonly NewMessage[], signal: AbortSignal): Promise<void>
   /** What is there at or above `since`, or everything when it is null. */
   find(mailbox: Mailbox, since: Position | null, signal: AbortSignal): AsyncIterable<Candidate>
   /** Twice is safe. Messages that are gone are passed over. */

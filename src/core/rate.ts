@@ -54,14 +54,17 @@ export function metered(connector: Connector, rates: Rates): Connector {
       const session = await connector.openDestination(account, signal)
       return withMembers(session, {
         fetch: meteredFetch(session, rates.reading),
-        append: async (mailbox, batch, appending) => {
-          await rates.writing.take(
+        whenMaySend: (batch, sending) =>
+          rates.writing.take(
             batch.reduce((sum, { body }) => sum + (body instanceof Uint8Array ? body.length : 0), 0),
+            sending,
+          ),
+        append: (mailbox, batch, appending) =>
+          session.append(
+            mailbox,
+            batch.map((message) => withBody(message, rates.writing, appending)),
             appending,
-          )
-          const slowed = batch.map((message) => withBody(message, rates.writing, appending))
-          return session.append(mailbox, slowed, appending)
-        },
+          ),
       } satisfies Partial<DestinationSession>)
     },
   })

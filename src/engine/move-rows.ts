@@ -84,11 +84,19 @@ export async function storeRows(
   batch: FetchedBatch & { readonly release: () => Promise<void> },
   options: StoreOptions,
 ): Promise<Trouble | null> {
-  const { context, sessions, pair, hard } = lane
+  const { context, sessions, pair, stop, hard } = lane
   try {
     const session = await sessions.destination(hard)
     const destination = await ensureDestination(session, work, hard)
-    const result = await storeBatch(context, session, work, destination, batch.prepared, options, hard)
+    const result = await storeBatch(
+      context,
+      session,
+      work,
+      destination,
+      batch.prepared,
+      { ...options, stop },
+      hard,
+    )
     pair.noteLanded(result.landed + result.adopted)
     pair.lanes.noteSlice(result.landed, result.landedBytes)
     context.events({

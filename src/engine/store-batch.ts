@@ -35,6 +35,8 @@ export interface StoreOptions {
   readonly plainFlags: boolean
   /** A connection has died in the presence of these messages. */
   readonly suspect?: boolean
+  /** Ends a wait for the rate: nothing has been sent. */
+  readonly stop?: AbortSignal
 }
 
 /**
@@ -111,6 +113,8 @@ async function appendBatch(
   const { ledger, clock } = context
   const ids = batch.map(({ row }) => row.id)
   const messages = batch.map((message) => asNewMessage(message, session.capabilities, options))
+  // Rows that wait are not in doubt: nobody has to look for them when the process ends meanwhile.
+  await session.whenMaySend?.(messages, options.stop ?? signal)
   const position = await session.position(destination, signal)
   ledger.intend(
     batch.map(({ row, digests, messageId }, i) => ({

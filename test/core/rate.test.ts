@@ -97,11 +97,9 @@ describe('a metered connector', () => {
     let isStored = false
     const storing = (async () => {
       for (const body of bodies) {
-        const [outcome] = await session.append(
-          box,
-          [{ body, internalDate: 0, flags: [], nul: false, sourceKey: '1' }],
-          quiet,
-        )
+        const batch = [{ body, internalDate: 0, flags: [], nul: false, sourceKey: '1' }]
+        await session.whenMaySend?.(batch, quiet)
+        const [outcome] = await session.append(box, batch, quiet)
         expect(outcome?.kind).toBe('landed')
       }
       isStored = true

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { systemClock, type Clock } from '../../src/core/clock.ts'
+import { SealpostError } from '../../src/core/errors.ts'
+import { metered, Rate } from '../../src/core/rate.ts'
 import { counted } from '../../src/core/session-count.ts'
 import { Pace } from '../../src/engine/pace.ts'
 import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
@@ -49,6 +52,37 @@ async function until(isSo: () => boolean): Promise<void> {
   for (let turn = 0; turn < MANY_TURNS && !isSo(); turn++) await turns(1)
   expect(isSo()).toBe(true)
 }
+
+describe('a run that is held to a rate', () => {
+  it('has nothing in doubt while it waits, and ends at once when it is asked to', async () => {
+    const fixture = new Fixture()
+    for (let n = 0; n < 300; n++) fixture.alice.add(['INBOX'], mail(`body ${n}`))
+    fixture.destinationOptions = { capabilities: { appendBatch: { messages: 10, bytes: 1 << 20 } } }
+    let waiting = 0
+    const sleep: Clock['sleep'] = (_, signal) => {
+      waiting++
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      })
+    }
+    // One batch passes, and what comes after it waits for good.
+    const rates = { reading: new Rate(Infinity, fixture.clock), writing: new Rate(1, { ...systemClock, sleep }) }
+    const ends = fixture.connectors()
+    fixture.connectors = () => ({ ...ends, destination: metered(ends.destination, rates) })
+    fixture.settings = { limits: { ...DEFAULT_LIMITS, lanes: 3 } }
+    const stop = new AbortController()
+    const running = fixture.run(fixture.pairs(), stop.signal)
+    await until(() => waiting === 3 && fixture.ledger.totals({}).landed > 0)
+    expect(fixture.ledger.totals({}).appending).toBe(0)
+    stop.abort(new SealpostError('cancelled', 'interrupted'))
+    const { totals, pairs } = await running
+    expect(pairs.map(({ error }) => error)).toEqual([null])
+    expect([totals.appending, totals.landed + totals.discovered]).toEqual([0, 300])
+    fixture.connectors = () => ends
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 300, landed: 300 })
+    expect(fixture.moved.messages(['INBOX'])).toHaveLength(300)
+  })
+})
 
 describe('the pace of a run', () => {
   it('begins nothing in a pause, keeps no connection, and goes on where it was', async () => {
