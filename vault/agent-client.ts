@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { SealpostError } from '../src/core/errors.ts'
+import { codeOf } from '../src/core/system-faults.ts'
+import { assertPrivateFolder } from '../src/files/private-files.ts'
 import { lineReader, type AgentReply, type AgentRequest } from './agent-protocol.ts'
-import { assertPrivateFolder, codeOf } from './files.ts'
 import type { UnlockedOperator } from './operator.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { systemClock, type Clock } from '../src/core/clock.ts'
-import { ensurePrivateFolder, readPrivateFile, writePrivateFile } from './files.ts'
+import { writePrivateFile } from '../src/files/durable.ts'
+import { ensurePrivateFolder, readPrivateFile } from '../src/files/private-files.ts'
 import { parseFields, readInteger, requireFormat } from './fields.ts'
 import { withLock } from './lock.ts'
 import { attemptFolder } from './paths.ts'

@@ -1,7 +1,8 @@
 import { SealpostError } from '../src/core/errors.ts'
+import { writePrivateFile } from '../src/files/durable.ts'
+import { readPrivateFile } from '../src/files/private-files.ts'
 import { openBytes, sealBytes } from './aes.ts'
 import { parseFields, readBytes, readChoice, readInteger, readList, readText, requireFormat } from './fields.ts'
-import { readPrivateFile, writePrivateFile } from './files.ts'
 
 /** What a credential is: a service account is Google's key file, a client certificate PEM with its private key. */
 export type CredentialKind = 'password' | 'token' | 'service-account' | 'client-secret' | 'client-certificate'

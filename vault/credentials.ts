@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
+import { assertPrivateFolder, ensurePrivateFolder } from '../src/files/private-files.ts'
 import {
   openField,
   readIndex,
@@ -11,7 +12,6 @@ import {
   type CredentialKind,
   type CredentialRecord,
 } from './credential-file.ts'
-import { assertPrivateFolder, ensurePrivateFolder } from './files.ts'
 import { withLock } from './lock.ts'
 import { Secret, wipe } from './secret.ts'
 

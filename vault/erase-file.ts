@@ -3,7 +3,10 @@ import { constants } from 'node:fs'
 import { unlink, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SealpostError } from '../src/core/errors.ts'
-import { codeOf, fileError, openPrivateFile, syncFolder } from './files.ts'
+import { codeOf } from '../src/core/system-faults.ts'
+import { syncFolder } from '../src/files/durable.ts'
+import { fileError } from '../src/files/file-error.ts'
+import { openPrivateFile } from '../src/files/private-files.ts'
 import { wipe } from './secret.ts'
 
 /** What was done to one file. */

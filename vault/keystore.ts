@@ -3,16 +3,12 @@ import { lstat, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
+import { codeOf } from '../src/core/system-faults.ts'
+import { syncFolder, writePrivateFile } from '../src/files/durable.ts'
+import { fileError } from '../src/files/file-error.ts'
+import { assertPrivateFolder, ensurePrivateFolder } from '../src/files/private-files.ts'
 import { generateBoxKeys, type BoxKeys } from './box.ts'
 import { generateSeed, publicKeyOf, signerOf } from './ed25519.ts'
-import {
-  assertPrivateFolder,
-  codeOf,
-  ensurePrivateFolder,
-  fileError,
-  syncFolder,
-  writePrivateFile,
-} from './files.ts'
 import type { KdfProfile } from './kdf-profile.ts'
 import { assertOperatorName } from './names.ts'
 import { sealOperatorKeys } from './operator-key.ts'

@@ -3,7 +3,9 @@ import { link, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
-import { codeOf, createPrivateFile, fileError, readPrivateFile } from './files.ts'
+import { codeOf } from '../src/core/system-faults.ts'
+import { fileError } from '../src/files/file-error.ts'
+import { createPrivateFile, readPrivateFile } from '../src/files/private-files.ts'
 
 const PATIENCE_MS = 10_000
 const PAUSE_MS = 25

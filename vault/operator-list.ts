@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { SealpostError } from '../src/core/errors.ts'
+import { readPrivateFile } from '../src/files/private-files.ts'
 import { encodeLabels } from './aes.ts'
 import type { Signer } from './ed25519.ts'
 import { parseFields, readBytes, readChoice, readInteger, readList, readText, requireFormat } from './fields.ts'
-import { readPrivateFile } from './files.ts'
 import { operatorListPath } from './paths.ts'
 import {
   readSignedText,

@@ -1,8 +1,8 @@
 import { SealpostError } from '../src/core/errors.ts'
+import { readPrivateFile } from '../src/files/private-files.ts'
 import { makeGuess, SILENT_WATCH, type GuessWatch } from './attempts.ts'
 import { boxPublicKeyOf, openSealedBox } from './box.ts'
 import { publicKeyOf, signerOf, signWith, type Signer } from './ed25519.ts'
-import { readPrivateFile } from './files.ts'
 import { assertKeystore } from './keystore.ts'
 import { needsKeyFile, openOperatorKeys, WRONG_FACTORS, type OperatorKeys } from './operator-key.ts'
 import {

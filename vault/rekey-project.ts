@@ -1,6 +1,7 @@
 import type { Clock } from '../src/core/clock.ts'
 import { SealpostError } from '../src/core/errors.ts'
-import { readPrivateFile, replaceFile } from './files.ts'
+import { replaceFile } from '../src/files/durable.ts'
+import { readPrivateFile } from '../src/files/private-files.ts'
 import { assertKeystore } from './keystore.ts'
 import { withLock } from './lock.ts'
 import { assertProjectId } from './names.ts'

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../src/core/clock.ts'
 import { isKind } from '../src/core/errors.ts'
+import { ensurePrivateFolder } from '../src/files/private-files.ts'
 import {
   openField,
   readIndex,
@@ -11,7 +12,6 @@ import {
   type SealedField,
 } from './credential-file.ts'
 import { credentialFilePath } from './credentials.ts'
-import { ensurePrivateFolder } from './files.ts'
 import { withLock } from './lock.ts'
 import { wipe } from './secret.ts'
 

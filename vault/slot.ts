@@ -4,8 +4,10 @@ import { constants } from 'node:fs'
 import { unlink, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SealpostError } from '../src/core/errors.ts'
+import { syncFolder } from '../src/files/durable.ts'
+import { fileError } from '../src/files/file-error.ts'
+import { createPrivateFile, openPrivateFile } from '../src/files/private-files.ts'
 import { mergeKey, SLOT_BYTES, splitKey } from './af-split.ts'
-import { createPrivateFile, fileError, openPrivateFile, syncFolder } from './files.ts'
 import { wipe } from './secret.ts'
 
 /**

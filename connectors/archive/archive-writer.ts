@@ -6,11 +6,12 @@ import type { Outcome } from '../../src/core/connector.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import { normalizeFlags, type FlagChange, type NewMessage } from '../../src/core/mail.ts'
 import type { BackupSealer, Sealer } from '../../src/core/ports.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { announcedBytes } from '../shared/exact-body.ts'
 import { mailboxFolder, messagePath } from './entry-path.ts'
 import { MailboxGathering } from './mailbox-gathering.ts'
 import { encodeLine, FORMAT, type MailboxLine } from './manifest.ts'
-import { syncNames, toFileError } from './stored-file.ts'
+import { toFileError } from './stored-file.ts'
 import { batchBytes, sealedBytes } from './volume-size.ts'
 import { VolumeWriter, type NewEntry } from './volume-writer.ts'
 
@@ -215,7 +216,7 @@ export class ArchiveWriter {
     await gathering?.remove()
     try {
       await rename(path + PART_SUFFIX, path)
-      await syncNames(dirname(path))
+      await flushFolder(dirname(path))
     } catch (error) {
       throw toFileError(error, 'naming a backup')
     }

@@ -1,7 +1,7 @@
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { SealpostError, toSealpostError, type ErrorKind } from '../../src/core/errors.ts'
 import type { StoredBytes } from '../../src/core/ports.ts'
+import { openPlainFile } from '../../src/files/plain-files.ts'
 
 const READ_BYTES = 1024 * 1024
 const KINDS: ReadonlyMap<string, ErrorKind> = new Map([
@@ -18,20 +18,10 @@ export interface StoredFile extends StoredBytes {
 
 /** Opens a plain file to be read anywhere; throws `config` for anything else. */
 export async function openStoredFile(path: string): Promise<StoredFile> {
-  let handle: FileHandle
-  try {
-    // Without O_NONBLOCK a pipe in the file's place would hang the process here.
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch (error) {
-    throw toFileError(error, `opening ${path}`)
-  }
-  const stats = await handle.stat()
-  if (!stats.isFile()) {
-    await handle.close()
-    throw new SealpostError('config', `${path} is not a plain file`)
-  }
+  const handle = await openPlainFile(path)
+  const { size } = await handle.stat()
   return {
-    bytes: stats.size,
+    bytes: size,
     read: async (position, length) => {
       const bytes = Buffer.allocUnsafe(length)
       let held = 0
@@ -58,18 +48,6 @@ export async function* piecesOf(handle: FileHandle): AsyncGenerator<Uint8Array> 
     if (bytesRead === 0) return
     position += bytesRead
     yield bytes.subarray(0, bytesRead)
-  }
-}
-
-/** Brings the names in a folder to the disk. */
-export async function syncNames(folder: string): Promise<void> {
-  // Windows cannot open a folder; its file system journals names by itself.
-  if (process.platform === 'win32') return
-  const handle = await open(folder, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

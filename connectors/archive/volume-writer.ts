@@ -5,11 +5,12 @@ import { pack, type Pack } from 'tar-stream'
 import { SealpostError, toSealpostError } from '../../src/core/errors.ts'
 import type { Body } from '../../src/core/mail.ts'
 import type { KeptSealing } from '../../src/core/ports.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { announcedBytes, exactPieces } from '../shared/exact-body.ts'
 import { drained } from '../shared/drained.ts'
 import { ownPath } from './entry-path.ts'
 import { encodeLine, type ManifestLine, type MessageLine, type VolumeHeader } from './manifest.ts'
-import { piecesOf, syncNames, toFileError } from './stored-file.ts'
+import { piecesOf, toFileError } from './stored-file.ts'
 import { entryBytes, listingBytes, MANIFEST_BYTES, MANIFEST_LINES, VOLUME_END_BYTES } from './volume-size.ts'
 
 const FILE_MODE = 0o600
@@ -136,7 +137,7 @@ export class VolumeWriter {
         })
       }
       await this.#handle.close()
-      await syncNames(dirname(this.#path))
+      await flushFolder(dirname(this.#path))
       return { ...found, bytes: this.#sealedBytes, messages, messageBytes }
     } catch (error) {
       throw toFileError(error, 'ending a backup')

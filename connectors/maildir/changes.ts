@@ -2,8 +2,9 @@ import { lstat, rename } from 'node:fs/promises'
 import type { Outcome } from '../../src/core/connector.ts'
 import { SealpostError, type ErrorKind } from '../../src/core/errors.ts'
 import type { FlagChange, FlagRefusal, Mailbox } from '../../src/core/mail.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { flagsOfInfo, hasLetter, infoOfFlags } from './file-name.ts'
-import { flushDirectory, within } from './folder.ts'
+import { within } from './folder.ts'
 import { assignKeywords, readKeywords, refusalOf } from './keywords.ts'
 import type { Found } from './look-up.ts'
 import { pathOf } from './message-file.ts'
@@ -44,7 +45,7 @@ export async function setFlags(
       if (refusal !== null) refusals.push(refusal)
     }
   }
-  await flushDirectory(within(folder.directory, 'cur'))
+  await flushFolder(within(folder.directory, 'cur'))
   return refusals
 }
 
@@ -80,7 +81,7 @@ export async function moveMessages(
   for await (const [key, outcome] of context.lookUp(from).each(keys, apply, signal)) {
     outcomes.set(key, outcome ?? refused('not-found', 'it is no longer there'))
   }
-  for (const folder of [target, source]) await flushDirectory(within(folder.directory, 'cur'))
+  for (const folder of [target, source]) await flushFolder(within(folder.directory, 'cur'))
   return keys.map((key) => outcomes.get(key) ?? refused('bug', 'its key got no answer'))
 }
 

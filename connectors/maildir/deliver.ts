@@ -2,10 +2,11 @@ import { open, rename, unlink } from 'node:fs/promises'
 import { SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import type { Outcome } from '../../src/core/connector.ts'
 import type { Mailbox, NewMessage } from '../../src/core/mail.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { announcedBytes, exactPieces } from '../shared/exact-body.ts'
 import { toFileError } from '../shared/file-errors.ts'
 import { infoOfFlags } from './file-name.ts'
-import { flushDirectory, within, type Folder } from './folder.ts'
+import { within, type Folder } from './folder.ts'
 import { assignKeywords, type Keywords } from './keywords.ts'
 import { giveAway } from './ownership.ts'
 import { readFloor } from './position.ts'
@@ -130,7 +131,7 @@ async function publish(
     }
   }
   try {
-    await flushDirectory(within(folder.directory, 'cur'))
+    await flushFolder(within(folder.directory, 'cur'))
   } catch (error) {
     const unsure = toFileError(error, 'flushing a folder')
     return outcomes.map((outcome) => (outcome.kind === 'landed' ? { kind: 'unknown', error: unsure } : outcome))

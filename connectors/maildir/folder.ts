@@ -1,5 +1,4 @@
-import { open, lstat } from 'node:fs/promises'
-import { constants } from 'node:fs'
+import { lstat } from 'node:fs/promises'
 import { SealpostError } from '../../src/core/errors.ts'
 import { isMissing } from '../shared/file-errors.ts'
 
@@ -16,16 +15,6 @@ export function within(directory: Buffer, ...names: readonly string[]): Buffer {
   const parts: Buffer[] = [directory]
   for (const name of names) parts.push(Buffer.from(`/${name}`, 'latin1'))
   return Buffer.concat(parts)
-}
-
-/** Makes renames and new files in a folder last through a loss of power. */
-export async function flushDirectory(directory: Buffer): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /** True when this is a folder itself, not a link to one. */

@@ -1,8 +1,9 @@
 import { open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError } from '../../src/core/errors.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { isMissing, systemCode } from '../shared/file-errors.ts'
-import { flushDirectory, within } from './folder.ts'
+import { within } from './folder.ts'
 import { giveAway } from './ownership.ts'
 import type { SessionFacts } from './session-context.ts'
 
@@ -52,7 +53,7 @@ export async function replaceText(
     await unlink(lock).catch(() => undefined)
     throw error
   }
-  await flushDirectory(directory)
+  await flushFolder(directory)
 }
 
 async function takeLock(

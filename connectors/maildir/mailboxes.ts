@@ -1,8 +1,9 @@
 import { open, opendir, readlink, stat } from 'node:fs/promises'
 import { SealpostError } from '../../src/core/errors.ts'
 import type { Mailbox } from '../../src/core/mail.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { systemCode } from '../shared/file-errors.ts'
-import { flushDirectory, isDirectory, within } from './folder.ts'
+import { isDirectory, within } from './folder.ts'
 import { folderOfPath, INBOX_NAME, pathOfFolder, pathsOfFolders } from './folder-names.ts'
 import { giveAway, makeDirectory, makeParts } from './ownership.ts'
 import type { SessionContext } from './session-context.ts'
@@ -41,7 +42,7 @@ export async function ensureMailbox(context: SessionContext, path: readonly stri
     for (let count = 1; count <= levels.length; count++) {
       await makeFolder(context, `.${levels.slice(0, count).join('.')}`)
     }
-    await flushDirectory(facts.root)
+    await flushFolder(facts.root)
   }
   const subscribed = await readSubscriptions(facts.root)
   return describe(name, pathOfFolder(name), subscribed?.has(name) ?? false)
@@ -66,7 +67,7 @@ async function makeFolder(context: SessionContext, name: string): Promise<void> 
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
   }
-  await flushDirectory(directory)
+  await flushFolder(directory)
 }
 
 async function isMailbox(directory: Buffer): Promise<boolean> {

@@ -1,8 +1,9 @@
 import { lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { SealpostError } from '../../src/core/errors.ts'
+import { flushFolder } from '../../src/files/durable.ts'
 import { isMissing } from '../shared/file-errors.ts'
-import { flushDirectory, isDirectory, within } from './folder.ts'
+import { isDirectory, within } from './folder.ts'
 import { makeDirectory, makeParts } from './ownership.ts'
 import type { SessionFacts } from './session-context.ts'
 
@@ -36,7 +37,7 @@ export async function openDestinationRoot(
   const rest = (await readdir(root)).filter((name) => !['tmp', 'new', 'cur'].includes(name))
   if (!isMaildir && rest.length > 0) throw refusal(account, 'is a folder with other things in it')
   await makeParts(await ownerOf(root), root)
-  await flushDirectory(root)
+  await flushFolder(root)
   return root
 }
 

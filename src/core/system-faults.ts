@@ -23,3 +23,9 @@ const FAULTS: ReadonlyMap<string, SystemFault> = new Map([
 export function systemFault(code: string | undefined): SystemFault | null {
   return code === undefined ? null : (FAULTS.get(code) ?? null)
 }
+
+/** The code of an error of Node or of ours (`ENOENT`), or undefined. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

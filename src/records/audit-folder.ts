@@ -1,17 +1,11 @@
 import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { SealpostError } from '../core/errors.ts'
+import { syncFolder } from '../files/durable.ts'
+import { findPrivateFile, readPrivateFile } from '../files/private-files.ts'
 import { decodeHead, encodeHead, type AuditHead } from './audit-head.ts'
 import { MAX_LINE_BYTES } from './audit-line.ts'
-import {
-  appendDurably,
-  openPrivateFile,
-  readPrivateFile,
-  replaceDurably,
-  sizeOf,
-  syncFolder,
-  withFile,
-} from './private-files.ts'
+import { appendDurably, replaceDurably, sizeOf, withFile } from './audit-files.ts'
 
 /** Where the files of a log are. */
 export interface AuditFolder {
@@ -62,7 +56,7 @@ export function isOriginOf(actual: string, origin: string): boolean {
 
 /** The head as it stands on the disk; null when there is none. Throws `corrupt` when it is damaged. */
 export async function readHead(files: AuditFolder): Promise<AuditHead | null> {
-  const bytes = await readPrivateFile(files.head, MAX_HEAD_BYTES)
+  const bytes = await readPrivateFile(files.head, MAX_HEAD_BYTES, 'corrupt')
   return bytes === null ? null : decodeHead(bytes)
 }
 
@@ -73,7 +67,7 @@ export async function writeHead(files: AuditFolder, head: AuditHead): Promise<vo
 
 /** The signed notes kept beside the log, one JSON string a line; null for a line that is none. */
 export async function readCheckpoints(files: AuditFolder): Promise<readonly (string | null)[]> {
-  const bytes = await readPrivateFile(files.checkpoints, MAX_CHECKPOINTS_BYTES)
+  const bytes = await readPrivateFile(files.checkpoints, MAX_CHECKPOINTS_BYTES, 'corrupt')
   const lines = (bytes?.toString('utf8') ?? '').split('\n')
   // What follows the last newline is a note whose writing was cut.
   return lines.slice(0, -1).map((line) => {
@@ -88,7 +82,7 @@ export async function readCheckpoints(files: AuditFolder): Promise<readonly (str
 
 /** Adds a signed note to those beside the log; on the disk when it returns. */
 export async function addCheckpoint(files: AuditFolder, note: string): Promise<void> {
-  const bytes = await readPrivateFile(files.checkpoints, MAX_CHECKPOINTS_BYTES)
+  const bytes = await readPrivateFile(files.checkpoints, MAX_CHECKPOINTS_BYTES, 'corrupt')
   // A note whose writing was cut would spoil the next one.
   if (bytes !== null) await cutTo(files.checkpoints, bytes.lastIndexOf(NEWLINE) + 1)
   await appendDurably(files.checkpoints, Buffer.from(`${JSON.stringify(note)}\n`, 'utf8'))
@@ -104,7 +98,7 @@ export async function measure(
 
 /** Lines of a file from `from` (an offset at which one begins) up to `to`, or its end. A missing file has none. */
 export async function* readLines(path: string, from = 0, to = Infinity): AsyncGenerator<RawLine, void, undefined> {
-  const file = await openPrivateFile(path, constants.O_RDONLY)
+  const file = await findPrivateFile(path, constants.O_RDONLY)
   if (file === null) return
   try {
     let offset = from

@@ -13,6 +13,7 @@ import type {
 import type { Clock } from '../core/clock.ts'
 import { counted } from '../core/counted.ts'
 import { SealpostError, throwIfAborted } from '../core/errors.ts'
+import { ensurePrivateSubfolder } from '../files/private-files.ts'
 import { finishErasure, planErasure } from './audit-erase.ts'
 import {
   addCheckpoint,
@@ -35,7 +36,6 @@ import { withFileLock } from './file-lock.ts'
 import { CompactRange, HASH_BYTES } from './merkle.ts'
 import { proveConsistency, proveInclusion, type LeafHashes } from './merkle-proof.ts'
 import { openFields, type PersonalFields } from './personal-row.ts'
-import { ensurePrivateFolder } from './private-files.ts'
 import { formatTlogProof } from './tlog-proof.ts'
 
 /** What opening a log takes. */
@@ -70,7 +70,7 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
   const exclusive = <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     const next = turn.then(async () => {
       throwIfAborted(signal)
-      await ensurePrivateFolder(files.folder)
+      await ensurePrivateSubfolder(files.folder)
       return withFileLock(files.lock, options.clock, work, signal)
     })
     turn = next.catch(() => undefined)

@@ -2,13 +2,16 @@ import { mkdir, readdir, rename } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Actor, AuditReceipt } from '../core/audit.ts'
 import { SealpostError } from '../core/errors.ts'
+import { codeOf } from '../core/system-faults.ts'
+import { syncFolder } from '../files/durable.ts'
+import { fileError } from '../files/file-error.ts'
+import { ensurePrivateSubfolder } from '../files/private-files.ts'
 import { auditFolder, writeHead } from './audit-folder.ts'
 import { emptyHead } from './audit-head.ts'
 import type { AuditLogOptions } from './audit-log.ts'
 import { NO_EVIDENCE, verifyLog } from './audit-verify.ts'
 import { appendEntry } from './audit-write.ts'
 import { withFileLock } from './file-lock.ts'
-import { codeOf, ensurePrivateFolder, fileError, syncFolder } from './private-files.ts'
 
 /** A log that took the place of a damaged one. */
 export interface RestartedLog extends AuditReceipt {
@@ -30,7 +33,7 @@ export async function restartAuditLog(
   signal: AbortSignal,
 ): Promise<RestartedLog> {
   const files = auditFolder(options.folder)
-  await ensurePrivateFolder(files.folder)
+  await ensurePrivateSubfolder(files.folder)
   const restart = async (): Promise<RestartedLog> => {
     const former = await verifyLog(files, options.origin, NO_EVIDENCE)
     if (former.intact) throw new SealpostError('policy', 'the audit log is whole: there is nothing to begin anew')

@@ -2,13 +2,14 @@ import type { AuditEvent, AuditReceipt, ErasedIndexes, PersonalSealer } from '..
 import { formatInstant, type Clock } from '../core/clock.ts'
 import { counted } from '../core/counted.ts'
 import { SealpostError } from '../core/errors.ts'
+import { syncFolder } from '../files/durable.ts'
 import { assertEvent } from './audit-event.ts'
 import { damagedLog, measure, writeHead, type AuditFolder } from './audit-folder.ts'
 import { advance, emptyHead, type AuditHead } from './audit-head.ts'
 import { encodeLeaf, encodeLine, MAX_LINE_BYTES } from './audit-line.ts'
 import { hashLeaf } from './merkle.ts'
 import { sealFields } from './personal-row.ts'
-import { appendDurably, sizeOf, syncFolder } from './private-files.ts'
+import { appendDurably, sizeOf } from './audit-files.ts'
 
 /** What writing a log takes. */
 export interface AuditWriter {

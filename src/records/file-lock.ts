@@ -3,8 +3,10 @@ import { constants } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
+import { codeOf } from '../core/system-faults.ts'
+import { fileError } from '../files/file-error.ts'
 import { isAlive, newHolder, readHolder, type LockHolder } from './lock-holder.ts'
-import { codeOf, fileError, withFile } from './private-files.ts'
+import { withFile } from './audit-files.ts'
 
 const PATIENCE_MS = 30_000
 const PAUSE_MS = 10

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { SealpostError } from '../core/errors.ts'
-import { codeOf, readPrivateFile } from './private-files.ts'
+import { codeOf } from '../core/system-faults.ts'
+import { readPrivateFile } from '../files/private-files.ts'
 
 /** Whose a lock is. */
 export interface LockHolder {
@@ -32,7 +33,7 @@ export async function newHolder(): Promise<LockHolder> {
 
 /** Who holds the lock at `path`; null when nobody does. Throws `corrupt` when the file is not a lock. */
 export async function readHolder(path: string): Promise<LockHolder | null> {
-  const bytes = await readPrivateFile(path, MAX_LOCK_BYTES)
+  const bytes = await readPrivateFile(path, MAX_LOCK_BYTES, 'corrupt')
   if (bytes === null) return null
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'))

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
 import { formatInstant, type Clock } from '../core/clock.ts'
 import { SealpostError } from '../core/errors.ts'
+import { findPrivateFile, readPrivateFile } from '../files/private-files.ts'
 import { auditFolder, readHead } from './audit-folder.ts'
 import { encodeHead } from './audit-head.ts'
-import { openPrivateFile, readPrivateFile } from './private-files.ts'
 import type { Records } from './records-db.ts'
 import { tarEnd, tarHeader, tarPadding } from './tar.ts'
 
@@ -49,7 +49,7 @@ export async function* streamRecordsBackup(
     yield* whole('audit/head', encodeHead(head), now)
     yield* part('audit/log', files.log, head.logBytes, now)
     yield* part('audit/personal', files.personal, head.personalBytes, now)
-    const checkpoints = await readPrivateFile(files.checkpoints, MAX_CHECKPOINTS_BYTES)
+    const checkpoints = await readPrivateFile(files.checkpoints, MAX_CHECKPOINTS_BYTES, 'corrupt')
     if (checkpoints !== null) yield* whole('audit/checkpoints', checkpoints, now)
   }
   yield tarEnd()
@@ -83,7 +83,7 @@ async function* part(
   at: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield tarHeader(name, bytes, at)
-  const file = bytes === 0 ? null : await openPrivateFile(path, constants.O_RDONLY)
+  const file = bytes === 0 ? null : await findPrivateFile(path, constants.O_RDONLY)
   try {
     for (let position = 0; position < bytes;) {
       const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, bytes - position))

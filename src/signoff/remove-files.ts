@@ -3,6 +3,8 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SealpostError } from '../core/errors.ts'
+import { codeOf } from '../core/system-faults.ts'
+import { flushFolder } from '../files/durable.ts'
 
 /** One file that was found below a folder. */
 export interface FoundFile {
@@ -69,14 +71,8 @@ export async function digestFile(path: string): Promise<string> {
 
 /** Brings the names in a folder to the disk; false when there is no such folder. Nothing to do on Windows. */
 export async function syncNames(folder: string): Promise<boolean> {
-  if (process.platform === 'win32') return true
   try {
-    const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await flushFolder(folder)
     return true
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
@@ -107,17 +103,9 @@ function absent(error: unknown, path: string): null {
 function fileError(error: unknown, what: string, path: string): SealpostError {
   if (error instanceof SealpostError) return error
   const code = codeOf(error)
-  return new SealpostError(
-    'config',
-    `sign-off: cannot ${what} ${path}: ${code === '' ? 'unexpected error' : code}`,
-    {
-      hint: 'make it removable for this user, then run sealpost signoff again: it goes on from here',
-      cause: error,
-      ...(code === '' ? {} : { code }),
-    },
-  )
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return new SealpostError('config', `sign-off: cannot ${what} ${path}: ${code ?? 'unexpected error'}`, {
+    hint: 'make it removable for this user, then run sealpost signoff again: it goes on from here',
+    cause: error,
+    ...(code === undefined ? {} : { code }),
+  })
 }

@@ -3,6 +3,7 @@ import { lstat, open, readdir, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { throwIfAborted } from '../core/errors.ts'
 import type { SearchedPlace } from '../core/certificate.ts'
+import { codeOf } from '../core/system-faults.ts'
 import type { Needle } from './needles.ts'
 import { StreamSearch } from './search-stream.ts'
 import type { SearchReport } from './state.ts'
@@ -27,9 +28,9 @@ export interface SearchProgress {
 const PIECE_BYTES = 1024 * 1024
 /** More hits than this are not listed: the first ones say enough. */
 const MAX_HITS = 200
-const GONE = new Set(['ENOENT', 'ENOTDIR'])
+const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR'])
 const ZEROS = Buffer.alloc(PIECE_BYTES)
-const DENIED = new Set(['EACCES', 'EPERM'])
+const DENIED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM'])
 
 interface Tally {
   files: number
@@ -153,7 +154,7 @@ export async function searchPlaces(
       told(sum)
     } catch (error) {
       // A file of a broken disk or of a process that went away (EIO, ESRCH): what was not read is counted.
-      if (!(error instanceof Error && 'code' in error) || codeOf(error) === '') throw error
+      if (codeOf(error) === undefined) throw error
       tally.unreadable++
     } finally {
       await file.close()
@@ -165,8 +166,4 @@ export async function searchPlaces(
     const names = new Map(found.map(({ name, form }) => [name, form]))
     for (const [name, form] of names) if (hits.length < MAX_HITS) hits.push({ path, name, form })
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

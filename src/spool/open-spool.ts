@@ -4,7 +4,9 @@ import { mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SealpostError, toSealpostError } from '../core/errors.ts'
 import type { Sealer, Spool, SpoolObject } from '../core/ports.ts'
-import { codeOf, toSpoolError } from './spool-error.ts'
+import { codeOf } from '../core/system-faults.ts'
+import { flushFolder } from '../files/durable.ts'
+import { toSpoolError } from './spool-error.ts'
 
 const NAME = /^[0-9a-f]{32}\.sealed$/
 const READ_BYTES = 256 * 1024
@@ -77,7 +79,7 @@ async function writeObject(
   } finally {
     await file.close()
   }
-  await syncFolder(folder)
+  await flushFolder(folder)
   return counter.bytes
 }
 
@@ -96,17 +98,6 @@ async function createFile(folder: string, name: string): Promise<FileHandle> {
 async function writeWhole(file: FileHandle, piece: Uint8Array): Promise<void> {
   for (let written = 0; written < piece.length;) {
     written += (await file.write(piece, written, piece.length - written)).bytesWritten
-  }
-}
-
-/** A new file's name must outlive a power cut. Windows cannot open a folder and needs no such call. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(folder, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

@@ -1,5 +1,5 @@
 import { SealpostError, toSealpostError } from '../core/errors.ts'
-import { systemFault } from '../core/system-faults.ts'
+import { codeOf, systemFault } from '../core/system-faults.ts'
 
 /** Says what an error of the file system means for the spool. A full disk is `quota`: what is under way must drain first. */
 export function toSpoolError(error: unknown, what: string): SealpostError {
@@ -19,10 +19,4 @@ export function toSpoolError(error: unknown, what: string): SealpostError {
     return new SealpostError('config', `spool: ${what}: ${code}`, { code, cause: error })
   }
   return new SealpostError('corrupt', `spool: ${what}: ${code}`, { code, cause: error })
-}
-
-/** The code of a Node error (`ENOENT`), or undefined. */
-export function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
 }

@@ -7,12 +7,12 @@ import { lastRevoke } from '../../src/cli/signoff/records.ts'
 import { openCanaries } from '../../src/cli/signoff/canaries.ts'
 import type { AuditEntry } from '../../src/core/audit.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import type * as files from '../../src/files/durable.ts'
 import { openBackupLedger, openLedger } from '../../src/ledger/open-ledger.ts'
 import type * as database from '../../src/sqlite/rekey-database.ts'
 import { addOperator } from '../../vault/add-operator.ts'
 import { openCredentialStore } from '../../vault/credentials.ts'
 import { destroyProjectKeys, inspectProjectKeys } from '../../vault/erase.ts'
-import type * as files from '../../vault/files.ts'
 import { unlockOperator, type UnlockedOperator } from '../../vault/operator.ts'
 import type { ProjectKeys } from '../../vault/project-keys.ts'
 import { grantProject, openProject } from '../../vault/projects.ts'
@@ -23,7 +23,7 @@ import { deliverAll, SECRET, type Subject } from '../signoff/subject.ts'
 import { change, disarm, disk, killAfter } from '../vault/armed-files.ts'
 import { temporaryFolder } from '../vault/folder.ts'
 
-vi.mock('../../vault/files.ts', async (original) => {
+vi.mock('../../src/files/durable.ts', async (original) => {
   const { armed } = await import('../vault/armed-files.ts')
   return armed(() => original<typeof files>(), ['writePrivateFile', 'replaceFile'])
 })

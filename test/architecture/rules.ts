@@ -8,20 +8,21 @@ export interface Area {
 export const AREAS: readonly Area[] = [
   { folder: 'src/core', mayImport: [] },
   { folder: 'src/sqlite', mayImport: ['src/core'] },
+  { folder: 'src/files', mayImport: ['src/core'] },
   { folder: 'src/ledger', mayImport: ['src/core', 'src/sqlite'] },
-  { folder: 'src/records', mayImport: ['src/core', 'src/sqlite'] },
-  { folder: 'src/spool', mayImport: ['src/core'] },
+  { folder: 'src/records', mayImport: ['src/core', 'src/files', 'src/sqlite'] },
+  { folder: 'src/spool', mayImport: ['src/core', 'src/files'] },
   { folder: 'src/engine', mayImport: ['src/core'] },
   { folder: 'src/verify', mayImport: ['src/core'] },
-  { folder: 'src/signoff', mayImport: ['src/core'] },
+  { folder: 'src/signoff', mayImport: ['src/core', 'src/files'] },
   { folder: 'src/report', mayImport: ['src/core'] },
   { folder: 'src/cli', mayImport: ['src', 'connectors', 'vault'] },
   { folder: 'connectors/shared', mayImport: ['src/core'] },
   ...['archive', 'gmail', 'graph', 'imap', 'maildir', 'mbox', 'memory', 'presets'].map((name) => ({
     folder: `connectors/${name}`,
-    mayImport: ['src/core', 'connectors/shared'],
+    mayImport: ['src/core', 'src/files', 'connectors/shared'],
   })),
-  { folder: 'vault', mayImport: ['src/core'] },
+  { folder: 'vault', mayImport: ['src/core', 'src/files'] },
 ]
 
 /** The one folder in which each npm package may be imported. */

@@ -1,4 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -191,6 +203,31 @@ describe('the log', () => {
     again.close()
     again.close()
     expect(first.read().match(/"pairs":[12]/g)).toEqual(['"pairs":1', '"pairs":2'])
+  })
+
+  it('goes on without a log, and says so once, when the folder is gone by the time a file is full', () => {
+    const state = mkdtempSync(join(tmpdir(), 'sealpost-log-'))
+    onTestFinished(() => rmSync(state, { recursive: true, force: true }))
+    const warnings: string[] = []
+    const warn = (text: string): number => warnings.push(text)
+    const log = openEventLog(state, systemClock, new Scrubber(), warn, { bytes: 200, kept: 2 })
+    rmSync(join(state, 'log'), { recursive: true })
+    for (let pairs = 1; pairs <= 20; pairs++) log.event({ event: 'run-started', pairs })
+    log.close()
+    expect(warnings).toEqual([expect.stringContaining('no log is written')])
+  })
+
+  it('writes into no pipe that stands in its place', () => {
+    const { state, log } = open()
+    log.close()
+    const path = join(state, 'log', 'events.log')
+    rmSync(path)
+    spawnSync('mkfifo', ['-m', '600', path])
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    onTestFinished(() => closeSync(reader))
+    const warnings: string[] = []
+    openEventLog(state, systemClock, new Scrubber(), (text) => warnings.push(text)).close()
+    expect(warnings).toEqual([expect.stringContaining(`${path} is not a plain file`)])
   })
 
   it('follows no link, and tells once that nothing is written', () => {

@@ -16,8 +16,8 @@ import { parseCheckpoint, verifyCheckpoint } from '../../src/records/checkpoint.
 import { generateBoxKeys, openSealedBox, sealToKey } from '../../vault/box.ts'
 import { generateSeed, signerOf } from '../../vault/ed25519.ts'
 import { auditObject } from '../../src/core/audit.ts'
+import { ensurePrivateFolder } from '../../src/files/private-files.ts'
 import { openAuditLog } from '../../src/records/audit-log.ts'
-import { ensurePrivateFolder } from '../../src/records/private-files.ts'
 import { verifyConsistency } from '../../src/records/merkle-proof.ts'
 import { verifyTlogProof } from '../../src/records/tlog-proof.ts'
 import {

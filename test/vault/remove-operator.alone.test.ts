@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
+import type * as files from '../../src/files/durable.ts'
 import { addOperator } from '../../vault/add-operator.ts'
 import type * as eraseFile from '../../vault/erase-file.ts'
-import type * as files from '../../vault/files.ts'
 import { listOperators } from '../../vault/keystore.ts'
 import {
   openCertificateSigner,
@@ -18,7 +18,7 @@ import { hasTotp } from '../../vault/totp.ts'
 import { disarm, disk, killAfter } from './armed-files.ts'
 import { PASSPHRASE, secretOf, useWorkspace } from './workspace.ts'
 
-vi.mock('../../vault/files.ts', async (original) => {
+vi.mock('../../src/files/durable.ts', async (original) => {
   const { armed } = await import('./armed-files.ts')
   return armed(() => original<typeof files>(), ['writePrivateFile'])
 })

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { open, realpath, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { realpath, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { SealpostError } from '../../core/errors.ts'
-import { codeOf, fileError } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { writeNewFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
+import { openPlainFile } from '../../files/plain-files.ts'
 import { findUnlock, type UnlockRequest } from '../../../vault/operator.ts'
 import type { CommandContext } from '../context.ts'
 import { isPathWithin } from '../path-within.ts'
@@ -39,26 +41,21 @@ export async function readKeyFileOf(
 
 /** Reads a key file. Removable media know no modes and no owners, so that neither is looked at. Throws `locked` where there is none. */
 async function openKeyFile(path: string): Promise<Buffer> {
-  let file: FileHandle
-  try {
-    // Without O_NONBLOCK a pipe of that name would hang the process here.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw fileError(error, 'open', path)
+  const file = await openPlainFile(path).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error
     throw new SealpostError('locked', `there is no key file ${path}`, {
       hint: 'insert the medium that it is on',
       code: 'NO_KEY_FILE',
     })
-  }
+  })
   try {
-    const stats = await file.stat()
-    if (!stats.isFile()) throw new SealpostError('config', `the key file ${path} is not a plain file`)
-    if (stats.size < LEAST_BYTES || stats.size > MOST_BYTES) {
-      throw new SealpostError('config', `the key file ${path} has ${stats.size} bytes`, {
+    const { size } = await file.stat()
+    if (size < LEAST_BYTES || size > MOST_BYTES) {
+      throw new SealpostError('config', `the key file ${path} has ${size} bytes`, {
         hint: `a key file has ${LEAST_BYTES} to ${MOST_BYTES}; sealpost makes them of ${NEW_BYTES}`,
       })
     }
-    const bytes = Buffer.allocUnsafeSlow(stats.size)
+    const bytes = Buffer.allocUnsafeSlow(size)
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
     if (bytesRead !== bytes.length) throw new SealpostError('config', `${path} was cut while it was read`)
     return bytes
@@ -84,16 +81,10 @@ export async function createKeyFile(path: string, { home, output }: CommandConte
   }
   const bytes = randomBytes(NEW_BYTES)
   try {
-    const file = await open(path, 'wx', 0o600)
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeNewFile(path, bytes)
   } catch (error) {
     bytes.fill(0)
-    throw fileError(error, 'create', path)
+    throw error
   }
   if ((await deviceOf(workspace)) === (await stat(path)).dev) {
     output.warn(

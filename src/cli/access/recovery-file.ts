@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { SealpostError } from '../../core/errors.ts'
+import { fileError } from '../../files/file-error.ts'
 import { openAge } from '../../../vault/age.ts'
-import { fileError } from '../../../vault/files.ts'
 import { readRecovery, type Recovery } from '../../../vault/recovery.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import { readIdentity } from '../backup/read-identity.ts'

@@ -2,7 +2,8 @@ import { read } from 'node:fs'
 import { promisify } from 'node:util'
 import { systemClock } from '../../core/clock.ts'
 import { SealpostError, throwIfAborted } from '../../core/errors.ts'
-import { codeOf, readPrivateFile } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { readPrivateFile } from '../../files/private-files.ts'
 import { Secret } from '../../../vault/secret.ts'
 
 const readDescriptor = promisify(read)

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { fileError } from '../../../vault/files.ts'
 import { sshFingerprint, sshKeyBlob } from '../../../vault/ssh-key.ts'
 import { verifySshsig } from '../../../vault/sshsig.ts'
 import type { Confirmation, VolumeRecord } from '../../core/backups.ts'
 import { SealpostError } from '../../core/errors.ts'
+import { fileError } from '../../files/file-error.ts'
 
 /** Namespace of the SSH signature over a receipt: one for anything else is no receipt. */
 export const RECEIPT_NAMESPACE = 'backup-receipt@sealpost'

@@ -1,6 +1,6 @@
-import { readPrivateFile } from '../../../vault/files.ts'
 import { Secret, wipe } from '../../../vault/secret.ts'
 import { SealpostError } from '../../core/errors.ts'
+import { readPrivateFile } from '../../files/private-files.ts'
 
 const MAX_IDENTITY_BYTES = 64 * 1024
 

@@ -1,6 +1,8 @@
 import { unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf, fileError, syncFolder } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { syncFolder } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
 import type { FoundVolume } from './project-backups.ts'
 
 /**

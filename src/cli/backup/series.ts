@@ -1,9 +1,11 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BackupForm } from '../../core/backups.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { fileError } from '../../files/file-error.ts'
+import { ensurePrivateFolder } from '../../files/private-files.ts'
 import { openBackupLedger, type BackupLedger } from '../../ledger/open-ledger.ts'
 import type { BackupEnd, BackupRecords } from '../../ledger/backup-book.ts'
-import { codeOf, ensurePrivateFolder, fileError } from '../../../vault/files.ts'
 
 /** The folder in a project's state in which each series of backups has its ledger. */
 export const SERIES_FOLDER = 'backups'

@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { SealpostError } from '../../core/errors.ts'
+import { writePrivateFile } from '../../files/durable.ts'
 import { tablesToXlsx, tableToCsv, type DataTable } from '../../report/data-table.ts'
-import { writePrivateFile } from '../../../vault/files.ts'
 
 /** What an export is written as. */
 export type ExportFormat = 'json' | 'csv' | 'xlsx'

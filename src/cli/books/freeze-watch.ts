@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { writePrivateFile } from '../../../vault/files.ts'
+import { writePrivateFile } from '../../files/durable.ts'
 
 /** Looks while a command works whether an incident has frozen the vault meanwhile. */
 export interface FreezeWatch {

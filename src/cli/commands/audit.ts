@@ -205,7 +205,7 @@ function findingText({ kind, severity, from, to, text }: AuditFinding): string {
 async function prove(index: number, options: ProveOptions, context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { readCheckpointFile } = await import('../books/find-checkpoints.ts')
-  const { writePrivateFile } = await import('../../../vault/files.ts')
+  const { writePrivateFile } = await import('../../files/durable.ts')
   const { output, stop } = context
   return atDesk(context, { project: null }, async (books) => {
     const given =

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, realpath } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { formatInstant } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { codeOf, ensurePrivateFolder, fileError } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { writeNewFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
+import { ensurePrivateFolder } from '../../files/private-files.ts'
 import type { KdfProfile } from '../../../vault/kdf-profile.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { wipe } from '../../../vault/secret.ts'
@@ -206,16 +209,10 @@ async function openOrMakeWorkspace(
 /** Writes a file that is not there yet; false when it is, which stays as it is. */
 async function writeNew(path: string, content: string): Promise<boolean> {
   try {
-    const file = await open(path, 'wx', 0o600)
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeNewFile(path, content)
     return true
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
-    throw fileError(error, 'write', path)
+    throw error
   }
 }

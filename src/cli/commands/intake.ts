@@ -3,7 +3,9 @@ import { extname, join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { counted } from '../../core/counted.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
-import { codeOf, fileError, writePrivateFile } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { writePrivateFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
 import {
   issuePage,
   pageDigest,

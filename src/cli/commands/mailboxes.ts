@@ -4,7 +4,8 @@ import { Option, type Command } from 'commander'
 import { counted, formatCount } from '../../core/counted.ts'
 import type { ListedAccount } from '../../core/directory.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { fileError, writePrivateFile } from '../../../vault/files.ts'
+import { writePrivateFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
 import type { Secret } from '../../../vault/secret.ts'
 import type { ProjectConfig } from '../config/project-types.ts'
 import { formatSize } from '../config/units.ts'
@@ -102,7 +103,7 @@ function show(accounts: readonly ListedAccount[], leftOut: number, { output }: C
 
 /** The path of mailboxes.csv. Throws `config` when there are rows in it: they would be lost. */
 async function listToFill(folder: string, config: ProjectConfig): Promise<string> {
-  const { readPlainFile } = await import('../project/files.ts')
+  const { readPlainFile } = await import('../../files/plain-files.ts')
   let path = resolve(folder, config.mailboxes)
   let content: string
   try {

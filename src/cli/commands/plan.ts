@@ -78,7 +78,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
     const report = buildPlan(head, plans, config)
     if (page !== null) {
       const { planHtml } = await import('../../report/plan-html.ts')
-      const { writePrivateFile } = await import('../../../vault/files.ts')
+      const { writePrivateFile } = await import('../../files/durable.ts')
       await project.audit.note('document-issued', { facts: { kind: 'plan' } })
       await writePrivateFile(page, Buffer.from(planHtml(report, options.language ?? 'en'), 'utf8'))
       output.line(`Wrote ${page}`)

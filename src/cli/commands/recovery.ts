@@ -43,7 +43,7 @@ export function addRecovery(operators: Command, start: Start): void {
 async function make({ recipient, out }: MakeOptions, context: CommandContext): Promise<ExitCode> {
   const { atDesk, makeEvent } = await import('../books/desk.ts')
   const { createRecipientSealer } = await import('../../../vault/age.ts')
-  const { writePrivateFile } = await import('../../../vault/files.ts')
+  const { writePrivateFile } = await import('../../files/durable.ts')
   const { sealRecovery } = await import('../../../vault/recovery.ts')
   const path = await import('node:path')
   if (recipient === undefined || out === undefined) {

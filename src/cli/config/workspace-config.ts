@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { SealpostError } from '../../core/errors.ts'
+import { writePrivateFile } from '../../files/durable.ts'
+import { readPrivateFile } from '../../files/private-files.ts'
 import type { Period } from '../../records/calendar.ts'
 import {
   DEFAULT_RETENTION,
@@ -8,7 +10,6 @@ import {
   type RetentionPolicy,
   type RetentionRule,
 } from '../../records/retention.ts'
-import { readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
 import { problemsError, type Problem } from './problems.ts'
 import { readYaml, type YamlSource } from './yaml-source.ts'
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import * as z from 'zod'
 import { SealpostError } from '../../core/errors.ts'
-import { readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
+import { writePrivateFile } from '../../files/durable.ts'
+import { readPrivateFile } from '../../files/private-files.ts'
 import type { MailRecords } from './look-up.ts'
 
 const mark = z.strictObject({ at: z.number().int(), by: z.string(), note: z.string().nullable() })

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileError } from '../../../vault/files.ts'
+import { SealpostError } from '../../core/errors.ts'
+import { fileError } from '../../files/file-error.ts'
 
 /** How much is kept. */
 export interface Bounds {
@@ -10,8 +11,10 @@ export interface Bounds {
 }
 
 const NAME = 'events'
-const NOFOLLOW = constants.O_NOFOLLOW as number | undefined
-const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (NOFOLLOW ?? 0)
+/** Absent on Windows. */
+const NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0
+/** Without O_NONBLOCK a pipe in the file's place would hang the process. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | NOFOLLOW | constants.O_NONBLOCK
 
 /**
  * A file of lines that others may not read (0600, its folder 0700), and that never grows beyond its bounds: a full one is
@@ -21,8 +24,9 @@ const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (NOF
 export class RotatingFile {
   readonly #folder: string
   readonly #bounds: Bounds
-  #file: number
-  #bytes: number
+  /** Null once closed: the number may be another file's by then. */
+  #file: number | null = null
+  #bytes = 0
 
   /** Throws `config` or `policy` where the file cannot be opened. */
   constructor(folder: string, bounds: Bounds) {
@@ -30,28 +34,31 @@ export class RotatingFile {
     this.#bounds = bounds
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
-      this.#file = openSync(this.#path(0), FLAGS, 0o600)
-      this.#bytes = fstatSync(this.#file).size
+      this.#file = this.#open()
     } catch (error) {
       throw fileError(error, 'write to', this.#path(0))
     }
   }
 
-  /** Throws what the system throws. */
+  /** Throws what the system throws, and `config` when it is closed. */
   write(line: string): void {
     const bytes = Buffer.from(line, 'utf8')
     if (this.#bytes > 0 && this.#bytes + bytes.length > this.#bounds.bytes) this.#rotate()
+    if (this.#file === null) throw new SealpostError('config', `${this.#path(0)} is closed`)
     let written = 0
     while (written < bytes.length) written += writeSync(this.#file, bytes, written)
     this.#bytes += bytes.length
   }
 
+  /** Twice is safe. */
   close(): void {
-    closeSync(this.#file)
+    const file = this.#file
+    this.#file = null
+    if (file !== null) closeSync(file)
   }
 
   #rotate(): void {
-    closeSync(this.#file)
+    this.close()
     rmSync(this.#path(this.#bounds.kept), { force: true })
     for (let age = this.#bounds.kept - 1; age >= 0; age--) {
       try {
@@ -60,8 +67,16 @@ export class RotatingFile {
         // There were not so many yet.
       }
     }
-    this.#file = openSync(this.#path(0), FLAGS, 0o600)
-    this.#bytes = fstatSync(this.#file).size
+    this.#file = this.#open()
+  }
+
+  #open(): number {
+    const file = openSync(this.#path(0), FLAGS, 0o600)
+    const stats = fstatSync(file)
+    this.#bytes = stats.size
+    if (stats.isFile()) return file
+    closeSync(file)
+    throw new SealpostError('config', `${this.#path(0)} is not a plain file`)
   }
 
   #path(age: number): string {

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { SealpostError } from '../../core/errors.ts'
-import { readPlainFile } from './files.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 
 /** The certificates to trust, from a file that project.yaml names relative to the project. Throws `config`. */
 export async function readCertificates(folder: string, file: string): Promise<Buffer> {

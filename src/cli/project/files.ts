@@ -1,8 +1,6 @@
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
-import { codeOf, fileError } from '../../../vault/files.ts'
-import { SealpostError } from '../../core/errors.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 import { readAccounts, type AccountPair } from '../config/mailboxes-csv.ts'
 import { pairProblems } from '../config/pair-checks.ts'
 import { problemsError, type Problem } from '../config/problems.ts'
@@ -41,25 +39,6 @@ export async function readProjectFiles(folder: string): Promise<ProjectFiles> {
 export function shownPath(path: string): string {
   const short = relative(process.cwd(), path)
   return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
-}
-
-/**
- * Reads a file that belongs to a project or that one names, whole. Throws `config` for what is no plain file, and with the
- * system's code where it cannot be read; `what` is being done, in words.
- */
-export async function readPlainFile(path: string, what = 'read'): Promise<Buffer> {
-  let file: FileHandle | undefined
-  try {
-    // Without O_NONBLOCK a pipe in the file's place would hang the process here.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const stats = await file.stat()
-    if (!stats.isFile() && !stats.isDirectory()) throw new SealpostError('config', `${path} is not a plain file`)
-    return await file.readFile()
-  } catch (error) {
-    throw fileError(error, what, path)
-  } finally {
-    await file?.close()
-  }
 }
 
 async function readOrExplain(path: string, problems: Problem[]): Promise<Buffer | null> {

@@ -2,7 +2,10 @@ import { lstat, realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CERTIFICATE_FILE, CERTIFICATE_FOLDER } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { assertPrivateFolder, codeOf, fileError, readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { writePrivateFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
+import { assertPrivateFolder, readPrivateFile } from '../../files/private-files.ts'
 import { isProjectId } from '../../../vault/names.ts'
 
 /** What `.sealpost/project.json` says; nothing in it is secret. */

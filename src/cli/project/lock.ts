@@ -3,8 +3,10 @@ import { link, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../../core/clock.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { fileError } from '../../files/file-error.ts'
+import { createPrivateFile } from '../../files/private-files.ts'
 import { isAlive, newHolder, readHolder, type LockHolder } from '../../records/lock-holder.ts'
-import { codeOf, createPrivateFile, fileError } from '../../../vault/files.ts'
 
 /** Held by the one process that works on a project. */
 export interface ProjectLock {

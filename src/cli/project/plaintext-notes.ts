@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { formatInstant, type Clock } from '../../core/clock.ts'
-import { readPrivateFile, writePrivateFile } from '../../../vault/files.ts'
+import { writePrivateFile } from '../../files/durable.ts'
+import { readPrivateFile } from '../../files/private-files.ts'
 
 /** Where a project notes that secrets came to it in the clear; the times and nothing else. */
 function notesPath(state: string): string {

@@ -2,10 +2,11 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { AuditLog } from '../../core/audit.ts'
 import { formatInstant } from '../../core/clock.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { fileError } from '../../files/file-error.ts'
 import type { BackupRecords } from '../../ledger/backup-book.ts'
 import type { Obstacle } from '../../signoff/gate.ts'
 import type { HandedOver, ProjectFacts, UnlistedBackups } from '../../signoff/state.ts'
-import { codeOf, fileError } from '../../../vault/files.ts'
 import { BACKUPS_FOLDER } from '../project/folder.ts'
 
 /** What the gate found out about the backups of a project. */

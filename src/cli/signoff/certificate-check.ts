@@ -8,7 +8,8 @@ import {
   type DeletionCertificate,
 } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { codeOf, fileError } from '../../../vault/files.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { fileError } from '../../files/file-error.ts'
 import { verifyMinisign } from '../../../vault/minisign.ts'
 import { sshFingerprint } from '../../../vault/ssh-key.ts'
 import { verifySshsig } from '../../../vault/sshsig.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   CERTIFICATE_FILE,
@@ -9,13 +9,14 @@ import {
   type DeletionCertificate,
 } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
+import { syncFolder, writeNewFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
 import { renderCertificate } from '../../report/certificate-html.ts'
 import { formatCertificate } from '../../signoff/compose-certificate.ts'
 import type { CertificateIssuer, IssuedCertificate, SignerFacts } from '../../signoff/ports.ts'
 import type { CertificateLanguage } from '../../signoff/state.ts'
 import { CERTIFICATE_IDENTITY, formatVerifyText, personIdentity } from '../../signoff/verify-text.ts'
 import type { Signer } from '../../../vault/ed25519.ts'
-import { fileError, syncFolder } from '../../../vault/files.ts'
 import { minisignKey, minisignKeyFile, signMinisign } from '../../../vault/minisign.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { allowedSignersLine, sshFingerprint, sshKeyLine } from '../../../vault/ssh-key.ts'
@@ -56,7 +57,7 @@ export function createIssuer(folder: string, signers: CertificateSigners): Certi
       const target = join(folder, CERTIFICATE_FOLDER)
       try {
         await mkdir(draft, { mode: 0o700 })
-        for (const [name, content] of files) await writeDurably(join(draft, name), content)
+        for (const [name, content] of files) await writeNewFile(join(draft, name), content)
         await syncFolder(draft)
         await assertGood(join(draft, CERTIFICATE_FILE), facts.signing.keyFingerprint)
         await setAside(folder)
@@ -144,16 +145,6 @@ async function setAside(folder: string): Promise<void> {
   for (let n = 1; existsSync(target); n++) {
     const aside = `${target}-${n}`
     if (!existsSync(aside)) await rename(target, aside)
-  }
-}
-
-async function writeDurably(path: string, content: string | Buffer): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 

@@ -2,16 +2,12 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
+import { codeOf } from '../../core/system-faults.ts'
+import { syncFolder, writePrivateFile } from '../../files/durable.ts'
+import { fileError } from '../../files/file-error.ts'
+import { ensurePrivateFolder, readPrivateFile } from '../../files/private-files.ts'
 import type { Journal } from '../../signoff/ports.ts'
 import type { PurgeState } from '../../signoff/state.ts'
-import {
-  codeOf,
-  ensurePrivateFolder,
-  fileError,
-  readPrivateFile,
-  syncFolder,
-  writePrivateFile,
-} from '../../../vault/files.ts'
 import { lockProject, projectHolder, type ProjectHolder, type ProjectLock } from '../project/lock.ts'
 
 const MAX_JOURNAL_BYTES = 16 * 1024 * 1024

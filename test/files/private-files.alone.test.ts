@@ -11,15 +11,15 @@ import {
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { SealpostError } from '../../src/core/errors.ts'
-import { describe, expect, test } from 'vitest'
+import { writePrivateFile } from '../../src/files/durable.ts'
 import {
   assertPrivateFolder,
   createPrivateFile,
   ensurePrivateFolder,
   readPrivateFile,
-  writePrivateFile,
-} from '../../vault/files.ts'
-import { temporaryFolder } from './folder.ts'
+} from '../../src/files/private-files.ts'
+import { describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../vault/folder.ts'
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777
 
