@@ -123,7 +123,7 @@ describe('a key file', () => {
   })
 
   it.each([
-    ['a folder', (at: string) => mkdir(at), 2, /is not a plain file/],
+    ['a folder', (at: string) => mkdir(at), 2, /cannot open the key file .*: it is a folder/],
     ['too short', (at: string) => writeFile(at, 'x'), 2, /has 1 bytes/],
     ['too long', (at: string) => writeFile(at, Buffer.alloc(65_537)), 2, /has 65537 bytes/],
   ])('%s is none', async (name, make, code, text) => {

@@ -41,7 +41,7 @@ export async function readKeyFileOf(
 
 /** Reads a key file. Removable media know no modes and no owners, so that neither is looked at. Throws `locked` where there is none. */
 async function openKeyFile(path: string): Promise<Buffer> {
-  const file = await openPlainFile(path).catch((error: unknown) => {
+  const file = await openPlainFile(path, 'open the key file').catch((error: unknown) => {
     if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error
     throw new SealpostError('locked', `there is no key file ${path}`, {
       hint: 'insert the medium that it is on',
