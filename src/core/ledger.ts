@@ -179,6 +179,10 @@ export interface Ledger {
     specialUse: SpecialUse | null,
     destinationPath: readonly string[],
   ): MailboxRecord
+  /** Decides anew where a mailbox goes of which nothing `hasBegun`; a `bug` where something has. */
+  redirect(mailboxId: number, destinationPath: readonly string[]): void
+  /** True once a message of the mailbox has been sent, or was found at the destination. */
+  hasBegun(mailboxId: number): boolean
   mailbox(mailboxId: number): MailboxRecord
   mailboxes(pairId: number): readonly MailboxRecord[]
 

@@ -5,6 +5,7 @@ import { whenOpen } from '../core/work-hours.ts'
 import type { Session } from '../core/connector.ts'
 import type { Pair } from '../core/ledger.ts'
 import type { Mailbox } from '../core/mail.ts'
+import { samePath } from '../core/mailbox-path.ts'
 import type { EngineContext } from './settings.ts'
 import { Board } from './board.ts'
 import { closeVanished, settleVanished } from './close-vanished.ts'
@@ -16,7 +17,7 @@ import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
-import { unlistedMailboxes } from './set-aside.ts'
+import { refusedMailboxes, unlistedMailboxes } from './set-aside.ts'
 import { Turns } from './turns.ts'
 import { isWorkedOff } from './worked-off.ts'
 import { needsContent } from '../core/match-digests.ts'
@@ -155,7 +156,8 @@ export async function mapPair(
     collect(source.listMailboxes(signal)),
     collect(destination.listMailboxes(signal)),
   ])
-  const earlier = pair === null ? [] : context.ledger.mailboxes(pair.id)
+  const refused = pair === null ? new Set<number>() : refusedMailboxes(context, pair.id)
+  const earlier = pair === null ? [] : context.ledger.mailboxes(pair.id).filter(({ id }) => !refused.has(id))
   const mapping = mapMailboxes(
     {
       source: sources,
@@ -170,10 +172,15 @@ export async function mapPair(
 }
 
 function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): MailboxWork[] {
-  const opened = mapping.mapped.map((entry) => ({
-    entry,
-    record: context.ledger.openMailbox(pair.id, entry.source.path, entry.specialUse, entry.destinationPath),
-  }))
+  const { ledger } = context
+  const refused = refusedMailboxes(context, pair.id)
+  const opened = mapping.mapped.map((entry) => {
+    const { source, destinationPath } = entry
+    const record = ledger.openMailbox(pair.id, source.path, entry.specialUse, destinationPath)
+    if (!refused.has(record.id) || samePath(record.destination.path, destinationPath)) return { entry, record }
+    ledger.redirect(record.id, destinationPath)
+    return { entry, record: ledger.mailbox(record.id) }
+  })
   const gates = gatesByDestination(opened.map(({ record }) => record))
   const turns = new Turns()
   const unlisted = unlistedMailboxes(context, pair.id)

@@ -5,6 +5,8 @@ import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 
 const PAGE = 500
+/** Of the finding about a mailbox that the destination does not take. */
+const REFUSED = 'mailbox'
 /** Of the finding about a source mailbox that its server does not let anybody list. */
 const UNLISTED = 'unlisted'
 
@@ -38,7 +40,7 @@ export function setAside(context: EngineContext, work: MailboxWork, refusal: Sea
   ledger.replaceFindings(id, 'run', [
     {
       class: 'open',
-      check: 'mailbox',
+      check: REFUSED,
       pairId,
       mailboxId: id,
       messageId: null,
@@ -82,6 +84,15 @@ export function leaveUnlisted(
 
 /** The mailboxes of an account that no run could list. */
 export function unlistedMailboxes({ ledger }: Pick<EngineContext, 'ledger'>, pairId: number): ReadonlySet<number> {
-  const findings = ledger.findings(pairId).filter(({ check }) => check === UNLISTED)
+  return found(ledger, pairId, UNLISTED)
+}
+
+/** The mailboxes of an account that the destination refused before anything of them was sent: their place may be another one. */
+export function refusedMailboxes({ ledger }: Pick<EngineContext, 'ledger'>, pairId: number): ReadonlySet<number> {
+  return new Set([...found(ledger, pairId, REFUSED)].filter((id) => !ledger.hasBegun(id)))
+}
+
+function found(ledger: EngineContext['ledger'], pairId: number, check: string): ReadonlySet<number> {
+  const findings = ledger.findings(pairId).filter((finding) => finding.check === check)
   return new Set(findings.map(({ mailboxId }) => mailboxId))
 }

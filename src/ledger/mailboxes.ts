@@ -3,7 +3,10 @@ import type { Ledger, MailboxRecord, Pair } from '../core/ledger.ts'
 import { encodePath, toMailbox, type MailboxRow } from './rows.ts'
 import type { Store } from './store.ts'
 
-type Methods = Pick<Ledger, 'openPair' | 'pairs' | 'openMailbox' | 'mailbox' | 'mailboxes'>
+type Methods = Pick<
+  Ledger,
+  'openPair' | 'pairs' | 'openMailbox' | 'redirect' | 'hasBegun' | 'mailbox' | 'mailboxes'
+>
 
 const SELECT_MAILBOX = `
   SELECT mailbox.*, destination.path AS destination_path, destination.validity, destination.surveyed
@@ -29,6 +32,20 @@ export function mailboxMethods(store: Store): Methods {
      FROM pair JOIN destination ON destination.account = pair.destination AND destination.path = ?
      WHERE pair.id = ?`,
   )
+  const pointMailbox = store.prepare(
+    `UPDATE mailbox SET destination_id = destination.id FROM destination, pair
+     WHERE mailbox.id = ? AND pair.id = mailbox.pair_id AND destination.account = pair.destination AND destination.path = ?`,
+  )
+  const pointMessages = store.prepare(
+    `UPDATE message SET destination_id = mailbox.destination_id FROM mailbox
+     WHERE mailbox.id = ? AND message.mailbox_id = mailbox.id`,
+  )
+  const begun = store
+    .prepare<number>(
+      `SELECT EXISTS (SELECT 1 FROM message WHERE mailbox_id = ?
+         AND (attempts > 0 OR state IN ('appending', 'landed', 'existing')))`,
+    )
+    .pluck()
   const selectMailbox = mailboxReader(store)
   const selectMailboxes = store.prepare<MailboxRow>(
     `${SELECT_MAILBOX} WHERE mailbox.pair_id = ? ORDER BY mailbox.id`,
@@ -53,6 +70,16 @@ export function mailboxMethods(store: Store): Methods {
       if (added.changes !== 1) throw new SealpostError('bug', `ledger: openMailbox: there is no pair ${pairId}`)
       return toMailbox(selectMailbox('openMailbox', Number(added.lastInsertRowid)))
     }),
+
+    redirect: store.write('redirect', (mailboxId, destinationPath) => {
+      if (begun.get(mailboxId) !== 0) throw new SealpostError('bug', 'ledger: redirect: something has begun')
+      const path = encodePath(destinationPath)
+      addDestination.run(path, selectMailbox('redirect', mailboxId).pair_id)
+      pointMailbox.run(mailboxId, path)
+      pointMessages.run(mailboxId)
+    }),
+
+    hasBegun: store.read('hasBegun', (mailboxId) => begun.get(mailboxId) !== 0),
 
     mailbox: store.read('mailbox', (mailboxId) => toMailbox(selectMailbox('mailbox', mailboxId))),
 
