@@ -40,12 +40,10 @@ export function mailboxMethods(store: Store): Methods {
     `UPDATE message SET destination_id = mailbox.destination_id FROM mailbox
      WHERE mailbox.id = ? AND message.mailbox_id = mailbox.id`,
   )
-  const begun = store
-    .prepare<number>(
-      `SELECT EXISTS (SELECT 1 FROM message WHERE mailbox_id = ?
-         AND (attempts > 0 OR state IN ('appending', 'landed', 'existing')))`,
-    )
-    .pluck()
+  const begun = store.prepare<unknown>(
+    `SELECT 1 FROM message
+     WHERE mailbox_id = ? AND (attempts > 0 OR state IN ('appending', 'landed', 'existing')) LIMIT 1`,
+  )
   const selectMailbox = mailboxReader(store)
   const selectMailboxes = store.prepare<MailboxRow>(
     `${SELECT_MAILBOX} WHERE mailbox.pair_id = ? ORDER BY mailbox.id`,
@@ -72,14 +70,15 @@ export function mailboxMethods(store: Store): Methods {
     }),
 
     redirect: store.write('redirect', (mailboxId, destinationPath) => {
-      if (begun.get(mailboxId) !== 0) throw new SealpostError('bug', 'ledger: redirect: something has begun')
+      if (begun.get(mailboxId) !== undefined)
+        throw new SealpostError('bug', 'ledger: redirect: something has begun')
       const path = encodePath(destinationPath)
       addDestination.run(path, selectMailbox('redirect', mailboxId).pair_id)
       pointMailbox.run(mailboxId, path)
       pointMessages.run(mailboxId)
     }),
 
-    hasBegun: store.read('hasBegun', (mailboxId) => begun.get(mailboxId) !== 0),
+    hasBegun: store.read('hasBegun', (mailboxId) => begun.get(mailboxId) !== undefined),
 
     mailbox: store.read('mailbox', (mailboxId) => toMailbox(selectMailbox('mailbox', mailboxId))),
 
