@@ -11,7 +11,7 @@ import { installModules, installPackages, root, SetUpError } from './set-up.mjs'
 const LONG_FORMS = {
   crash: ['test/cli/backup-kill.test.ts', 'test/cli/run.test.ts', 'test/crash', 'test/engine/doubt.test.ts'],
   damage: [
-    'test/records/audit-verify.test.ts',
+    'test/audit/audit-verify.test.ts',
     'test/signoff/certificate.test.ts',
     'test/signoff/kill.test.ts',
     'test/signoff/sigkill.test.ts',

@@ -16,7 +16,7 @@ const LONGEST = [
     'test/imap/',
     'test/cli/backup-kill',
   ],
-  ...['test/cli/runbook', 'test/cli/incident', 'test/spool/', 'test/records/audit-crash', 'test/cli/intake'],
+  ...['test/cli/runbook', 'test/cli/incident', 'test/spool/', 'test/audit/audit-crash', 'test/cli/intake'],
 ]
 
 /**

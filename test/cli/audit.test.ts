@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { findCheckpoints } from '../../src/cli/books/find-checkpoints.ts'
 import type { AuditEntry } from '../../src/core/audit.ts'
-import { verifyTlogProof } from '../../src/records/tlog-proof.ts'
+import { verifyTlogProof } from '../../src/audit/tlog-proof.ts'
 import { booksOf, jsonAt, runAt, useWorkspace } from './at-time.ts'
 import { MAILDIR_YAML, type Place } from './program.ts'
 

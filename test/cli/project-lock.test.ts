@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import { isAlive, newHolder } from '../../src/records/lock-holder.ts'
+import { isAlive, newHolder } from '../../src/files/lock-holder.ts'
 import { lockProject } from '../../src/cli/project/lock.ts'
 
 let folder: string

@@ -3,9 +3,9 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { streamRecordsBackup } from '../../src/records/records-backup.ts'
-import { ANNA, CALM, event, findings, openTestLog, temporaryFolder, testSeal } from './audit-fixture.ts'
+import { ANNA, CALM, event, findings, openTestLog, temporaryFolder, testSeal } from '../audit/audit-fixture.ts'
 import { addRecord, openTestRecords } from './records-fixture.ts'
-import { testSigner } from './signer.ts'
+import { testSigner } from '../audit/signer.ts'
 
 async function unpack(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const parts: Uint8Array[] = []

@@ -6,7 +6,7 @@ import { collectExposure } from '../../src/records/incident-collect.ts'
 import { buildNotice, formatNotice } from '../../src/records/incident-notice.ts'
 import type { Incident } from '../../src/records/incident-types.ts'
 import { deadlinesOf, type IncidentUpdate, type NewIncident } from '../../src/records/incidents.ts'
-import { ANNA, CALM, NOBODY, allEntries, allPersonal, event } from './audit-fixture.ts'
+import { ANNA, CALM, NOBODY, allEntries, allPersonal, event } from '../audit/audit-fixture.ts'
 import { logged, openTestRecords, type TestRecords } from './records-fixture.ts'
 
 const NOTHING: IncidentUpdate = { text: null, fields: {}, projects: [], freeze: null }

@@ -5,7 +5,14 @@ import type { AuditEntry, AuditLog } from '../../src/core/audit.ts'
 import type { NewRecord } from '../../src/records/record-types.ts'
 import { openRecords, type Records } from '../../src/records/records-db.ts'
 import type { RetentionPolicy } from '../../src/records/retention.ts'
-import { CALM, allEntries, openTestLog, temporaryFolder, testClock, type TestClock } from './audit-fixture.ts'
+import {
+  CALM,
+  allEntries,
+  openTestLog,
+  temporaryFolder,
+  testClock,
+  type TestClock,
+} from '../audit/audit-fixture.ts'
 
 export interface TestRecords {
   readonly folder: string
@@ -71,6 +78,6 @@ export async function logged(log: AuditLog): Promise<string[]> {
 }
 
 export async function addRecord(test: TestRecords, over: Partial<NewRecord> = {}): Promise<void> {
-  const { ANNA } = await import('./audit-fixture.ts')
+  const { ANNA } = await import('../audit/audit-fixture.ts')
   await test.records.add(ANNA, record(over), CALM)
 }

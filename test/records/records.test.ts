@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { MIGRATIONS } from '../../src/records/schema.ts'
-import { ANNA, CALM, NOBODY, allEntries, event, findings, testSeal, verify } from './audit-fixture.ts'
+import { ANNA, CALM, NOBODY, allEntries, event, findings, testSeal, verify } from '../audit/audit-fixture.ts'
 import { addRecord, logged, openTestRecords, record, type TestRecords } from './records-fixture.ts'
 
 const documents = {

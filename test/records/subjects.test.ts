@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ANNA, CALM, allPersonal, event, findings, testSeal } from './audit-fixture.ts'
+import { ANNA, CALM, allPersonal, event, findings, testSeal } from '../audit/audit-fixture.ts'
 import { matchPerson, matchText } from '../../src/records/subject-match.ts'
 import { addRecord, logged, openTestRecords, record, type TestRecords } from './records-fixture.ts'
 

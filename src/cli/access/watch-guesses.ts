@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { toSealpostError } from '../../core/errors.ts'
-import { openAuditLog } from '../../records/audit-log.ts'
+import { openAuditLog } from '../../audit/audit-log.ts'
 import type { GuessWatch } from '../../../vault/attempts.ts'
 import { readOperatorChain } from '../../../vault/operator-list.ts'
 import { keystoreFolder } from '../../../vault/paths.ts'

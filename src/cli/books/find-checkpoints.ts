@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import { fileError } from '../../files/file-error.ts'
-import { parseCheckpoint, verifyCheckpoint, type Checkpoint } from '../../records/checkpoint.ts'
-import { UNKNOWN_KEY } from '../../records/signed-note.ts'
+import { parseCheckpoint, verifyCheckpoint, type Checkpoint } from '../../audit/checkpoint.ts'
+import { UNKNOWN_KEY } from '../../audit/signed-note.ts'
 
 /** A checkpoint that was found outside of the log. */
 export interface FoundCheckpoint extends Checkpoint {

@@ -137,7 +137,7 @@ function describe(facts: Readonly<Record<string, string | number | boolean | nul
 async function verify(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
   const { judge, readCheckpointFile } = await import('../books/find-checkpoints.ts')
-  const { parseVerifierKey } = await import('../../records/signed-note.ts')
+  const { parseVerifierKey } = await import('../../audit/signed-note.ts')
   const { output, stop } = context
   for (const key of options.key ?? []) parseVerifierKey(key)
   return atDesk(context, { project: null }, async (books) => {
@@ -238,7 +238,7 @@ async function findLeaf(
 
 async function restart(reason: string, context: CommandContext): Promise<ExitCode> {
   const { atDesk } = await import('../books/desk.ts')
-  const { restartAuditLog } = await import('../../records/audit-restart.ts')
+  const { restartAuditLog } = await import('../../audit/audit-restart.ts')
   const { output, stop } = context
   return atDesk(context, { project: null }, async (books) => {
     const { kept } = await restartAuditLog(books.logOptions, books.actor, reason, stop)

@@ -6,7 +6,7 @@ import { isKind, SealpostError } from '../../core/errors.ts'
 import { codeOf } from '../../core/system-faults.ts'
 import { fileError } from '../../files/file-error.ts'
 import { createPrivateFile } from '../../files/private-files.ts'
-import { isAlive, newHolder, readHolder, type LockHolder } from '../../records/lock-holder.ts'
+import { isAlive, newHolder, readHolder, type LockHolder } from '../../files/lock-holder.ts'
 
 /** Held by the one process that works on a project. */
 export interface ProjectLock {

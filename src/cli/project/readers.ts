@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { formatInstant, type Clock } from '../../core/clock.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { writePrivateFile } from '../../files/durable.ts'
-import { isAlive, newHolder, readHolder, type LockHolder } from '../../records/lock-holder.ts'
+import { isAlive, newHolder, readHolder, type LockHolder } from '../../files/lock-holder.ts'
 
 /** How long a reader that is about to end is waited for. */
 const PATIENCE_MS = 3_000

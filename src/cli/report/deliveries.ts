@@ -1,6 +1,6 @@
 import type { LedgerReader, MailboxRecord, MessageRecord } from '../../core/ledger.ts'
 import { deliveredOf } from '../../core/ledger-rows.ts'
-import { CompactRange, hashLeaf } from '../../records/merkle.ts'
+import { CompactRange, hashLeaf } from '../../audit/merkle.ts'
 import type { ReportMerkle } from '../../report/completion-report.ts'
 import type { LookUpIndex, LookUpOutcome } from '../../report/look-up.ts'
 

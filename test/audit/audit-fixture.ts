@@ -14,10 +14,10 @@ import type {
 } from '../../src/core/audit.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { SealpostError } from '../../src/core/errors.ts'
-import { advance, emptyHead, encodeHead } from '../../src/records/audit-head.ts'
-import { encodeLeaf, encodeLine } from '../../src/records/audit-line.ts'
-import { hashLeaf } from '../../src/records/merkle.ts'
-import { openAuditLog } from '../../src/records/audit-log.ts'
+import { advance, emptyHead, encodeHead } from '../../src/audit/audit-head.ts'
+import { encodeLeaf, encodeLine } from '../../src/audit/audit-line.ts'
+import { hashLeaf } from '../../src/audit/merkle.ts'
+import { openAuditLog } from '../../src/audit/audit-log.ts'
 
 export const ORIGIN = 'sealpost.example/audit/7f3a'
 export const ANNA: Actor = { name: 'anna', role: 'lead', factor: 'totp' }

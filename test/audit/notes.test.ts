@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseCheckpoint, signCheckpoint, verifyCheckpoint } from '../../src/records/checkpoint.ts'
-import { CompactRange, hashEmptyTree, hashLeaf } from '../../src/records/merkle.ts'
-import { proveInclusion } from '../../src/records/merkle-proof.ts'
+import { parseCheckpoint, signCheckpoint, verifyCheckpoint } from '../../src/audit/checkpoint.ts'
+import { CompactRange, hashEmptyTree, hashLeaf } from '../../src/audit/merkle.ts'
+import { proveInclusion } from '../../src/audit/merkle-proof.ts'
 import {
   formatVerifierKey,
   parseNote,
   parseVerifierKey,
   signNote,
   verifyNote,
-} from '../../src/records/signed-note.ts'
-import { formatTlogProof, parseTlogProof, verifyTlogProof } from '../../src/records/tlog-proof.ts'
+} from '../../src/audit/signed-note.ts'
+import { formatTlogProof, parseTlogProof, verifyTlogProof } from '../../src/audit/tlog-proof.ts'
 import { testSigner } from './signer.ts'
 
 /** The examples of c2sp.org/signed-note and c2sp.org/tlog-checkpoint. */

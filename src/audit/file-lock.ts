@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
 import { codeOf } from '../core/system-faults.ts'
 import { fileError } from '../files/file-error.ts'
-import { isAlive, newHolder, readHolder, type LockHolder } from './lock-holder.ts'
+import { isAlive, newHolder, readHolder, type LockHolder } from '../files/lock-holder.ts'
 import { withFile } from './audit-files.ts'
 
 const PATIENCE_MS = 30_000

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { KnownHead } from '../../src/core/audit.ts'
-import { advance, decodeHead, emptyHead, encodeHead } from '../../src/records/audit-head.ts'
-import { decodeLeaf, encodeLeaf, encodeLine, parseLine } from '../../src/records/audit-line.ts'
-import { parseCheckpoint } from '../../src/records/checkpoint.ts'
-import { hashLeaf } from '../../src/records/merkle.ts'
-import { restartAuditLog } from '../../src/records/audit-restart.ts'
-import { formatVerifierKey } from '../../src/records/signed-note.ts'
+import { advance, decodeHead, emptyHead, encodeHead } from '../../src/audit/audit-head.ts'
+import { decodeLeaf, encodeLeaf, encodeLine, parseLine } from '../../src/audit/audit-line.ts'
+import { parseCheckpoint } from '../../src/audit/checkpoint.ts'
+import { hashLeaf } from '../../src/audit/merkle.ts'
+import { restartAuditLog } from '../../src/audit/audit-restart.ts'
+import { formatVerifierKey } from '../../src/audit/signed-note.ts'
 import {
   ANNA,
   CALM,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { SealpostError } from '../core/errors.ts'
 import { codeOf } from '../core/system-faults.ts'
-import { readPrivateFile } from '../files/private-files.ts'
+import { readPrivateFile } from './private-files.ts'
 
 /** Whose a lock is. */
 export interface LockHolder {

@@ -11,15 +11,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { formatVerifierKey } from '../../src/records/signed-note.ts'
-import { parseCheckpoint, verifyCheckpoint } from '../../src/records/checkpoint.ts'
+import { formatVerifierKey } from '../../src/audit/signed-note.ts'
+import { parseCheckpoint, verifyCheckpoint } from '../../src/audit/checkpoint.ts'
 import { generateBoxKeys, openSealedBox, sealToKey } from '../../vault/box.ts'
 import { generateSeed, signerOf } from '../../vault/ed25519.ts'
 import { auditObject } from '../../src/core/audit.ts'
 import { ensurePrivateFolder } from '../../src/files/private-files.ts'
-import { openAuditLog } from '../../src/records/audit-log.ts'
-import { verifyConsistency } from '../../src/records/merkle-proof.ts'
-import { verifyTlogProof } from '../../src/records/tlog-proof.ts'
+import { openAuditLog } from '../../src/audit/audit-log.ts'
+import { verifyConsistency } from '../../src/audit/merkle-proof.ts'
+import { verifyTlogProof } from '../../src/audit/tlog-proof.ts'
 import {
   ANNA,
   CALM,

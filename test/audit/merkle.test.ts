@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CompactRange, hashEmptyTree, hashLeaf, rangeSpans } from '../../src/records/merkle.ts'
+import { CompactRange, hashEmptyTree, hashLeaf, rangeSpans } from '../../src/audit/merkle.ts'
 import {
   proveConsistency,
   proveInclusion,
   verifyConsistency,
   verifyInclusion,
-} from '../../src/records/merkle-proof.ts'
+} from '../../src/audit/merkle-proof.ts'
 import { mth, path, proof } from './naive-merkle.ts'
 
 /** The leaves and roots that the implementations of RFC 6962 share as test vectors. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { hashLeaf } from '../../src/records/merkle.ts'
+import { hashLeaf } from '../../src/audit/merkle.ts'
 import { bundleProgram } from '../child-program.ts'
 import {
   CALM,

@@ -49,7 +49,7 @@ fsPromises.open = async (path, flags, mode) => {
 }
 syncBuiltinESMExports()
 
-const { openAuditLog } = await import('../../src/records/audit-log.ts')
+const { openAuditLog } = await import('../../src/audit/audit-log.ts')
 const log = openAuditLog({ folder, origin: ORIGIN, clock: systemClock, sealer: testSeal() })
 if (step === 'erase' || step === 'half-erase') {
   await log.erase(event({ action: 'sweep' }), { leaves: [0], personal: [3] }, CALM)
