@@ -39,6 +39,7 @@ const RULES: readonly Rule[] = [
       status === 403 && (/storageQuota/i.test(reason) || /storage quota|out of storage/i.test(text)),
     kind: 'quota',
     says: 'the account is full',
+    hint: 'give the account more room there, and go on: what has landed stays',
   },
   {
     when: ({ status, reason, text }) =>

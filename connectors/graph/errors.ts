@@ -114,7 +114,13 @@ export const ERROR_ROWS: readonly Row[] = [
     says: 'the app may not open this mailbox',
     hint: 'grant Mail.Read or Mail.ReadWrite with admin consent, or put the mailbox into the scope of its RBAC role in Exchange',
   },
-  { status: [507], kind: 'quota', word: 'OVERQUOTA', says: 'the mailbox is full' },
+  {
+    status: [507],
+    kind: 'quota',
+    word: 'OVERQUOTA',
+    says: 'the mailbox is full',
+    hint: 'raise its quota or assign an archive',
+  },
   {
     code: /^(ErrorMessageSizeExceeded|ErrorMimeContentTooLarge|RequestBodyTooLarge|ErrorRequestBodyTooLarge)$/,
     kind: 'rejected',

@@ -10,6 +10,8 @@ export interface Credentials {
   /** SASL authorization identity: whose mailboxes are opened, when that is not `username` itself. */
   readonly authorize: string | null
   readonly secret: { readonly password: string } | { readonly token: string }
+  /** What to do when a password is refused. */
+  readonly refusedHint?: string
 }
 
 /** The command that logs in, and what it answers when it is asked. */

@@ -10,6 +10,8 @@ export interface Login {
   readonly authorize: string | null
   /** A password, or access tokens of which a refused one may be refreshed once. */
   readonly secret: { text(): string } | { token(force: boolean): Promise<string> }
+  /** What to do when the server refuses a password; a general word otherwise. */
+  readonly refusedHint?: string
 }
 
 /** What a connection tells about itself: nothing secret. */

@@ -96,7 +96,7 @@ async function logIn(
   }
   const before = connection.facts.capabilities
   const reply = await authenticate(connection, credentials, config, signal)
-  if (reply.status !== 'OK') throw refusedLogin(reply, config, 'token' in credentials.secret)
+  if (reply.status !== 'OK') throw refusedLogin(reply, config, credentials)
   // Most servers tell with their OK what can be done from here on.
   await connection.learnCapabilities(before, signal)
 }
@@ -116,7 +116,8 @@ function noStartTls({ host, port }: ImapEndConfig): SealpostError {
 const TOKEN_HINT =
   'check that IMAP is enabled for the account, and that the application or service account may open it (scope, mailbox permission)'
 
-function refusedLogin(reply: Reply, config: ImapEndConfig, isToken: boolean): SealpostError {
+function refusedLogin(reply: Reply, config: ImapEndConfig, credentials: Credentials): SealpostError {
+  const isToken = 'token' in credentials.secret
   const where = `IMAP ${config.host}:${config.port}`
   const refusal = refusalOf(reply, `${where}: login`)
   if (['throttled', 'transient', 'config'].includes(refusal.kind)) return refusal
@@ -131,9 +132,7 @@ function refusedLogin(reply: Reply, config: ImapEndConfig, isToken: boolean): Se
   return new SealpostError('auth', `${where}: the server refused the login`, {
     code: reply.code ?? 'AUTHENTICATIONFAILED',
     serverText: reply.text,
-    hint: isToken
-      ? TOKEN_HINT
-      : 'check user name and secret; nothing is tried again until the credential is set anew',
+    hint: isToken ? TOKEN_HINT : (credentials.refusedHint ?? 'check user name and secret'),
   })
 }
 

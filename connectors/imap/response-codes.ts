@@ -86,6 +86,12 @@ const BARE_TEXT_RULES: readonly TextRule[] = [
   { pattern: /temporar(y|ily)|try again|server (error|busy)/i, kind: 'transient', code: 'UNAVAILABLE' },
 ]
 
+/** What to do, by code, where no rule says it. */
+const HINTS: Readonly<Record<string, string>> = {
+  OVERQUOTA: 'give the account more room there, and go on: what has landed stays',
+  SERVERBUG: 'the log of that server says why; a disk that is full there looks like this',
+}
+
 /** Turns a NO or a BAD into one of our errors; `what` says what was tried. Server text is kept apart, printable. */
 export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): SealpostError {
   const rule =
@@ -94,10 +100,11 @@ export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): Se
   const kind = rule?.kind ?? KIND_OF_CODE[reply.code ?? ''] ?? 'rejected'
   const backoff = /backoff time[:=\s]+(\d{1,9})/i.exec(reply.text)
   const code = rule?.code ?? reply.code ?? 'REFUSED'
+  const hint = rule?.hint ?? HINTS[code]
   return new SealpostError(kind, `${what}: the server refused`, {
     code,
     serverText: reply.text,
-    ...(rule?.hint === undefined ? {} : { hint: rule.hint }),
+    ...(hint === undefined ? {} : { hint }),
     ...(backoff === null ? {} : { retryAfter: Number(backoff[1]) }),
   })
 }

@@ -70,7 +70,7 @@ export async function planProject(
   onPlanned: (planned: PlannedPair) => void,
   signal: AbortSignal,
 ): Promise<readonly PlannedPair[]> {
-  const gate = new LoginGate()
+  const gate = new LoginGate(context.clock)
   const plans: PlannedPair[] = []
   for (const pair of pairs) {
     const planned = await planOne(context, gate, pair, signal)

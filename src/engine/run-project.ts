@@ -56,7 +56,7 @@ export async function runProject(
   const run = ledger.beginRun(base.pass ?? 'run', clock.now())
   await context.spool.sweep()
   events({ event: 'run-started', pairs: pairs.length })
-  const gate = new LoginGate()
+  const gate = new LoginGate(clock)
   const queue = new PQueue({ concurrency: Math.max(1, context.limits.accounts) })
   // Sources that share a destination take turns there: each looks for its own among what lies there.
   const turns = new Map<string, Promise<unknown>>()

@@ -55,7 +55,7 @@ export async function verifyProject(
 ): Promise<VerifyOutcome> {
   // Every lane of every account waits for it; Node would warn of a leak on the terminal.
   setMaxListeners(0, signal)
-  const gate = new LoginGate()
+  const gate = new LoginGate(context.clock)
   const work: VerifyWork = { ...context, budget: new ByteBudget(context.memoryBytes) }
   const queue = pairs.entries()
   const outcomes: PairVerified[] = []

@@ -206,6 +206,9 @@ describe.skipIf(!isDovecotInstalled())('against Dovecot', () => {
     const { exitCode, stdout, stderr } = await place.run(['plan', '--json'])
     expect(exitCode).toBe(1)
     expect(JSON.parse(stdout)).toMatchObject({ accounts: [{ error: { kind: 'auth' } }] })
+    expect(stderr).toContain(
+      'check user name and secret of the source, then: sealpost credentials set source/anna',
+    )
     expect(stdout + stderr).not.toContain('wrong password')
   })
 

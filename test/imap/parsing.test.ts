@@ -168,6 +168,16 @@ describe('responses', () => {
     })
     expect(error.serverText).toBe('secret words  [0m')
   })
+  it.each([
+    [{ code: 'OVERQUOTA', text: 'Quota exceeded' }, 'quota', /more room/],
+    [{ code: null, text: 'mailbox is full' }, 'quota', /more room/],
+    [{ code: 'SERVERBUG', text: 'Internal error occurred.' }, 'transient', /log of that server/],
+  ])('says what to do about %j', (reply, kind, hint) => {
+    const error = refusalOf(reply, 'imap: trying')
+    expect(error.kind).toBe(kind)
+    expect(error.hint).toMatch(hint)
+  })
+
   it('a NUL that was masked is told from another byte', () => {
     expect(isUnmasked(Buffer.from([1, 0x80, 0x80]), Buffer.from([1, 0, 0x80]))).toBe(true)
     expect(isUnmasked(Buffer.from([1, 0x80]), Buffer.from([1, 2]))).toBe(false)

@@ -118,7 +118,7 @@ async function checkEnds(options: DoctorOptions, context: CommandContext): Promi
   try {
     const named = options.mailbox ?? []
     const chosen = chooseAccounts(project.accounts, options)
-    const gate = new LoginGate()
+    const gate = new LoginGate(context.clock)
     const checks: EndCheck[] = []
     const pairs = named.length === 0 ? chosen.slice(0, 1) : chosen
     await noteCredentialUse(project, pairs, 'doctor')

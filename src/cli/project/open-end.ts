@@ -108,7 +108,9 @@ async function openImap(
       const names = loginNamesOf(side, end, row, credential)
       if (tokensOf === null) {
         keep(credential.secret)
-        return { ...names, secret: credential.secret }
+        const again = `sealpost credentials set ${credential.name}${credential.username === null ? '' : ' --username NAME'}`
+        const refusedHint = `nothing more is tried with it in this run; check user name and secret of the ${side}, then: ${again}`
+        return { ...names, secret: credential.secret, refusedHint }
       }
       credential.secret.wipe()
       const tokens = await tokensOf(credential.name)
