@@ -11,6 +11,9 @@ import type { SessionContext } from './session-context.ts'
 import { isVerbatim } from './unique-name.ts'
 import { WireForm } from '../shared/wire-form.ts'
 
+/** What is larger is read when it is asked for: of the others a few are in memory ahead of that. */
+const AHEAD_BYTES = 1024 * 1024
+
 /** `Session.fetch`: bodies in wire form (see `WireForm`). Marks nothing, renames nothing. */
 export async function* fetchBodies(
   context: SessionContext,
@@ -21,7 +24,15 @@ export async function* fetchBodies(
   const folder = context.folder(mailbox)
   const lookUp = context.lookUp(mailbox)
   const limit = context.facts.largeMessageBytes
-  const read = (key: string, found: Found): Promise<Fetched> => readBody(folder, key, found, limit, lookUp, signal)
+  const read = async (key: string, found: Found, turn: Promise<void>): Promise<Fetched> => {
+    const file = await openMessage(pathOf(folder, key, found))
+    try {
+      if (file.size > AHEAD_BYTES) await turn
+      return await readBody(folder, key, file, limit, lookUp, signal)
+    } finally {
+      await file.handle.close()
+    }
+  }
   for await (const [key, fetched] of lookUp.each(keys, read, signal)) yield fetched ?? { kind: 'gone', key }
 }
 
@@ -46,24 +57,19 @@ export async function* readFlags(
 async function readBody(
   folder: Folder,
   key: string,
-  found: Found,
+  file: MessageFile,
   limit: number,
   lookUp: LookUp,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const file = await openMessage(pathOf(folder, key, found))
   const { size } = file
-  try {
-    if (size <= limit) {
-      const bytes = await readWhole(file)
-      const body = isVerbatim(key) ? bytes : new WireForm().convert(bytes)
-      if (body.length <= limit) return { kind: 'whole', key, body }
-    }
-    const bytes = isVerbatim(key) ? size : await countWire(file, signal)
-    return { kind: 'large', key, body: largeBody(folder, key, bytes, size, lookUp, signal) }
-  } finally {
-    await file.handle.close()
+  if (size <= limit) {
+    const bytes = await readWhole(file)
+    const body = isVerbatim(key) ? bytes : new WireForm().convert(bytes)
+    if (body.length <= limit) return { kind: 'whole', key, body }
   }
+  const bytes = isVerbatim(key) ? size : await countWire(file, signal)
+  return { kind: 'large', key, body: largeBody(folder, key, bytes, size, lookUp, signal) }
 }
 
 /** A body read from its file in pieces; found anew each time, since its name changes with its flags. */

@@ -12,6 +12,17 @@ export interface Found {
   readonly info: string
 }
 
+/** What is done with the file of a key; `turn` resolves when its result is what is waited for. */
+type Act<Result> = (key: string, found: Found, turn: Promise<void>) => Promise<Result>
+
+interface Begun<Result> {
+  readonly key: string
+  readonly result: Promise<{ readonly value: Result } | null>
+  readonly isNext: () => void
+}
+
+/** As many calls to the disk as Node makes at once, and as many that wait. */
+const AHEAD = 8
 const MOST_GUESSES = 24
 const MOST_KNOWN = 256
 const MAX_SEARCHES = 5
@@ -52,20 +63,32 @@ export class LookUp {
   }
 
   /**
-   * Does something with the file of each key, in any order. `act` throws `ENOENT` when the file is not where it is
+   * Does something with the file of each key, in any order, and with a few of them ahead of their turn, since a disk that is
+   * asked for one thing at a time is slow. `act` throws `ENOENT` when the file is not where it is
    * said to be. Keys that are not in the folder at all come with null.
    */
   async *each<Result>(
     keys: readonly string[],
-    act: (key: string, found: Found) => Promise<Result>,
+    act: Act<Result>,
     signal: AbortSignal,
   ): AsyncGenerator<readonly [key: string, result: Result | null]> {
     const missing = new Set<string>()
-    for (const key of new Set(keys)) {
-      throwIfAborted(signal)
-      const result = isBase(key) ? await this.#guess(key, act) : null
-      if (result === null && isBase(key)) missing.add(key)
-      else yield [key, result?.value ?? null]
+    const names = new Set(keys).values()
+    const begun: Begun<Result>[] = []
+    try {
+      for (;;) {
+        throwIfAborted(signal)
+        for (const key of firstOf(names, AHEAD - begun.length)) begun.push(this.#begin(key, act))
+        const first = begun.shift()
+        if (first === undefined) break
+        first.isNext()
+        const result = await first.result
+        if (result === null && isBase(first.key)) missing.add(first.key)
+        else yield [first.key, result?.value ?? null]
+      }
+    } finally {
+      for (const { isNext } of begun) isNext()
+      await Promise.allSettled(begun.map(({ result }) => result))
     }
     for (let search = 1; missing.size > 0 && search <= MAX_SEARCHES; search++) {
       let settled = false
@@ -77,7 +100,7 @@ export class LookUp {
         this.learn(step.entries)
         for (const entry of step.entries) {
           if (!missing.has(entry.base)) continue
-          const result = await attempt(() => act(entry.base, entry))
+          const result = await attempt(() => act(entry.base, entry, Promise.resolve()))
           if (result === null) continue
           missing.delete(entry.base)
           yield [entry.base, result.value]
@@ -91,15 +114,33 @@ export class LookUp {
     for (const key of missing) yield [key, null]
   }
 
+  #begin<Result>(key: string, act: Act<Result>): Begun<Result> {
+    let isNext: () => void = () => undefined
+    const turn = new Promise<void>((resolve) => (isNext = resolve))
+    const result = isBase(key) ? this.#guess(key, act, turn) : Promise.resolve(null)
+    // What fails ahead of its turn is thrown when that comes.
+    result.catch(() => undefined)
+    return { key, result, isNext }
+  }
+
   async #guess<Result>(
     key: string,
-    act: (key: string, found: Found) => Promise<Result>,
+    act: Act<Result>,
+    turn: Promise<void>,
   ): Promise<{ readonly value: Result } | null> {
     for (const guess of this.#guesses) {
-      const result = await attempt(() => act(key, guess))
+      const result = await attempt(() => act(key, guess, turn))
       if (result !== null) return result
     }
     return null
+  }
+}
+
+function* firstOf<T>(items: Iterator<T>, count: number): Generator<T> {
+  for (let given = 0; given < count; given++) {
+    const next = items.next()
+    if (next.done === true) return
+    yield next.value
   }
 }
 
