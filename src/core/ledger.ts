@@ -246,6 +246,12 @@ export interface Ledger {
    * was begun and then quarantined as `mailbox-refused` may lie in that mailbox, and is `appending` again: reconcile decides.
    */
   requeue(pairId: number, ids: readonly number[] | null): number
+  /**
+   * Delivered rows whose message is still at the source and of which the last full verification found no copy, a finding
+   * `missing` of this class, -> `appending`, in doubt and without a mark: reconcile looks for a copy in the whole account, and
+   * what it does not find is sent again. They are no longer verified, and the finding goes. Returns how many.
+   */
+  putBack(pairId: number, found: Exclude<FindingClass, 'explained'>): number
   /** Of these keys at the destination, the ones that no row has claimed. */
   unclaimed(destinationId: number, validity: string, keys: readonly string[]): readonly string[]
   /** The row that has claimed this key, or null. */
@@ -302,11 +308,15 @@ export interface Ledger {
   fidelity(pairId: number | null): FidelityCounts
   /** How many landed and existing rows have never been verified. */
   unverified(pairId: number | null): number
-  /** Replaces the findings of one mailbox that came from this check group; those of `doubt` are kept by who adds to them. */
+  /**
+   * Replaces the findings of one mailbox that came from this check group; those of `doubt` are kept by who adds to them.
+   * With `checks` those of other checks stay, since nobody has looked at what they say.
+   */
   replaceFindings(
     mailboxId: number,
     group: 'verify' | 'run' | 'listing' | 'doubt',
     findings: readonly Finding[],
+    checks?: readonly string[],
   ): void
   findings(pairId: number | null): readonly Finding[]
 

@@ -9,6 +9,7 @@ import { holdMethods } from './holding.ts'
 import { listingMethods } from './listing.ts'
 import { mailboxMethods } from './mailboxes.ts'
 import { moveMethods } from './moves.ts'
+import { putBackMethods } from './put-back.ts'
 import { reportMethods } from './reports.ts'
 import { runMethods } from './runs.ts'
 import { MIGRATIONS } from './schema.ts'
@@ -49,6 +50,7 @@ function ledgerOver(store: Store, close: () => void): Ledger {
     ...epochMethods(store),
     ...workMethods(store),
     ...transferMethods(store),
+    ...putBackMethods(store),
     ...claimMethods(store),
     ...adoptionMethods(store),
     ...moveMethods(store),

@@ -51,7 +51,10 @@ export function reportMethods(store: Store): Methods {
     `SELECT * FROM message INDEXED BY message_exception
      WHERE state IN ('quarantined', 'skipped') AND id > @after AND ${OF_PAIR} ORDER BY id LIMIT @limit`,
   )
-  const deleteFindings = store.prepare('DELETE FROM finding WHERE mailbox_id = ? AND check_group = ?')
+  const deleteFindings = store.prepare(
+    `DELETE FROM finding WHERE mailbox_id = @mailbox AND check_group = @group
+     AND (@checks IS NULL OR check_name IN (SELECT value FROM json_each(@checks)))`,
+  )
   const insertFinding = store.prepare(
     `INSERT INTO finding (mailbox_id, check_group, class, check_name, message_id, source_key, destination_key,
        expected, actual, rule) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -64,9 +67,10 @@ export function reportMethods(store: Store): Methods {
   return {
     unverified: store.read('unverified', (pairId) => selectUnverified.get({ pair: pairId }) ?? 0),
 
-    replaceFindings: store.write('replaceFindings', (mailboxId, group, findings) => {
+    replaceFindings: store.write('replaceFindings', (mailboxId, group, findings, checks) => {
       const { pair_id } = readMailbox('replaceFindings', mailboxId)
-      deleteFindings.run(mailboxId, group)
+      const of = checks === undefined ? null : JSON.stringify(checks)
+      deleteFindings.run({ mailbox: mailboxId, group, checks: of })
       for (const finding of findings) {
         if (finding.mailboxId !== mailboxId || finding.pairId !== pair_id) {
           throw new SealpostError('bug', `ledger: replaceFindings: a finding of another mailbox than ${mailboxId}`)

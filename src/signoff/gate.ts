@@ -57,6 +57,7 @@ export function judgeDelivery(
   ]
   const { accepted, open } = accept(items, acceptances)
   const neverVerified = ledger.unverified(null)
+  const notLookedAt = neverVerified - countFoundWanting(ledger, findings)
   const mailboxes = pairs.flatMap((pair) => ledger.mailboxes(pair.id))
   const unlisted = mailboxes.filter((mailbox) => mailbox.cursor === null).length
   const obstacles: Obstacle[] = []
@@ -73,8 +74,8 @@ export function judgeDelivery(
   add('not-listed', unlisted, `${counted(unlisted, 'mailbox', 'mailboxes')} not listed to the end`, 'sealpost run')
   add(
     'unverified',
-    neverVerified,
-    `${counted(neverVerified, 'message')} never verified after landing`,
+    notLookedAt,
+    `${counted(notLookedAt, 'message')} never verified after landing`,
     'sealpost verify --level full',
   )
   for (const item of open) obstacles.push(toObstacle(item))
@@ -89,6 +90,22 @@ export function judgeDelivery(
     obstacles,
     accepted,
   }
+}
+
+/**
+ * Messages that full verification looked at and never found as they were sent. They are not verified and never will be: their
+ * open finding is what stands in the way, and what can be accepted.
+ */
+function countFoundWanting(ledger: Ledger, findings: readonly Finding[]): number {
+  const ids = new Set<number>()
+  for (const { check, messageId } of findings) {
+    if (messageId === null) continue
+    const { verifiedAt, fidelity } = ledger.message(messageId)
+    // What cannot be read there has no fidelity; a finding of `content` comes from reading alone.
+    const isLookedAt = fidelity === 'missing' || fidelity === 'altered' || check === 'content'
+    if (verifiedAt === null && isLookedAt) ids.add(messageId)
+  }
+  return ids.size
 }
 
 function unmovedItems(ledger: Ledger, accounts: readonly GateAccount[]): readonly Item[] {
@@ -193,7 +210,13 @@ function toObstacle(item: Item): Obstacle {
     code: exception ? 'exception' : 'finding',
     count,
     text: `${pair.source}: ${what}`,
-    hint: `see sealpost exceptions; sealpost retry, or --accept ${acceptAs} --reason R`,
+    hint: `see sealpost exceptions; ${remedyOf(name)}--accept ${acceptAs} --reason R`,
     acceptAs,
   }
+}
+
+/** What may bring an item out of the world; there is none for what lies at the destination and is not as it was sent. */
+function remedyOf(name: string): string {
+  if (name === 'missing') return 'sealpost retry --missing, or '
+  return ['quarantined', 'skipped', 'mailbox'].includes(name) ? 'sealpost retry, or ' : ''
 }

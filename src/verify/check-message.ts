@@ -10,11 +10,16 @@ import type { Present } from './present-messages.ts'
 /** What one comparison found; the rest of a finding is the message's place. */
 export type Deviation = Pick<Finding, 'class' | 'check' | 'expected' | 'actual' | 'rule'>
 
-/** Flags that the destination refused to store, as `row id` + NUL + folded flag. */
-export type RefusedFlags = ReadonlySet<string>
+/** What earlier findings say of flags, each as `flagOf` a row names it. */
+export interface KnownFlags {
+  /** The destination refused to store them. */
+  readonly refused: ReadonlySet<string>
+  /** Not set when last looked at, and open: they have never been seen there. */
+  readonly open: ReadonlySet<string>
+}
 
-/** The key of a refused flag. */
-export function refusedFlag(rowId: number, flag: string): string {
+/** One flag of one row: `row id` + NUL + folded flag. */
+export function flagOf(rowId: number, flag: string): string {
   return `${rowId}\u0000${flag.toLowerCase()}`
 }
 
@@ -23,10 +28,10 @@ export function checkListed(
   row: MessageRecord,
   listed: Present,
   capabilities: Capabilities,
-  refused: RefusedFlags,
+  known: KnownFlags,
   now: number,
 ): Deviation[] {
-  return [...checkDate(row, listed, capabilities, now), ...checkFlags(row, listed, capabilities, refused)]
+  return [...checkDate(row, listed, capabilities, now), ...checkFlags(row, listed, capabilities, known)]
 }
 
 /** What a message read again turned out to be, and how it differs where it does. */
@@ -90,16 +95,17 @@ function checkFlags(
   row: MessageRecord,
   listed: Present,
   capabilities: Capabilities,
-  refused: RefusedFlags,
+  known: KnownFlags,
 ): Deviation[] {
   const present = new Set(listed.flags.map((flag) => flag.toLowerCase()))
   const missing = row.appliedFlags.filter((flag) => !present.has(flag.toLowerCase()))
   return missing.map((flag) => {
-    const isRefused = refused.has(refusedFlag(row.id, flag))
+    const isRefused = known.refused.has(flagOf(row.id, flag))
     const isDenied = capabilities.keywords !== 'any' && !flag.startsWith('\\')
     const rule = isRefused ? 'flag-refused' : isDenied ? 'keywords-not-kept' : null
-    // Verified before and gone since: the user has taken it off.
-    const since: FindingClass = row.verifiedAt === null ? 'open' : 'removed-after-check'
+    // Verified before and gone since: the user has taken it off. To look twice makes no other finding of it.
+    const isNew = row.verifiedAt === null || known.open.has(flagOf(row.id, flag))
+    const since: FindingClass = isNew ? 'open' : 'removed-after-check'
     return deviation(rule === null ? since : 'explained', 'flags', flag, 'not set', rule)
   })
 }

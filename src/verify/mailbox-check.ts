@@ -7,7 +7,7 @@ import { digestFetched } from '../core/match-digests.ts'
 import { throttleDelay } from '../core/retry.ts'
 import type { Fidelity } from '../core/states.ts'
 import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
-import { checkContent, checkListed, refusedFlag, type Deviation, type RefusedFlags } from './check-message.ts'
+import { checkContent, checkListed, flagOf, type Deviation, type KnownFlags } from './check-message.ts'
 import { findExtraCopies } from './find-extra-copies.ts'
 import { PresentMessages, type Present } from './present-messages.ts'
 import type { VerifyWork } from './verify-project.ts'
@@ -44,7 +44,7 @@ export class MailboxCheck {
   #present = new PresentMessages()
   /** Of the keys under which messages were delivered. */
   #validity: string | null = null
-  #refused: RefusedFlags = new Set()
+  #flags: KnownFlags = { refused: new Set(), open: new Set() }
   #pages: Iterator<CheckPage> = [][Symbol.iterator]()
   readonly #findings: Finding[] = []
   readonly #missing: MessageRecord[] = []
@@ -67,11 +67,16 @@ export class MailboxCheck {
     const { ledger } = this.#context
     this.#validity = ledger.mailbox(this.record.id).destination.validity
     const earlier = ledger.findings(this.record.pairId)
-    this.#refused = new Set(
-      earlier.flatMap(({ rule, messageId, expected }) =>
-        rule === 'flag-refused' && messageId !== null ? [refusedFlag(messageId, expected)] : [],
-      ),
-    )
+    const flagsWhere = (fits: (finding: Finding) => boolean): ReadonlySet<string> =>
+      new Set(
+        earlier.flatMap((finding) =>
+          finding.messageId !== null && fits(finding) ? [flagOf(finding.messageId, finding.expected)] : [],
+        ),
+      )
+    this.#flags = {
+      refused: flagsWhere(({ rule }) => rule === 'flag-refused'),
+      open: flagsWhere(({ check, class: found }) => check === 'flags' && found === 'open'),
+    }
     this.#pages = this.#deliveredPages()
   }
 
@@ -98,7 +103,7 @@ export class MailboxCheck {
         continue
       }
       there.push(row)
-      for (const found of checkListed(row, listed, session.capabilities, this.#refused, now))
+      for (const found of checkListed(row, listed, session.capabilities, this.#flags, now))
         findings.push(this.#place(row, found))
     }
     if (this.#level === 'full') {
@@ -145,7 +150,8 @@ export class MailboxCheck {
           : await findExtraCopies(this.#context, session, record, this.#mailbox, keys, signal)
       for (const { row, deviation } of extra) findings.push(this.#place(row, deviation))
     }
-    ledger.replaceFindings(record.id, 'verify', findings)
+    const level = this.#mailbox === undefined && this.#level === 'headers' ? 'counts' : this.#level
+    ledger.replaceFindings(record.id, 'verify', findings, LOOKED_AT[level])
     events({ event: 'verified', pair: record.pairId, mailbox: record.id, checked: this.delivered })
   }
 
@@ -309,6 +315,15 @@ export class MailboxCheck {
       destinationKey: row?.destinationKey ?? null,
     }
   }
+}
+
+const COUNTED = ['mailbox', 'count']
+
+/** The checks whose earlier findings a level replaces; undefined: all. What it does not look at is as it was found. */
+const LOOKED_AT: Readonly<Record<VerifyLevel, readonly string[] | undefined>> = {
+  counts: COUNTED,
+  headers: [...COUNTED, 'missing', 'internal-date', 'flags', 'late-landing'],
+  full: undefined,
 }
 
 const OPEN = { class: 'open', rule: null } as const

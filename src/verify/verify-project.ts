@@ -45,7 +45,7 @@ export interface VerifyOutcome {
 /**
  * Looks at the destination over fresh sessions and compares it with the ledger. `counts`: as many messages as were
  * delivered. `headers`: each one is there, with its date and flags. `full`: and its bytes, read again whole. Changes
- * nothing at the destination. Findings replace those of the verification before.
+ * nothing at the destination. Findings replace those of the verification before, as far as this level looks at the same.
  */
 export async function verifyProject(
   context: VerifyContext,

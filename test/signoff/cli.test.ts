@@ -255,14 +255,24 @@ describe('signoff', () => {
     rmSync(join(place.project, 'mailboxes.csv'))
     await place.fillMaildir('ben', 1)
     expect((await run(['run', '--mailbox', 'anna'])).exitCode).toBe(0)
-    await run(['verify', '--mailbox', 'anna'])
-    expect((await run(['signoff', '--by', 'Eva'])).exitCode).toBe(4)
+    const cur = join(place.project, 'new', 'anna', 'cur')
+    // Its user was quicker than the first verification.
+    rmSync(join(cur, readdirSync(cur)[0] ?? ''))
+    expect((await run(['verify', '--mailbox', 'anna'])).exitCode).toBe(3)
+    const refused = await run(['signoff', '--by', 'Eva'])
+    expect(refused.exitCode).toBe(4)
+    expect(refused.stdout).toContain('retry --missing, or --accept missing:anna')
     const accept = ['--accept', 'not-moved:ben', '--reason', 'left the company']
+    accept.push('--accept', 'missing:anna', '--reason', 'deleted by Anna')
     expect((await run(['signoff', '--by', 'Eva', ...accept])).exitCode).toBe(0)
-    const { acceptedExceptions, residualRisks } = await readCertificate()
+    const certificate = await readCertificate()
+    expect(validate(SCHEMA, certificate)).toEqual([])
+    const { acceptedExceptions, residualRisks, delivery } = certificate
     expect(acceptedExceptions).toEqual([
       { class: 'not-moved', mailbox: 'ben', count: 1, reason: 'left the company' },
+      { class: 'missing', mailbox: 'anna', count: 1, reason: 'deleted by Anna' },
     ])
+    expect(delivery.messages).toMatchObject({ source: 4, landed: 4, neverVerified: 1 })
     expect(readFileSync(list, 'utf8')).toContain('ben,ben')
     expect(residualRisks.find(({ code }) => code === 'left-outside')?.text).toContain(list)
   }, 120_000)

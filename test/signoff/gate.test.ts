@@ -161,6 +161,35 @@ describe('the gate', () => {
     expect(judgeDelivery(ledger, [ANNA], [accept('missing')]).facts.openFindings).toBe(2)
   })
 
+  test.each([
+    ['missing', 'missing', (ledger: Ledger, ids: readonly number[]) => ledger.setFidelity(ids, 'missing')],
+    ['other content', 'content', (ledger: Ledger, ids: readonly number[]) => ledger.setFidelity(ids, 'altered')],
+    ['what cannot be read', 'content', () => undefined],
+  ])('lets pass what verification never found as it was sent, once that is accepted: %s', (_, check, find) => {
+    const ledger = freshLedger()
+    const inbox = listed(ledger, ANNA, ['1', '2'])
+    const [id = 0, other = 0] = idsOf(ledger, inbox)
+    land(ledger, [id, other], false)
+    ledger.setVerified([other], 1)
+    find(ledger, [id])
+    const found = finding(inbox, check, { messageId: id })
+    ledger.replaceFindings(inbox.id, 'verify', [found, found])
+    expect(judge(ledger)).toEqual(['finding 2'])
+    expect(judge(ledger, [accept(check)])).toEqual([])
+    // Nobody says anything of it any more.
+    ledger.replaceFindings(inbox.id, 'verify', [])
+    expect(judge(ledger)).toEqual(['unverified 1'])
+  })
+
+  test('a look at headers alone is no verification, whatever is accepted of it', () => {
+    const ledger = freshLedger()
+    const inbox = listed(ledger, ANNA, ['1'])
+    const [id = 0] = idsOf(ledger, inbox)
+    land(ledger, [id], false)
+    ledger.replaceFindings(inbox.id, 'verify', [finding(inbox, 'missing', { messageId: id })])
+    expect(judge(ledger, [accept('missing')])).toEqual(['unverified 1'])
+  })
+
   test('an acceptance for one account is none for another', () => {
     const ledger = freshLedger()
     for (const account of [ANNA, BEN]) {

@@ -45,6 +45,16 @@ describe('a mailbox that is gone from the destination after it was verified', ()
   })
 })
 
+it('a message that is missing stays a finding when only numbers are looked at', async () => {
+  fixture.alice.add(['INBOX'], mail('one'))
+  await fixture.run()
+  fixture.moved.expunge(['INBOX'], '1')
+  await fixture.verify()
+  expect((await fixture.verify('counts')).findings.map(({ check }) => check)).toEqual(['missing', 'count'])
+  fixture.moved.add(['INBOX'], mail('one'))
+  expect((await fixture.verify()).findings).toEqual([])
+})
+
 describe('equal messages that are gone from their mailbox', () => {
   it('count each for itself: one that was filed elsewhere is no proof of the other', async () => {
     for (let i = 0; i < 3; i++) fixture.alice.add(['Work'], mail('twin'))
@@ -58,5 +68,36 @@ describe('equal messages that are gone from their mailbox', () => {
     ])
     expect(fixture.ledger.fidelity(fixture.pairs()[0]?.id ?? 0)).toMatchObject({ identical: 2, missing: 1 })
     expect(fixture.ledger.unverified(null)).toBe(1)
+  })
+})
+
+describe('a flag that is not set at the destination', () => {
+  /** What two verifications say of a flag that goes before the first or between them. */
+  async function classes(first: 'change' | 'verify'): Promise<unknown[]> {
+    fixture.alice.add(['INBOX'], mail('one'), { flags: ['\\Seen', '\\Flagged'] })
+    await fixture.run()
+    if (first === 'verify') await fixture.verify()
+    fixture.moved.setFlags(['INBOX'], '1', ['\\Seen'])
+    const outcomes = [await fixture.verify(), await fixture.verify()]
+    return outcomes.map(({ findings }) =>
+      findings.map((found) => `${found.class} ${found.check} ${found.expected}`),
+    )
+  }
+
+  it('and never was stays open, however often one looks', async () => {
+    expect(await classes('change')).toEqual([['open flags \\Flagged'], ['open flags \\Flagged']])
+  })
+
+  it('stays open when somebody then looks less closely', async () => {
+    await classes('change')
+    for (const level of ['headers', 'counts'] as const) {
+      const { findings } = await fixture.verify(level)
+      expect(findings.map((found) => `${found.class} ${found.check}`)).toEqual(['open flags'])
+    }
+  })
+
+  it('and was has been taken off by its user', async () => {
+    const removed = ['removed-after-check flags \\Flagged']
+    expect(await classes('verify')).toEqual([removed, removed])
   })
 })

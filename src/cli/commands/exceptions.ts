@@ -8,7 +8,7 @@ import { chooseAccounts, type AccountChoice } from '../project/choose-accounts.t
 import { formatSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { findingDocument, findingLine } from '../project/findings.ts'
+import { findingDocument, findingLine, missingAdvice } from '../project/findings.ts'
 import { accountOption, waveOption } from '../options.ts'
 import { isOpen } from '../outcome.ts'
 
@@ -41,6 +41,8 @@ async function exceptions(choice: AccountChoice, context: CommandContext): Promi
     const findings = pairs.flatMap((pair) => ledger.findings(pair.id)).filter(isOpen)
     for (const finding of findings) output.line(findingLine(finding, ledger))
     output.line(`${counted(count, 'message')} did not go, ${counted(findings.length, 'open finding')}`)
+    const advice = missingAdvice(findings)
+    if (advice !== null) output.line(advice)
     output.document({
       exceptions: documents,
       findings: findings.map((finding) => findingDocument(finding, ledger)),

@@ -27,6 +27,11 @@ interface RunOptions {
   readonly watch?: number
 }
 
+interface RetryOptions extends Pick<RunOptions, 'mailbox' | 'wave' | 'confirm'> {
+  readonly missing?: boolean
+  readonly removed?: boolean
+}
+
 /** `run`: moves the mail. */
 export function addRun(program: Command, start: Start): void {
   program
@@ -59,7 +64,7 @@ function watchOption(): Option {
     .conflicts(['final', 'dryRun'])
 }
 
-/** `retry`: tries again what was quarantined, or was too large. */
+/** `retry`: tries again what was quarantined, or was too large; on demand, what was delivered and is no longer there. */
 export function addRetry(program: Command, start: Start): void {
   program
     .command('retry')
@@ -67,11 +72,25 @@ export function addRetry(program: Command, start: Start): void {
     .addOption(accountOption())
     .addOption(waveOption())
     .addOption(confirmOption())
-    .action((options: RunOptions) =>
+    .option('--missing', 'send again what verify --level full has never found at the destination')
+    .option('--removed', 'send again what it found there at first and no longer, too')
+    .action((options: RetryOptions) =>
       start((context) =>
-        run('retry', options, context, (project, pairs) => {
-          const requeued = pairs.reduce((sum, pair) => sum + project.ledger.requeue(pair.id, null), 0)
-          context.output.line(`${counted(requeued, 'message')} to be tried again`)
+        run('retry', options, context, ({ ledger }, pairs) => {
+          const sum = (count: (pair: Pair) => number): number => pairs.reduce((all, pair) => all + count(pair), 0)
+          context.output.line(
+            `${counted(
+              sum((pair) => ledger.requeue(pair.id, null)),
+              'message',
+            )} to be tried again`,
+          )
+          if (options.missing !== true && options.removed !== true) return
+          const missing = options.missing === true ? sum((pair) => ledger.putBack(pair.id, 'open')) : 0
+          const removed =
+            options.removed === true ? sum((pair) => ledger.putBack(pair.id, 'removed-after-check')) : 0
+          context.output.line(
+            `${counted(missing + removed, 'delivered message')} to be looked for, and sent again`,
+          )
         }),
       ),
     )

@@ -7,7 +7,7 @@ import type { VerifyLevel } from '../../verify/mailbox-check.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { findingDocument, findingLine } from '../project/findings.ts'
+import { findingDocument, findingLine, missingAdvice } from '../project/findings.ts'
 import { accountOption, waveOption } from '../options.ts'
 import { failureCode, isOpen, stateOf } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
@@ -86,6 +86,8 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
     )
     const fidelity = fidelityOf(pairs, ledger)
     if (level === 'full') output.line(fidelityLine(fidelity))
+    const advice = missingAdvice(findings)
+    if (advice !== null) output.line(advice)
     output.document({
       level,
       checked,

@@ -42,7 +42,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'cutover rollback': ['sealpost cutover rollback'],
   status: ['sealpost status', 'sealpost status --json'],
   exceptions: ['sealpost exceptions'],
-  retry: ['sealpost retry'],
+  retry: ['sealpost retry', 'sealpost retry --missing --mailbox anna@example.com'],
   verify: ['sealpost verify --level full'],
   report: ['sealpost report'],
   backup: [

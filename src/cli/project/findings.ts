@@ -28,6 +28,12 @@ export function findingLine(finding: Finding, ledger: LedgerReader): string {
   return `${finding.class}: ${pair?.destination ?? ''} ${destinationPath}${message}: ${finding.check}: expected ${finding.expected}, found ${finding.actual}${rule}`
 }
 
+/** What can be done about open findings of mail that is missing, on one line; null where none is. */
+export function missingAdvice(findings: readonly Finding[]): string | null {
+  const isMissing = findings.some((finding) => finding.class === 'open' && finding.check === 'missing')
+  return isMissing ? 'What is missing is sent again by `sealpost retry --missing`' : null
+}
+
 interface Place {
   readonly pair: Pair | undefined
   readonly sourcePath: string
