@@ -8,7 +8,7 @@ import type { FetchRow } from './fetch-row.ts'
 import { beyondBounds, Framer } from './framer.ts'
 import { DESYNCHRONIZED, LiteralGate, REFUSED } from './literal-gate.ts'
 import { parseStatus, type Reply, type Untagged } from './response.ts'
-import { refusalOf } from './response-codes.ts'
+import { crowded, isNotConnected, refusalOf } from './response-codes.ts'
 import { ServerFacts, type Greeting } from './server-facts.ts'
 import { watchSilence } from './watch-silence.ts'
 import { established, upgradeWire, type Place, type Wire } from './wire.ts'
@@ -67,6 +67,7 @@ export class Connection {
   #tags = 0
   readonly #manners: ImapManners
   #refusals = 0
+  #isAtMailbox = false
   #lost: SealpostError | null = null
   #networkError: unknown = null
   #lastProgress = 0
@@ -142,6 +143,11 @@ export class Connection {
 
   get alive(): boolean {
     return this.#lost === null
+  }
+
+  /** The account is open: what the server says of one that it cannot open is from here on said of the session. */
+  atMailbox(): void {
+    this.#isAtMailbox = true
   }
 
   /** What the network or TLS said when it failed; null where it did not. */
@@ -267,8 +273,16 @@ export class Connection {
     this.destroy(new SealpostError('transient', 'imap: the session is closed', { code: 'CLOSED' }))
   }
 
-  /** Leaves before a server that counts refusals ends the session, and where it has asked to be left alone. */
+  /**
+   * Leaves before a server that counts refusals ends the session, and where it has asked to be left alone. Throws where the
+   * session has no mailbox any more.
+   */
   #noteRefusal(reply: Reply): void {
+    if (this.#isAtMailbox && isNotConnected(reply)) {
+      const lost = crowded('imap: the server has lost the mailbox of the session', reply.text)
+      this.destroy(lost)
+      throw lost
+    }
     const { refusals, reconnectWhenThrottled } = this.#manners
     const isWorn = refusals !== undefined && ++this.#refusals >= refusals
     const isThrottled = reconnectWhenThrottled === true && refusalOf(reply, 'imap').kind === 'throttled'

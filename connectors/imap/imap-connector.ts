@@ -8,6 +8,7 @@ import { guideOf, Turns, type Context, type Guided } from './context.ts'
 import { openConnection } from './login.ts'
 import { namingOf } from './naming.ts'
 import { probeSessions } from './probe-sessions.ts'
+import { crowded, NOT_CONNECTED } from './response-codes.ts'
 import { destinationSession, sourceSession } from './session.ts'
 
 /** What the sessions of one account tell each other. */
@@ -44,6 +45,7 @@ export function createImapConnector(config: ImapEndConfig): Connector {
           told: { uses: null, others: new Set() },
         }
         accounts.set(account, shared)
+        connection.atMailbox()
         const context: Context = {
           connection,
           clock: config.clock,
@@ -70,7 +72,9 @@ export function createImapConnector(config: ImapEndConfig): Connector {
         throw error
       }
     } catch (error) {
-      throw toSealpostError(error, `IMAP ${config.host}:${config.port}`)
+      const failure = toSealpostError(error, `IMAP ${config.host}:${config.port}`)
+      const isCrowded = accounts.has(account) && failure.code === NOT_CONNECTED
+      throw isCrowded ? crowded(failure.message, failure.serverText) : failure
     }
   }
   return {

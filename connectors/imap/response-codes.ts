@@ -27,6 +27,10 @@ const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
   'UNKNOWN-CTE': 'rejected',
 }
 
+/** The code of Exchange's words for a login that is good and opens no mailbox: none that may be opened, or none now. */
+export const NOT_CONNECTED = 'NOTCONNECTED'
+const NOT_CONNECTED_TEXT = /authenticated but not connected/i
+
 interface TextRule {
   readonly pattern: RegExp
   readonly kind: ErrorKind
@@ -58,9 +62,9 @@ const TEXT_RULES: readonly TextRule[] = [
   },
   {
     // Exchange: the login is good, and opens no mailbox. It says nothing about other accounts.
-    pattern: /authenticated but not connected/i,
+    pattern: NOT_CONNECTED_TEXT,
     kind: 'config',
-    code: 'NOTCONNECTED',
+    code: NOT_CONNECTED,
     hint: 'the mailbox needs a licence, IMAP (Set-CASMailbox -ImapEnabled $true) and the app as FullAccess (Add-MailboxPermission)',
   },
 ]
@@ -112,4 +116,14 @@ export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): Se
 /** RFC 5530 and servers before it: what is left out has been expunged, the rest is there. */
 export function isAboutExpunged(code: string | null, text: string): boolean {
   return code === 'EXPUNGEISSUED' || /no longer exist/i.test(text)
+}
+
+/** True for Exchange's words for a login that is good and opens no mailbox. */
+export function isNotConnected({ text }: Pick<Reply, 'text'>): boolean {
+  return NOT_CONNECTED_TEXT.test(text)
+}
+
+/** Exchange Online says the same of a mailbox to which there were many connections lately: it forgets them in some minutes. */
+export function crowded(what: string, serverText = ''): SealpostError {
+  return new SealpostError('throttled', what, { code: NOT_CONNECTED, serverText, retryAfter: 30_000 })
 }

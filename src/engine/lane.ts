@@ -169,7 +169,7 @@ async function prepare(
     () => null,
     (error: unknown) => {
       // Of labels all have to be listed, to know what lies where.
-      if (board.sights === null && isKind(error, 'rejected', 'not-found')) return error
+      if (board.sights === null && isAboutMailbox(error, sessions)) return error
       throw error
     },
   )
@@ -198,6 +198,14 @@ async function prepare(
   const [unready = null, unlisted = null] = refusals
   if (unready !== null) setAside(context, work, unready)
   if (unlisted !== null) leaveUnlisted(context, work, unlisted)
+}
+
+/** How servers say that they have failed over what was asked: in the end it is the mailbox, where the session goes on. */
+const FAILED: ReadonlySet<string> = new Set(['SERVERBUG', 'UNAVAILABLE'])
+
+function isAboutMailbox(error: unknown, { isSourceAlive }: LaneContext['sessions']): error is SealpostError {
+  if (isKind(error, 'rejected', 'not-found')) return true
+  return isKind(error, 'transient') && isSourceAlive && FAILED.has(error.code ?? '')
 }
 
 async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {

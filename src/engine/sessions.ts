@@ -39,6 +39,11 @@ export class LaneSessions {
     return this.#source.session(signal)
   }
 
+  /** True while the session at the source is good: what it was last told is about what was asked, not about the connection. */
+  get isSourceAlive(): boolean {
+    return this.#source.isAlive
+  }
+
   /** A living session at the destination; throws as `source` does. */
   destination(signal: AbortSignal): Promise<DestinationSession> {
     return this.#destination.session(signal)
@@ -88,6 +93,10 @@ class End<S extends Session> {
     this.#account = account
     this.#credential = `${end}\u0000${credential}`
     this.#open = open
+  }
+
+  get isAlive(): boolean {
+    return this.#session?.alive === true
   }
 
   session(signal: AbortSignal): Promise<S> {

@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS } from '../../src/engine/se
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 /** A source with three mailboxes, of which the one in the middle does not open. */
-function withClosed(kind: ErrorKind): Fixture {
+function withClosed(kind: ErrorKind, code?: string): Fixture {
   const fixture = new Fixture()
   for (const name of ['INBOX', 'Closed', 'Zoo']) {
     for (let n = 0; n < 3; n++) fixture.alice.add([name], mail(`${name} ${n}`))
@@ -15,11 +15,32 @@ function withClosed(kind: ErrorKind): Fixture {
   fixture.sourceOptions = {
     onStep: ({ op, mailbox, phase }) => {
       if (op === 'listMessages' && mailbox === 'Closed' && phase === 'before')
-        throw new SealpostError(kind, 'imap: opening a mailbox: the server refused', { serverText: 'not for you' })
+        throw new SealpostError(kind, 'imap: opening a mailbox: the server refused', {
+          serverText: 'not for you',
+          ...(code === undefined ? {} : { code }),
+        })
     },
   }
   return fixture
 }
+
+describe('a mailbox over which the source fails each time (SERVERBUG)', () => {
+  it('keeps no other from being moved, while the session is good', async () => {
+    const fixture = withClosed('transient', 'SERVERBUG')
+    const { pairs, totals } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
+    expect(nonZero(totals)).toEqual({ source: 6, landed: 6 })
+    expect(openFindings({ findings: fixture.ledger.findings(null) })).toHaveLength(1)
+    expect(fixture.clock.slept.length).toBeGreaterThan(4)
+  })
+
+  it('is no such thing where it cannot be told from a connection that fails', async () => {
+    const fixture = withClosed('transient', 'LOST')
+    const { pairs } = await fixture.run()
+    expect(pairs[0]?.error).toMatchObject({ kind: 'transient' })
+    expect(fixture.ledger.findings(null)).toEqual([])
+  })
+})
 
 describe.each(['rejected', 'not-found'] as const)(
   'a mailbox that the source does not let be listed (%s)',

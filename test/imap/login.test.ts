@@ -353,6 +353,26 @@ describe('logging in to a scripted server', () => {
     await server.stop()
   })
 
+  it('takes the same words for a passing trouble once the account has been open', async () => {
+    let isCrowded = false
+    const words = 'BAD User is authenticated but not connected.'
+    const server = await startScriptedImap({
+      answer: ({ tag, text }) => (isCrowded && /^(LOGIN|EXAMINE)/.test(text) ? [`${tag} ${words}`] : undefined),
+    })
+    const connector = clearConnector(server.port, 'x')
+    const session = await connector.openSource('a', quiet)
+    const [inbox] = await collect(session.listMailboxes(quiet))
+    isCrowded = true
+    if (inbox === undefined) throw new Error('no inbox')
+    const passing = { kind: 'throttled', code: 'NOTCONNECTED', retryAfter: 30_000 }
+    expect(await failure(collect(session.listMessages(inbox, null, quiet)))).toMatchObject(passing)
+    expect(session.alive).toBe(false)
+    expect(await failure(connector.openSource('a', quiet))).toMatchObject(passing)
+    isCrowded = false
+    await (await connector.openSource('a', quiet)).close()
+    await server.stop()
+  })
+
   it('says BYE at the door as what it is', async () => {
     const server = await startScriptedImap({
       greeting: '* BYE [UNAVAILABLE] Maximum number of connections from user+IP exceeded\r\n',
