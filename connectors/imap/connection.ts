@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../../src/core/clock.ts'
 import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
+import type { CommandOptions } from './command-options.ts'
 import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
 import { compressWire, INFLATED } from './compressed-wire.ts'
 import type { FetchRow } from './fetch-row.ts'
@@ -12,30 +13,6 @@ import { crowded, isNotConnected, refusalOf } from './response-codes.ts'
 import { ServerFacts, type Greeting } from './server-facts.ts'
 import { watchSilence } from './watch-silence.ts'
 import { established, upgradeWire, type Place, type Wire } from './wire.ts'
-
-/** What a command is given beside its text. */
-export interface CommandOptions {
-  /** Untagged responses to take, by keyword in capitals. */
-  readonly take?: Readonly<Record<string, (response: Untagged) => void>>
-  /** FETCH responses; dropped without it. */
-  readonly onRow?: (row: FetchRow) => void
-  /** Where a literal of so many bytes is put; else in a buffer of its own. */
-  readonly room?: (bytes: number) => Buffer
-  /** Literals above it are counted and thrown away. */
-  readonly literalLimit?: number
-  /** A literal larger than anything that is asked for was announced: what its response had said before. The connection is lost. */
-  readonly onBeyond?: (text: string) => void
-  /** Called before the piece that ends the command is handed to the socket: from then on the outcome may be unknown. */
-  readonly onHandingOver?: () => void
-  /** Keeps that piece back until a server that dies of the rest has had the time for it. */
-  readonly holdsBack?: boolean
-  /** Answers what the server asks in the middle of the command (SASL): a line without its end. */
-  readonly answer?: (challenge: string) => string
-  /** After its OK nothing more is expected in the clear. */
-  readonly endsCleartext?: boolean
-  /** A command that goes ahead of this one without a wait for its reply, which is left alone. */
-  readonly ahead?: string
-}
 
 /** How long the end of a command is held back: twice the time in which the server asked for a literal, within these. */
 const SHORTEST_HOLD = 50
