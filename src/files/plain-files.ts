@@ -19,6 +19,7 @@ export async function openPlainFile(path: string, what = 'open'): Promise<FileHa
     const stats = await file.stat()
     if (stats.isFile()) return file
     if (!stats.isDirectory()) throw new SealpostError('config', `${path} is not a plain file`)
+    if (stats.size > limit) throw new SealpostError('config', `${path} is larger than ${limit / 1024} KiB`)
     throw new SealpostError('config', `cannot ${what} ${path}: it is a folder`, { code: 'EISDIR' })
   } catch (error) {
     await file.close()
@@ -27,7 +28,7 @@ export async function openPlainFile(path: string, what = 'open'): Promise<FileHa
 }
 
 /** Reads such a file whole. Throws as above. */
-export async function readPlainFile(path: string, what = 'read'): Promise<Buffer> {
+export async function readPlainFile(path: string, what = 'read', limit = Infinity): Promise<Buffer> {
   const file = await openPlainFile(path, what)
   try {
     return await file.readFile()

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { sshFingerprint, sshKeyBlob } from '../../../vault/ssh-key.ts'
 import { verifySshsig } from '../../../vault/sshsig.ts'
 import type { Confirmation, VolumeRecord } from '../../core/backups.ts'
 import { SealpostError } from '../../core/errors.ts'
-import { fileError } from '../../files/file-error.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 
 /** Namespace of the SSH signature over a receipt: one for anything else is no receipt. */
 export const RECEIPT_NAMESPACE = 'backup-receipt@sealpost'
@@ -40,8 +39,8 @@ export async function confirmByReceipt(
   path: string,
   key: string,
 ): Promise<Pick<Confirmation, 'key'>> {
-  const receipt = await readSome(path)
-  const signature = (await readSome(`${path}.sig`)).toString('utf8')
+  const receipt = await readPlainFile(path, 'read', MAX_RECEIPT_BYTES)
+  const signature = (await readPlainFile(`${path}.sig`, 'read', MAX_RECEIPT_BYTES)).toString('utf8')
   const signer = verifySshsig(signature, RECEIPT_NAMESPACE, receipt)
   const [type = '', blob = ''] = key.trim().split(/\s+/)
   if (type !== 'ssh-ed25519') {
@@ -69,12 +68,4 @@ export async function confirmByReceipt(
     })
   }
   return { key: sshFingerprint(signer) }
-}
-
-async function readSome(path: string): Promise<Buffer> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw fileError(error, 'read', path)
-  })
-  if (bytes.length > MAX_RECEIPT_BYTES) throw new SealpostError('config', `${path} is too large for a receipt`)
-  return bytes
 }

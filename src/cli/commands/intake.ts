@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { counted } from '../../core/counted.ts'
@@ -21,6 +21,7 @@ import { problemsError } from '../config/problems.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readPageScript } from '../page-script.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 import type { KeyedProject } from '../project/open-project.ts'
 import { lifeOption } from '../options.ts'
 
@@ -222,9 +223,6 @@ async function readSealed(file: string, project: KeyedProject): Promise<Buffer> 
 async function readLogo(file: string): Promise<string> {
   const type = LOGO_TYPES[extname(file).toLowerCase()]
   if (type === undefined) throw new SealpostError('config', `${file} is not a PNG, JPEG, SVG or WebP picture`)
-  const bytes = await readFile(file).catch((error: unknown) => {
-    throw fileError(error, 'read', file)
-  })
-  if (bytes.length > MAX_LOGO_BYTES) throw new SealpostError('config', `${file} is larger than 512 KiB`)
+  const bytes = await readPlainFile(file, 'read', MAX_LOGO_BYTES)
   return `data:${type};base64,${bytes.toString('base64')}`
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   CERTIFICATE_FILE,
@@ -6,10 +5,11 @@ import {
   CERTIFICATE_NAMESPACE,
   CERTIFICATE_VERSION,
   type DeletionCertificate,
+  type SigningPerson,
 } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { codeOf } from '../../core/system-faults.ts'
-import { fileError } from '../../files/file-error.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 import { verifyMinisign } from '../../../vault/minisign.ts'
 import { sshFingerprint } from '../../../vault/ssh-key.ts'
 import { verifySshsig } from '../../../vault/sshsig.ts'
@@ -75,7 +75,7 @@ export async function checkCertificate(path: string, key: string | null): Promis
   // What no good signature covers is not followed.
   for (const person of certificateKey === null ? [] : personsOf(certificate)) {
     const name = person.signatureFile
-    if (!/^[A-Za-z0-9._-]+$/.test(name)) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
       faults.push('the certificate names a signature file that is none')
       continue
     }
@@ -122,28 +122,43 @@ const UNREADABLE = {
   signing: { keyFingerprint: 'unknown' },
 } as unknown as DeletionCertificate
 
+/** True where all that is told and followed here is what the schema says: a certificate without its operator is none. */
 function isCertificate(value: unknown): value is DeletionCertificate {
-  if (typeof value !== 'object' || value === null) return false
-  const { format, version, people, signing, project } = value as Readonly<Record<string, unknown>>
+  const { format, version, id, issued, project, delivery, sanitization, people, signing } = fieldsOf(value)
   if (format !== CERTIFICATE_FORMAT || version !== CERTIFICATE_VERSION) return false
-  return [people, signing, project].every((part) => typeof part === 'object' && part !== null)
+  const { operator, second } = fieldsOf(people)
+  const told = [
+    id,
+    fieldsOf(issued)['at'],
+    fieldsOf(project)['id'],
+    fieldsOf(project)['client'],
+    fieldsOf(sanitization)['method'],
+    fieldsOf(signing)['keyFingerprint'],
+  ]
+  return (
+    told.every((text) => typeof text === 'string') &&
+    typeof fieldsOf(delivery)['certified'] === 'boolean' &&
+    isPerson(operator) &&
+    (second === null || isPerson(second))
+  )
 }
 
-function personsOf(certificate: DeletionCertificate): readonly DeletionCertificate['people']['operator'][] {
-  const { operator, second } = certificate.people as {
-    readonly operator: DeletionCertificate['people']['operator'] | null | undefined
-    readonly second: DeletionCertificate['people']['second'] | undefined
-  }
-  return [operator, second].flatMap((person) =>
-    typeof person === 'object' && person !== null && typeof person.signatureFile === 'string' ? [person] : [],
-  )
+function isPerson(value: unknown): boolean {
+  const { name, role, signatureFile, keyFingerprint } = fieldsOf(value)
+  return [name, role, signatureFile, keyFingerprint].every((text) => typeof text === 'string')
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function personsOf({ people }: DeletionCertificate): readonly SigningPerson[] {
+  return [people.operator as SigningPerson | null, people.second].filter((person) => person !== null)
 }
 
 async function readOrRefuse(path: string): Promise<Buffer> {
   try {
-    const bytes = await readFile(path)
-    if (bytes.length <= MAX_BYTES) return bytes
-    throw new SealpostError('config', `${path} is too large for a certificate`)
+    return await readPlainFile(path, 'read', MAX_BYTES)
   } catch (error) {
     if (codeOf(error) === 'EISDIR') {
       throw new SealpostError('config', `${path} is a folder`, {
@@ -151,7 +166,7 @@ async function readOrRefuse(path: string): Promise<Buffer> {
         code: 'EISDIR',
       })
     }
-    if (codeOf(error) !== 'ENOENT') throw fileError(error, 'read', path)
+    if (codeOf(error) !== 'ENOENT') throw error
     throw new SealpostError('config', `there is no file ${path}`, {
       hint: 'certificate and signatures stay together in one folder',
       code: 'ENOENT',
