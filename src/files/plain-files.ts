@@ -19,7 +19,6 @@ export async function openPlainFile(path: string, what = 'open'): Promise<FileHa
     const stats = await file.stat()
     if (stats.isFile()) return file
     if (!stats.isDirectory()) throw new SealpostError('config', `${path} is not a plain file`)
-    if (stats.size > limit) throw new SealpostError('config', `${path} is larger than ${limit / 1024} KiB`)
     throw new SealpostError('config', `cannot ${what} ${path}: it is a folder`, { code: 'EISDIR' })
   } catch (error) {
     await file.close()
@@ -27,10 +26,12 @@ export async function openPlainFile(path: string, what = 'open'): Promise<FileHa
   }
 }
 
-/** Reads such a file whole. Throws as above. */
+/** Reads such a file whole. Throws as above, and `config` before it reads one of more than `limit` bytes. */
 export async function readPlainFile(path: string, what = 'read', limit = Infinity): Promise<Buffer> {
   const file = await openPlainFile(path, what)
   try {
+    const { size } = await file.stat()
+    if (size > limit) throw new SealpostError('config', `${path} is larger than ${limit / 1024} KiB`)
     return await file.readFile()
   } catch (error) {
     throw fileError(error, what, path)
