@@ -66,3 +66,21 @@ it('whoever gives up waiting takes nothing, and those behind move up', async () 
   releaseSmall()
   await budget.acquire(10, never)
 })
+
+it('who was served and is stopped later takes the place of nobody who waits', async () => {
+  const budget = new ByteBudget(10)
+  const release = await budget.acquire(10, never)
+  const stop = new AbortController()
+  const served = budget.acquire(10, stop.signal)
+  let isGranted = false
+  const last = budget.acquire(10, never).then(() => (isGranted = true))
+  release()
+  const releaseServed = await served
+  stop.abort()
+  await settled()
+  expect(isGranted).toBe(false)
+  releaseServed()
+  await settled()
+  expect(isGranted).toBe(true)
+  await last
+})
