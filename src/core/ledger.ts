@@ -190,7 +190,13 @@ export interface Ledger {
   beginListing(mailboxId: number): number
   /** Adds new messages as `discovered` or `skipped`; for known ones brings flags up to date. Returns how many were new. */
   addListed(mailboxId: number, listing: number, rows: readonly NewRow[]): number
-  setSourceFlags(mailboxId: number, states: readonly FlagState[]): void
+  /**
+   * Messages that are there and that the project's filters leave out. Rows of which no copy can be at the destination are dropped,
+   * since what a filter leaves out is no source; of the others flags are brought up to date.
+   */
+  leaveOut(mailboxId: number, listing: number, messages: readonly Listed[]): void
+  /** Returns how many keys no row has. */
+  setSourceFlags(mailboxId: number, states: readonly FlagState[]): number
   markPresent(mailboxId: number, listing: number, keys: readonly string[]): void
   /** Rows that had not landed become `expunged`; the others are marked gone. */
   markGone(mailboxId: number, keys: readonly string[]): void

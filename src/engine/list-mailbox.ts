@@ -2,6 +2,7 @@ import type { Listed } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
 import { SealpostError, throwIfAborted } from '../core/errors.ts'
 import type { NewRow } from '../core/ledger.ts'
+import { boundTo, cursorUnder, type Terms } from './bound-cursor.ts'
 import type { EngineContext, Filters } from './settings.ts'
 import { withLabelKeywords } from './label-keywords.ts'
 import type { MailboxWork } from './mailbox-work.ts'
@@ -10,7 +11,8 @@ import type { Sights } from './sights.ts'
 /**
  * Brings the ledger up to date with the source mailbox: new rows, flags, what has vanished, and the cursor. A stale
  * cursor begins a new epoch and lists again from nothing. `onRows` is called when there may be more to move. Where the
- * source has labels, `sights` says what is this mailbox's own, and keeps the cursor until all were listed. Twice is safe.
+ * source has labels, `sights` says what is this mailbox's own, and keeps the cursor until all were listed. Other filters than
+ * at the last listing, or another mapping of labels, list again from nothing too: what they left out then stands in no ledger. Twice is safe.
  */
 export async function listMailbox(
   context: EngineContext,
@@ -23,15 +25,17 @@ export async function listMailbox(
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { ledger } = context
+  const { ledger, filters } = context
   const { maxMessageBytes, sights, onRows } = options
   const mailboxId = work.record.id
+  const terms: Terms = { filters, labels: sights?.mode ?? null }
   const asKeywords = sights?.mode === 'keywords'
   await seeToRows()
-  let cursor = ledger.mailbox(mailboxId).cursor
+  let cursor = cursorUnder(terms, ledger.mailbox(mailboxId).cursor)
   for (let round = 0; round < 2; round++) {
-    const ended = await listOnce(cursor)
-    if (ended) return
+    let end = await listOnce(cursor)
+    if (end === 'let-in') end = await listOnce(null)
+    if (end === 'whole') return
     ledger.beginEpoch(mailboxId)
     work.epochsOpen = true
     await seeToRows()
@@ -44,27 +48,40 @@ export async function listMailbox(
     while (!ledger.continueEpoch(mailboxId)) await context.clock.sleep(0, signal)
   }
 
-  async function listOnce(since: string | null): Promise<boolean> {
+  /** `let-in`: flags have changed so that the filters let in what no row was made of; it is to be listed from nothing. */
+  async function listOnce(since: string | null): Promise<'whole' | 'stale' | 'let-in'> {
     const listing = ledger.beginListing(mailboxId)
     let discovered = 0
+    let letIn = 0
     for await (const page of session.listMessages(work.source, since, signal)) {
       throwIfAborted(signal)
-      if (page.kind === 'stale') return false
+      if (page.kind === 'stale') return 'stale'
       if (page.kind === 'messages') {
         const messages = asKeywords ? page.messages.map(withLabelKeywords) : page.messages
-        const rows = messages.filter((m) => passes(m, context.filters)).map((m) => asRow(m, maxMessageBytes))
+        const leftOut = messages.filter((m) => !passes(m, filters))
+        if (leftOut.length > 0) ledger.leaveOut(mailboxId, listing, leftOut)
+        const rows = messages.filter((m) => passes(m, filters)).map((m) => asRow(m, maxMessageBytes))
         discovered += ledger.addListed(mailboxId, listing, sights?.own(work.source, mailboxId, rows) ?? rows)
         onRows()
       } else if (page.kind === 'flags') {
-        ledger.setSourceFlags(mailboxId, asKeywords ? page.states.map(withLabelKeywords) : page.states)
+        const states = asKeywords ? page.states.map(withLabelKeywords) : page.states
+        const deleted = filters.skipDeleted ? states.filter(isDeleted) : []
+        ledger.setSourceFlags(mailboxId, deleted)
+        const unknown = ledger.setSourceFlags(
+          mailboxId,
+          states.filter((state) => !deleted.includes(state)),
+        )
+        if (filters.skipDeleted) letIn += unknown
       } else if (page.kind === 'present') ledger.markPresent(mailboxId, listing, page.keys)
       else if (page.kind === 'expunged') ledger.markGone(mailboxId, page.keys)
       else {
-        const { cursor, complete } = page
+        if (letIn > 0 && since !== null) return 'let-in'
+        const { complete } = page
+        const cursor = boundTo(terms, page.cursor)
         if (sights === null) ledger.endListing(mailboxId, listing, cursor, complete)
         else sights.end(mailboxId, { listing, cursor, complete })
         context.events({ event: 'mailbox-listed', pair: work.record.pairId, mailbox: mailboxId, discovered })
-        return true
+        return 'whole'
       }
     }
     throw new SealpostError('transient', 'a listing ended without its end')
@@ -76,7 +93,11 @@ export function passes(message: Listed, filters: Filters): boolean {
   if (filters.after !== null && message.internalDate < filters.after) return false
   if (filters.before !== null && message.internalDate >= filters.before) return false
   if (filters.maxBytes !== null && message.bytes > filters.maxBytes) return false
-  return !(filters.skipDeleted && message.flags.includes('\\Deleted'))
+  return !(filters.skipDeleted && isDeleted(message))
+}
+
+function isDeleted({ flags }: Pick<Listed, 'flags'>): boolean {
+  return flags.includes('\\Deleted')
 }
 
 function asRow(listed: Listed, maxMessageBytes: number | null): NewRow {

@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 
 type Methods = Pick<
   Ledger,
-  'beginListing' | 'addListed' | 'setSourceFlags' | 'markPresent' | 'markGone' | 'endListing'
+  'beginListing' | 'addListed' | 'leaveOut' | 'setSourceFlags' | 'markPresent' | 'markGone' | 'endListing'
 >
 
 /**
@@ -42,6 +42,12 @@ export function listingMethods(store: Store): Methods {
   )
   const present = store.prepare('UPDATE message SET seen = ?, gone = 0 WHERE id = ?')
   const setFlags = store.prepare('UPDATE message SET flags = ? WHERE mailbox_id = ? AND epoch = ? AND key = ?')
+  // Under a mailbox that was refused there may be a copy that was never looked for.
+  const dropRow = store.prepare(
+    `DELETE FROM message WHERE id = ? AND (state IN ('discovered', 'skipped')
+       OR (state = 'quarantined' AND (attempts = 0 OR reason_code <> 'mailbox-refused')))`,
+  )
+  const dropFindings = store.prepare('DELETE FROM finding WHERE message_id = ?')
   const setGone = store.prepare(
     `UPDATE message SET ${MARK_GONE} WHERE mailbox_id = ? AND epoch = ? AND key = ? AND ${NOT_YET_GONE}`,
   )
@@ -86,9 +92,22 @@ export function listingMethods(store: Store): Methods {
       return added
     }),
 
+    leaveOut: store.note('leaveOut', (mailboxId, listing, messages) => {
+      const { epoch } = checkListing('leaveOut', mailboxId, listing)
+      for (const { key, flags } of messages) {
+        const known = select.get(mailboxId, epoch, key)
+        if (known === undefined) continue
+        if (dropRow.run(known.id).changes === 1) dropFindings.run(known.id)
+        else touch.run(encodeFlags(flags), listing, known.id)
+      }
+    }),
+
     setSourceFlags: store.note('setSourceFlags', (mailboxId, states) => {
       const { epoch } = readMailbox('setSourceFlags', mailboxId)
-      for (const { key, flags } of states) setFlags.run(encodeFlags(flags), mailboxId, epoch, key)
+      let unknown = 0
+      for (const { key, flags } of states)
+        if (setFlags.run(encodeFlags(flags), mailboxId, epoch, key).changes === 0) unknown++
+      return unknown
     }),
 
     markPresent: store.note('markPresent', (mailboxId, listing, keys) => {

@@ -66,6 +66,15 @@ describe('a source with labels', () => {
     expect(nonZero(totals)).toEqual({ source: 10, landed: 10 })
   })
 
+  it('brings the other copies when they are wanted later', async () => {
+    const fixture = labelled()
+    await fixture.run()
+    fixture.settings = { mapping: { ...DEFAULT_MAPPING, labels: 'copies' } }
+    const { totals } = await fixture.run()
+    expect(counts(fixture.moved)).toEqual({ INBOX: 3, Work: 2, 'Work/Projects': 2, Sent: 2, Archive: 1 })
+    expect(nonZero(totals)).toEqual({ source: 10, landed: 10 })
+  })
+
   it('or one with its labels as keywords, where it would be without them', async () => {
     const fixture = labelled()
     fixture.settings = { mapping: { ...DEFAULT_MAPPING, labels: 'keywords' } }

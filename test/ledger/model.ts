@@ -100,11 +100,14 @@ export class ModelLedger implements Covered {
     return added
   }
 
-  setSourceFlags(mailboxId: number, states: readonly FlagState[]): void {
+  setSourceFlags(mailboxId: number, states: readonly FlagState[]): number {
+    let unknown = 0
     for (const { key, flags } of states) {
       const row = this.byKey(mailboxId, key)
-      if (row !== undefined) row.flags = normalizeFlags(flags)
+      if (row === undefined) unknown++
+      else row.flags = normalizeFlags(flags)
     }
+    return unknown
   }
 
   markPresent(mailboxId: number, listing: number, keys: readonly string[]): void {

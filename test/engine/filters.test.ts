@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { NO_FILTERS, type Filters } from '../../src/engine/settings.ts'
+import { Fixture, mail, nonZero } from './fixture.ts'
+
+const DAY = 86_400_000
+/** Of the messages of days 0 to 5 those from day 3 on. */
+const LATE: Filters = { ...NO_FILTERS, after: 3 * DAY }
+
+/** Six messages, one a day, and whatever the source can say of changes. */
+function start(delta: 'modseq' | 'scan'): Fixture {
+  const fixture = new Fixture()
+  fixture.sourceOptions = { capabilities: { delta }, expunges: delta === 'scan' ? 'present' : 'named' }
+  for (let day = 0; day < 6; day++) fixture.alice.add(['INBOX'], mail(`day ${day}`), { internalDate: day * DAY })
+  return fixture
+}
+
+async function runUnder(fixture: Fixture, filters: Filters): Promise<unknown> {
+  fixture.settings = { filters }
+  return nonZero((await fixture.run()).totals)
+}
+
+describe.each(['modseq', 'scan'] as const)('filters that change between two runs (%s)', (delta) => {
+  it('wider ones bring what was left out, once', async () => {
+    const fixture = start(delta)
+    expect(await runUnder(fixture, LATE)).toEqual({ source: 3, landed: 3 })
+    expect(await runUnder(fixture, { ...NO_FILTERS, after: DAY })).toEqual({ source: 5, landed: 5 })
+    expect(await runUnder(fixture, NO_FILTERS)).toEqual({ source: 6, landed: 6 })
+    expect(await runUnder(fixture, NO_FILTERS)).toEqual({ source: 6, landed: 6 })
+    expect(fixture.moved.messages(['INBOX'])).toHaveLength(6)
+  })
+
+  it('narrower ones leave what has landed as it is, and what has not is no source any more', async () => {
+    const fixture = start(delta)
+    fixture.destinationOptions = { capabilities: { maxMessageBytes: 10 } }
+    expect(await runUnder(fixture, NO_FILTERS)).toEqual({ source: 6, skipped: 6 })
+    expect(await runUnder(fixture, LATE)).toEqual({ source: 3, skipped: 3 })
+    fixture.destinationOptions = {}
+    fixture.ledger.requeue(1, null)
+    expect(await runUnder(fixture, LATE)).toEqual({ source: 3, landed: 3 })
+    fixture.alice.setFlags(['INBOX'], '4', ['\\Flagged'])
+    expect(await runUnder(fixture, { ...NO_FILTERS, after: 5 * DAY })).toEqual({ source: 3, landed: 3 })
+    expect(fixture.moved.messages(['INBOX'])[0]?.flags).toEqual(['\\Flagged'])
+    const [inbox] = fixture.ledger.mailboxes(1)
+    expect(fixture.ledger.delivered(inbox?.id ?? 0, 0, 9).map(({ gone }) => gone)).toEqual([false, false, false])
+  })
+
+  it('what is no longer marked as deleted is moved after all', async () => {
+    const fixture = start(delta)
+    const filters = { ...NO_FILTERS, skipDeleted: true }
+    fixture.alice.setFlags(['INBOX'], '2', ['\\Deleted'])
+    fixture.alice.setFlags(['INBOX'], '3', ['\\Deleted'])
+    expect(await runUnder(fixture, filters)).toEqual({ source: 4, landed: 4 })
+    fixture.alice.setFlags(['INBOX'], '2', [])
+    fixture.alice.setFlags(['INBOX'], '3', ['\\Deleted', '\\Seen'])
+    expect(await runUnder(fixture, filters)).toEqual({ source: 5, landed: 5 })
+    expect(fixture.moved.messages(['INBOX'])).toHaveLength(5)
+  })
+})
