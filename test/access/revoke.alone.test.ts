@@ -150,6 +150,19 @@ describe('revoking a project', () => {
     await expect(openProject(home, ben, projectId)).rejects.toMatchObject({ kind: 'policy' })
   })
 
+  test('is refused in a folder in which nothing opens with the keys, before anything is made anew', async () => {
+    const { home, projectId } = subject
+    const before = await contentOf(subject, await openProject(home, ada, projectId))
+    const folder = join(temporaryFolder(), 'other')
+    const state = join(folder, '.sealpost')
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+    const place = { home, lead: ada, folder: folderOf({ ...subject, folder, state }), clock: systemClock }
+    const refused = revokeProject('ben', place, () => Promise.resolve())
+    await expect(refused).rejects.toMatchObject({ kind: 'policy', code: 'OTHER_FOLDER' })
+    expect(existsSync(nextPath())).toBe(false)
+    expect(await contentOf(subject, await openProject(home, ada, projectId))).toEqual(before)
+  })
+
   test('the old key file, passphrase and keystore open nothing of a copy of the project taken afterwards', async () => {
     const { home, projectId } = subject
     const stolen = join(temporaryFolder(), 'keystore-of-ben')

@@ -296,6 +296,27 @@ describe('signoff', () => {
     expect(existsSync(join(place.project, '.sealpost'))).toBe(false)
   }, 120_000)
 
+  test('does not destroy the keys of a living project whose id stands in the record of another folder', async () => {
+    await makeProject()
+    const other = join(place.folder, 'other')
+    const [state, id] = [join(other, '.sealpost'), projectId()]
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+    const record = { version: 1, id, client: 'Somebody else', created: '2026-01-01T00:00:00Z', place: other }
+    writeFileSync(join(state, 'project.json'), JSON.stringify(record), { mode: 0o600 })
+    for (const name of ['project.yaml', 'mailboxes.csv']) cpSync(join(place.project, name), join(other, name))
+    const abandon = ['signoff', '--by', 'Eva', '--abandon', '--reason', 'the client withdrew']
+    for (const words of [abandon, [...abandon, '--confirm', id.slice(0, 8)]]) {
+      const refused = await run([...words, '--json'], { cwd: other })
+      expect(refused.exitCode).toBe(4)
+      expect(JSON.parse(refused.stdout)).toMatchObject({ signedOff: false, refused: [{ code: 'other-folder' }] })
+    }
+    expect((await run(['credentials', 'list'])).stdout).toContain('admin')
+    // All that opened was lost: what is left is destroyed all the same, once its id is typed.
+    rmSync(join(place.project, '.sealpost'), { recursive: true })
+    expect((await run([...abandon, '--confirm', id], { cwd: other })).exitCode).toBe(0)
+    expect(filesBelow(place.home).filter((path) => path.includes(id))).toEqual([])
+  }, 120_000)
+
   test('touches no mail that lies where it removes files, also of accounts that were struck off the list', async () => {
     await makeProject()
     await place.configure(MAILDIR_YAML.replace('new/', 'backups/'), 'source,destination\nanna,anna\n')

@@ -50,7 +50,13 @@ async function signoff(raw: RawSignoff, reasons: Reasons, context: CommandContex
       withSession(raw, projectId, committed ? found.journal : null, context, (session) =>
         committed
           ? resume(session, found.journal, folder, context)
-          : begin(session, requireFolder(folder), request, found.journal, context),
+          : begin(
+              session,
+              requireFolder(folder),
+              request,
+              { earlier: found.journal, confirmed: raw.confirm ?? null },
+              context,
+            ),
       ),
     )
   } finally {
@@ -64,13 +70,13 @@ async function begin(
   session: Session,
   folder: ProjectFolder,
   request: SignoffRequest,
-  earlier: PurgeState | null,
+  { earlier, confirmed }: { readonly earlier: PurgeState | null; readonly confirmed: string | null },
   context: CommandContext,
 ): Promise<ExitCode> {
   const { identityOf, passGate } = await import('../signoff/gate.ts')
   const { beginPurge } = await import('../../signoff/run-purge.ts')
   const { people, books } = session
-  const { facts, obstacles } = await passGate(context, folder, people, books, request)
+  const { facts, obstacles } = await passGate(context, folder, people, books, request, confirmed)
   if (facts === null) {
     await books.audit.note('signoff-started', 'refused', null, { reasons: obstacles.length })
     return refuse(obstacles, context)

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
+import { SealpostError } from '../../core/errors.ts'
 import { codeOf } from '../../core/system-faults.ts'
 import { fileError } from '../../files/file-error.ts'
 import { openSpool } from '../../spool/open-spool.ts'
@@ -11,12 +12,26 @@ import { resealCredentials } from '../../../vault/reseal-credentials.ts'
 import { createSealer } from '../../../vault/stream.ts'
 import { RESTORES_FOLDER } from '../backup/restore-archive.ts'
 import { SERIES_FOLDER } from '../backup/series.ts'
-import { resealSpoolCanary } from '../signoff/canaries.ts'
+import { canaryPlaceOf, isSealedUnder, resealSpoolCanary } from '../signoff/canaries.ts'
 import type { ProjectFolder } from './folder.ts'
 
-/** Makes sure that nobody has a ledger of the project open. Throws `busy` when somebody does, before anything was changed. */
-export async function settleLedgers({ state }: ProjectFolder, { ledgerKey }: ProjectKeys): Promise<void> {
-  for (const path of await ledgersOf(state)) settleDatabase(path, ledgerKey)
+/**
+ * Makes sure that the folder is that of these keys, and that nobody has a ledger in it open. Throws `policy` where nothing in
+ * it opens with them: the files of the project, wherever they lie, would be left under keys that nobody has any more.
+ * Throws `busy` when somebody has a ledger open, before anything was changed.
+ */
+export async function settleFiles(folder: ProjectFolder, keys: ProjectKeys): Promise<void> {
+  if (!(await isSealedUnder(canaryPlaceOf(folder), keys))) {
+    throw new SealpostError(
+      'policy',
+      `nothing in ${folder.path} opens with the keys of project ${folder.record.id}`,
+      {
+        hint: 'its record may name another project: give the command in the folder of that one',
+        code: 'OTHER_FOLDER',
+      },
+    )
+  }
+  for (const path of await ledgersOf(folder.state)) settleDatabase(path, keys.ledgerKey)
 }
 
 /**
@@ -25,16 +40,17 @@ export async function settleLedgers({ state }: ProjectFolder, { ledgerKey }: Pro
  * one step; twice is safe, and safe after a kill at any point.
  */
 export async function rekeyFiles(
-  { path: folder, state, record }: ProjectFolder,
+  project: ProjectFolder,
   before: ProjectKeys,
   after: ProjectKeys,
   clock: Clock,
 ): Promise<void> {
+  const { path: folder, state, record } = project
   for (const path of await ledgersOf(state)) {
     rekeyDatabase(path, { before: before.ledgerKey, after: after.ledgerKey })
   }
   await resealCredentials(folder, record.id, before.credentialKey, after.credentialKey, clock)
-  await resealSpoolCanary({ folder, state, projectId: record.id }, before.spoolKey, after.spoolKey)
+  await resealSpoolCanary(canaryPlaceOf(project), before.spoolKey, after.spoolKey)
   await openSpool(join(state, 'spool'), createSealer(after.spoolKey, record.id)).sweep()
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { UnlockedOperator } from '../../../vault/operator.ts'
 import { openRekeying } from '../../../vault/rekey-project.ts'
 import type { ProjectFolder } from './folder.ts'
-import { rekeyFiles, settleLedgers } from './rekey-files.ts'
+import { rekeyFiles, settleFiles } from './rekey-files.ts'
 
 /** Where the keys of a project are made anew, and by whom. */
 export interface RevokePlace {
@@ -29,7 +29,7 @@ export async function revokeProject(
     if (rekeying === null) return ended
     const { before, begun, dropped, generation } = rekeying
     try {
-      if (!begun) await settleLedgers(folder, before)
+      if (!begun) await settleFiles(folder, before)
       await rekeyFiles(folder, before, await rekeying.begin(), clock)
       await note(dropped, generation)
       await rekeying.commit()

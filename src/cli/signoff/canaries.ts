@@ -10,6 +10,7 @@ import { fileError } from '../../files/file-error.ts'
 import { ensurePrivateFolder } from '../../files/private-files.ts'
 import { plantLedgerCanary, readLedgerCanary } from '../../ledger/canary.ts'
 import type { CanaryAttempt, CanaryObject, CanaryOpening } from '../../signoff/state.ts'
+import type { ProjectFolder } from '../project/folder.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
 import { credentialFilePath, openCredentialStore } from '../../../vault/credentials.ts'
 import { openEverySecret, type RemainingKey } from '../../../vault/erase.ts'
@@ -23,6 +24,11 @@ export interface CanaryPlace {
   /** `.sealpost` below it. */
   readonly state: string
   readonly projectId: string
+}
+
+/** The place of those of a project. */
+export function canaryPlaceOf({ path, state, record }: ProjectFolder): CanaryPlace {
+  return { folder: path, state, projectId: record.id }
 }
 
 /** The keys that open the canaries. */
@@ -80,6 +86,14 @@ export async function openCanaries(place: CanaryPlace, keys: CanaryKeys): Promis
     await opening('spool', () => readSpoolCanary(place, keys.spoolKey)),
     await opening('ledger', async () => readLedgerCanary(ledgerPath(place.state), keys.ledgerKey)),
   ]
+}
+
+/**
+ * True when something in the folder opens with the project's keys. Its record alone, in which anybody can write any id,
+ * does not make a folder that project's. Never throws.
+ */
+export async function isSealedUnder(place: CanaryPlace, keys: CanaryKeys): Promise<boolean> {
+  return (await openCanaries(place, keys)).some(({ outcome }) => outcome === 'opened')
 }
 
 /** Tries each of the keys on each canary that still lies there. */

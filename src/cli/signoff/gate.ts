@@ -15,6 +15,7 @@ import { readProjectFiles, type ProjectFiles } from '../project/files.ts'
 import type { ProjectFolder } from '../project/folder.ts'
 import { backupsInRecords, backupsWithoutRecords, type BackupsFound } from './backups.ts'
 import { CANARY_CREDENTIAL } from './canary-name.ts'
+import { canaryPlaceOf, isSealedUnder } from './canaries.ts'
 import type { SignoffBooks } from './records.ts'
 import type { SigningPeople } from './people.ts'
 import { accountListOf, mailStoresOf, storesInTheWay } from './places.ts'
@@ -35,7 +36,8 @@ export interface GateOutcome {
 /**
  * Looks at everything that keeps the project from being signed off and, when nothing does, gathers what the certificate
  * will say of it. An abandoned project passes whatever its delivery, also when it cannot be opened any more; a hold still
- * blocks. Changes nothing. The caller holds the project's lock.
+ * blocks, and so does a folder in which nothing opens with keys that are alive, unless their project is `confirmed` by its id.
+ * Changes nothing. The caller holds the project's lock.
  */
 export async function passGate(
   context: CommandContext,
@@ -43,6 +45,7 @@ export async function passGate(
   people: SigningPeople,
   books: SignoffBooks,
   request: SignoffRequest,
+  confirmed: string | null,
 ): Promise<GateOutcome> {
   const abandoned = request.abandon !== null
   const files = await readFiles(folder, abandoned)
@@ -69,6 +72,14 @@ export async function passGate(
     )
   }
   const looked = await lookInside(context, folder, people, accounts, request)
+  const { id } = folder.record
+  if (looked.strange && confirmed !== id) {
+    add(
+      'other-folder',
+      `nothing in ${folder.path} opens with the keys of project ${id}, which are alive: its record may name another project`,
+      `see which project that is: sealpost audit show --of ${id} --last 0 --personal; if it is this one: --confirm ${id}`,
+    )
+  }
   const backups = looked.backups ?? (await backupsWithoutRecords(folder.path, await books.loggedBackups()))
   obstacles.push(...backups.obstacles)
   if (!abandoned) obstacles.push(...looked.obstacles)
@@ -96,6 +107,8 @@ interface Inside extends Pick<ProjectFacts, 'delivery' | 'unavailable' | 'accept
   readonly obstacles: readonly Obstacle[]
   /** Null when their records do not open. */
   readonly backups: BackupsFound | null
+  /** The keys open, and nothing in the folder is sealed under them. */
+  readonly strange: boolean
 }
 
 async function lookInside(
@@ -107,9 +120,11 @@ async function lookInside(
 ): Promise<Inside> {
   let credentials: readonly CredentialFacts[] = []
   let backups: BackupsFound | null = null
+  let strange = false
   try {
     const keys = await openProject(context.home, people.operator, folder.record.id)
     try {
+      strange = !(await isSealedUnder(canaryPlaceOf(folder), keys))
       backups = await withEverySeries(folder.state, keys.ledgerKey, backupsInRecords)
       const store = openCredentialStore(folder.path, folder.record.id, keys.credentialKey, context.clock)
       credentials = (await store.list())
@@ -118,14 +133,22 @@ async function lookInside(
       return withLedger(folder, keys.ledgerKey, (ledger) => {
         const abandoned = request.abandon !== null
         const { facts, obstacles, accepted } = judgeDelivery(ledger, accounts, abandoned ? [] : request.accept)
-        return { delivery: facts, unavailable: null, accepted, credentials, obstacles, backups }
+        return { delivery: facts, unavailable: null, accepted, credentials, obstacles, backups, strange }
       })
     } finally {
       keys.wipe()
     }
   } catch (error) {
     if (request.abandon === null || !isKind(error, 'locked', 'corrupt', 'config')) throw error
-    return { delivery: null, unavailable: error.message, accepted: [], credentials, obstacles: [], backups }
+    return {
+      delivery: null,
+      unavailable: error.message,
+      accepted: [],
+      credentials,
+      obstacles: [],
+      backups,
+      strange,
+    }
   }
 }
 

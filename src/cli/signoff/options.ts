@@ -11,6 +11,7 @@ export interface RawSignoff {
   readonly contact?: string
   readonly asset?: string
   readonly abandon?: boolean
+  readonly confirm?: string
   readonly second?: string
   readonly secondPassphraseFd?: number
   readonly secondKeyFile?: string
@@ -83,6 +84,10 @@ export function signoffOptions(reasons: Reasons): readonly Option[] {
       },
     ),
     new Option('--abandon', 'purge without verification; the certificate says that delivery is not certified'),
+    new Option(
+      '--confirm <id>',
+      'with --abandon: the project of this id is meant, although nothing of it opens here',
+    ),
     new Option('--second <operator>', 'the second person under dual control'),
     descriptorOption('--second-passphrase-fd <n>', 'read the passphrase of the second person from a descriptor'),
     new Option('--second-key-file <file>', 'the key file of the second person, who has one'),
