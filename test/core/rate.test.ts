@@ -5,6 +5,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import type { Connector } from '../../src/core/connector.ts'
 import { metered, Rate } from '../../src/core/rate.ts'
 import { counted } from '../../src/core/session-count.ts'
+import { SwiftClock } from '../engine/fixture.ts'
 
 const quiet = new AbortController().signal
 const MB = 1_000_000
@@ -64,6 +65,18 @@ describe('a rate', () => {
     }
     await clock.runUntil(10_000_000)
     await all
+  })
+
+  it('is another one from the next taking on, and what was taken before is waited for as it was', async () => {
+    const clock = new SwiftClock()
+    const rate = new Rate(1000, clock)
+    expect(rate.bytesPerSecond).toBe(1000)
+    await rate.take(2000, quiet)
+    rate.change(4000)
+    expect(rate.bytesPerSecond).toBe(4000)
+    await rate.take(2000, quiet)
+    await rate.take(0, quiet)
+    expect(clock.slept).toEqual([2000, 500])
   })
 })
 
