@@ -1,15 +1,19 @@
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const
 const LAST = Date.UTC(9999, 11, 31, 23, 59, 59)
-/** As RFC 9051 has it; and hours of one digit, zones by the names of UTC or with a colon, which servers have been seen to send. */
+/**
+ * As RFC 9051 has it; and what servers have been seen to send: hours of one digit, zones by the names of UTC, with a colon or with
+ * their name behind them, and the form of a header's date.
+ */
 const SHAPE =
-  /^\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) +(\d{1,2}):(\d{2}):(\d{2})(?: +(?:([+-])(\d{2}):?(\d{2})|GMT|UTC?|Z))?\s*$/i
+  /^\s*(?:[A-Z]{3},? +)?(\d{1,2})[- ]([A-Z]{3})[- ](\d{4}) +(\d{1,2}):(\d{2}):(\d{2})(?: +(?:([+-])(\d{2}):?(\d{2})(?: +\(?[A-Z/_]+\)?)?|GMT|UTC?|Z))?\s*$/i
 
 /** The instant of an INTERNALDATE in milliseconds since 1970, or null when it is none (RFC 9051 section 9, date-time). */
 export function parseInternalDate(text: string): number | null {
   const match = SHAPE.exec(text)
   if (match === null) return null
   const month = MONTHS.findIndex((name) => name.toLowerCase() === match[2]?.toLowerCase())
-  if (month === -1) return null
+  // Domino shows a message that was never received as of 00-Jan-0000.
+  if (month === -1 || Number(match[1]) === 0 || Number(match[3]) === 0) return null
   const at = Date.UTC(
     Number(match[3]),
     month,

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { headerDate } from './dates.ts'
+import { headerDate } from '../../src/core/header-date.ts'
 import { beginsMessage, readFromLine, type FromLine } from './from-line.ts'
 import { LineReader, startsWithFrom } from './line-reader.ts'
 import { MessageIndex } from './message-index.ts'

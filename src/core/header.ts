@@ -1,3 +1,5 @@
+import { headerDate } from './header-date.ts'
+
 /** Bytes of a message's start that are looked at for its header; the rest of a longer header is passed over. */
 export const HEADER_PEEK_BYTES = 65_536
 
@@ -9,6 +11,18 @@ const MAX_MESSAGE_ID_CHARACTERS = 998
  * takes the first such field (RFC 5322 section 3.6.4), never recurses and never throws.
  */
 export function messageIdOf(message: Uint8Array): string | null {
+  const field = fieldOf(message, 'message-id')
+  return field === null ? null : valueOf(field)
+}
+
+/** The instant of the first `Date` field of a header in milliseconds since 1970, or null where it names none. As `messageIdOf`. */
+export function dateOf(message: Uint8Array): number | null {
+  const field = fieldOf(message, 'date')
+  return field === null ? null : headerDate(field.replace(/[\r\n\t]+/g, ' '))
+}
+
+/** What stands behind the name of the first field of this name. */
+function fieldOf(message: Uint8Array, name: string): string | null {
   const head = Buffer.from(message.buffer, message.byteOffset, Math.min(message.length, HEADER_PEEK_BYTES))
   let start = 0
   while (start < head.length) {
@@ -16,16 +30,16 @@ export function messageIdOf(message: Uint8Array): string | null {
     if (end === -1) end = head.length
     const first = head[start]
     if (end - start <= 1 && (first === LF || first === 0x0d || end === start)) return null
-    if ((first === 0x6d || first === 0x4d) && isMessageId(head, start)) {
-      return valueOf(head.toString('latin1', start + 11, endOfField(head, end)))
-    }
+    if (isField(head, start, name)) return head.toString('latin1', start + name.length + 1, endOfField(head, end))
     start = end + 1
   }
   return null
 }
 
-function isMessageId(head: Buffer, start: number): boolean {
-  return /^message-id[ \t]*:/i.test(head.toString('latin1', start, start + 16))
+function isField(head: Buffer, start: number, name: string): boolean {
+  if (((head[start] ?? 0) | 0x20) !== name.charCodeAt(0)) return false
+  const text = head.toString('latin1', start, start + name.length + 5).toLowerCase()
+  return text.startsWith(name) && /^[ \t]*:/.test(text.slice(name.length))
 }
 
 /** Where the field ends that has a line end at `end`: folded lines begin with a blank or a tab. */

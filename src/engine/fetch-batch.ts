@@ -2,7 +2,7 @@ import type { Body, Mailbox } from '../core/mail.ts'
 import type { SourceSession } from '../core/connector.ts'
 import { Digester, digestWhole, type DigestOptions, type Digests } from '../core/digest.ts'
 import { SealpostError } from '../core/errors.ts'
-import { HEADER_PEEK_BYTES, messageIdOf } from '../core/header.ts'
+import { dateOf, HEADER_PEEK_BYTES, messageIdOf } from '../core/header.ts'
 import type { MessageRecord } from '../core/ledger.ts'
 import type { Spool, SpoolObject } from '../core/ports.ts'
 
@@ -11,6 +11,8 @@ export interface Prepared {
   readonly row: MessageRecord
   readonly digests: Digests
   readonly messageId: string | null
+  /** That of the source; where it has none that a server could keep, the one in the header. */
+  readonly internalDate: number
   readonly body: Uint8Array | SpoolObject
   /** `Fetched.release`. */
   readonly release?: (() => void) | undefined
@@ -50,7 +52,8 @@ export async function fetchBatch(
       else if (fetched.kind === 'unreadable') unreadable.push({ id: row.id, reason: fetched.reason })
       else if (fetched.kind === 'whole') {
         const { body, release } = fetched
-        prepared.push({ row, digests: digestWhole(body, options), messageId: messageIdOf(body), body, release })
+        const digests = digestWhole(body, options)
+        prepared.push({ row, digests, ...readHeader(row, body), body, release })
       } else prepared.push(await spoolLarge(spool, row, fetched.body, options))
     }
     if (awaited.size > 0) {
@@ -93,5 +96,10 @@ async function spoolLarge(
     await object.remove()
     throw new SealpostError('corrupt', `a spool object holds ${object.bytes} bytes of ${digests.bytes}`)
   }
-  return { row, digests, messageId: messageIdOf(head), body: object }
+  return { row, digests, ...readHeader(row, head), body: object }
+}
+
+function readHeader(row: MessageRecord, head: Uint8Array): Pick<Prepared, 'messageId' | 'internalDate'> {
+  const internalDate = row.internalDate > 0 ? row.internalDate : (dateOf(head) ?? row.internalDate)
+  return { messageId: messageIdOf(head), internalDate }
 }

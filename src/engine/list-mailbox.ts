@@ -90,8 +90,10 @@ export async function listMailbox(
 
 /** True when the project's filters let the message in. */
 export function passes(message: Listed, filters: Filters): boolean {
-  if (filters.after !== null && message.internalDate < filters.after) return false
-  if (filters.before !== null && message.internalDate >= filters.before) return false
+  // What has no date is in no span of time, and is mail.
+  const isDated = message.internalDate !== 0
+  if (isDated && filters.after !== null && message.internalDate < filters.after) return false
+  if (isDated && filters.before !== null && message.internalDate >= filters.before) return false
   if (filters.maxBytes !== null && message.bytes > filters.maxBytes) return false
   return !(filters.skipDeleted && isDeleted(message))
 }

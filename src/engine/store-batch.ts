@@ -183,7 +183,7 @@ async function appendBatch(
 const COMMON_KEYWORD = /^[$A-Za-z0-9_.+-]{1,50}$/
 
 function asNewMessage(message: Prepared, capabilities: Capabilities, options: StoreOptions): NewMessage {
-  const { row, digests, body } = message
+  const { row, digests, body, internalDate } = message
   const onlySystem = options.plainFlags || capabilities.keywords === 'none'
   const late = ['\\Deleted', ...(capabilities.lateFlags ?? [])]
   // \Deleted is set last, by STORE (invariant 1). So are keywords that some server refuses: refused there, a keyword is
@@ -195,7 +195,7 @@ function asNewMessage(message: Prepared, capabilities: Capabilities, options: St
       (!onlySystem && COMMON_KEYWORD.test(flag)),
   )
   const suspect = options.suspect ?? false
-  return { body, internalDate: row.internalDate, flags, nul: digests.nul, sourceKey: row.key, suspect }
+  return { body, internalDate, flags, nul: digests.nul, sourceKey: row.key, suspect }
 }
 
 const NOTHING = { landed: 0, landedBytes: 0, refused: [], doubt: null } as const

@@ -3,7 +3,7 @@ import { EXIT } from '../../src/cli/exit-codes.ts'
 import { ledgerCode } from '../../src/cli/outcome.ts'
 import { untilOpen } from '../../src/core/work-hours.ts'
 import { SealpostError } from '../../src/core/errors.ts'
-import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
+import { DEFAULT_LIMITS, NO_FILTERS } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 function filled(count = 30): Fixture {
@@ -257,6 +257,28 @@ describe('a run', () => {
     expect(second.pairs[0]?.error).toBeNull()
     expect(fixture.ledger.findings(null)).toEqual([])
     expect(nonZero(second.totals)).toEqual({ source: 10, landed: 10 })
+  })
+
+  it('takes the date of the header for a message that has none a server could keep, and filters it by none', async () => {
+    const fixture = new Fixture()
+    const dated = (text: string): string =>
+      mail(text).replace('Subject', 'Date: Tue, 31 Dec 2019 23:00:00 +0000\r\nSubject')
+    const year = (n: number): number => Date.UTC(n, 0, 1)
+    fixture.alice.add(['INBOX'], dated('none'), { internalDate: 0 })
+    fixture.alice.add(['INBOX'], dated('too early'), { internalDate: year(1900) })
+    fixture.alice.add(['INBOX'], mail('neither'), { internalDate: 0 })
+    fixture.alice.add(['INBOX'], dated('known'), { internalDate: year(2015) })
+    await fixture.run()
+    const dates = fixture.moved.messages(['INBOX']).map(({ internalDate }) => internalDate)
+    expect(dates).toEqual([Date.UTC(2019, 11, 31, 23), Date.UTC(2019, 11, 31, 23), 0, year(2015)])
+    const verified = await fixture.verify()
+    expect(openFindings(verified)).toEqual([])
+    expect(verified.findings.map(({ rule }) => rule)).toEqual(['date-out-of-range', 'date-out-of-range'])
+    const filtered = new Fixture()
+    filtered.settings = { filters: { ...NO_FILTERS, after: year(2016) } }
+    filtered.alice.add(['INBOX'], dated('none'), { internalDate: 0 })
+    filtered.alice.add(['INBOX'], dated('known'), { internalDate: year(2015) })
+    expect(nonZero((await filtered.run()).totals)).toEqual({ source: 1, landed: 1 })
   })
 
   it('tries a refused credential once, and other accounts go on', async () => {

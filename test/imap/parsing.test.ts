@@ -127,12 +127,18 @@ describe('dates', () => {
     ['31-Dec-1969 23:59:59 +0000', '1969-12-31T23:59:59Z'],
     [' 5-Jul-2005  9:33:57 GMT', '2005-07-05T09:33:57Z'],
     ['05-JUL-2005 09:33:57 +05:30 ', '2005-07-05T04:03:57Z'],
+    ['12-Feb-2018 19:50:00 +0300 MSK', '2018-02-12T16:50:00Z'],
+    ['12-Feb-2018 19:50:00 +0100 (CET)', '2018-02-12T18:50:00Z'],
+    ['Tue, 31 Dec 2024 23:00:02 +0100', '2024-12-31T22:00:02Z'],
   ])('%s is %s', (text, instant) => {
     expect(parseInternalDate(text)).toBe(Date.parse(instant))
   })
-  it.each(['', '1-Foo-2020 00:00:00 +0000', '1-Jan-20 00:00:00 +0000', 'now'])('%s is none', (text) => {
-    expect(parseInternalDate(text)).toBeNull()
-  })
+  it.each(['', '00-Jan-0000 00:00:00 +0000', '1-Foo-2020 00:00:00 +0000', '1-Jan-20 00:00:00 +0000', 'now'])(
+    '%s is none',
+    (text) => {
+      expect(parseInternalDate(text)).toBeNull()
+    },
+  )
 })
 
 describe('responses', () => {
