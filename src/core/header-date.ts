@@ -1,7 +1,9 @@
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
-/** Parts of the patterns of dates. */
+/** The pattern of a month's short name. */
 export const MONTH = '(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)'
+/** The pattern of a time of day, its seconds perhaps left out: three groups. */
 export const TIME = '(\\d{1,2}):(\\d{2})(?::(\\d{2}))?'
+/** The pattern of a zone, by its distance from UTC or its name. */
 export const ZONE = '([+-]\\d{4}|[a-z]{1,5})'
 
 /** `Mon, 20 Jul 2020 10:00:00 +0200` (RFC 5322 section 3.3, with the two-digit years of section 4.3). */
