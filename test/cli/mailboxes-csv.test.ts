@@ -80,6 +80,34 @@ describe('mailboxes.csv', () => {
   })
 
   it.each([
+    'mailto:anna@example.com',
+    'Anna <anna@example.com>',
+    '<anna@example.com>',
+    '“anna@example.com”',
+    '‘anna’',
+  ])('takes %s for no account', (account) => {
+    const { pairs, problems } = readAccounts(
+      'mailboxes.csv',
+      Buffer.from(`source,destination\n${account},b@example.com\n`),
+    )
+    expect(pairs).toEqual([])
+    expect(problems.map(({ line, message }) => [line, message])).toEqual([
+      [2, 'source is more than an account: write its name alone, as in anna@example.com'],
+    ])
+  })
+
+  it.each(["o'brien@example.com", 'o’brien@example.com', 'DOMAIN/admin/anna', 'Anna Berg', 'a<b'])(
+    'takes %s for one',
+    (account) => {
+      const { pairs } = readAccounts(
+        'mailboxes.csv',
+        Buffer.from(`source,destination\n${account},b@example.com\n`),
+      )
+      expect(pairs.map(({ source }) => source)).toEqual([account])
+    },
+  )
+
+  it.each([
     ['', 'mailboxes.csv:1: the file is empty (the first line must be source,destination)'],
     [
       'a@example.com,b@example.com\n',
@@ -88,6 +116,10 @@ describe('mailboxes.csv', () => {
     [
       'source;destination\na;b\n',
       'mailboxes.csv:1: the columns are separated by semicolons (separate them with commas)',
+    ],
+    [
+      'source\tdestination\na\tb\n',
+      'mailboxes.csv:1: the columns are separated by tabs (separate them with commas)',
     ],
     [
       'source\na\n',

@@ -289,6 +289,25 @@ mapping:
     expect((await problemsOf(text))[0]).toBe(`project.yaml:${message}`)
   })
 
+  it.each([
+    [
+      'a:\n\tb: 1\n\tb: 2\n',
+      ['2:1', '3:1'].map((place) => `${place}: a tab is not allowed as indentation; use blanks`),
+    ],
+    ['a: { b: “{account}” }\nc: 1\n', ['1:9: “ is no quotation mark here (write " instead)']],
+    ['a: { b: c, d: ‘{account}’ }\nc: 1\n', ['1:15: ‘ is no quotation mark here (write " instead)']],
+    [
+      Buffer.from('\uFEFFversion: 1\n', 'utf16le').toString('utf8'),
+      ['1:1: the file is not UTF-8 text (save it as UTF-8)'],
+    ],
+    [
+      Buffer.from('a: 1\nb: M\xfcller\n', 'latin1').toString('utf8'),
+      ['2:5: the file is not UTF-8 text (save it as UTF-8)'],
+    ],
+  ])('tells the cause in %j alone, and not what follows from it', async (text, messages) => {
+    expect(await problemsOf(text)).toEqual(messages.map((message) => `project.yaml:${message}`))
+  })
+
   it('names the line of a quote that is never closed', async () => {
     const problems = await problemsOf('version: 1\nclient: "Acme\nsource: x\n')
     expect(problems[0]).toMatch(/^project\.yaml:\d+:\d+: not valid YAML: /)

@@ -77,6 +77,19 @@ describe('before anything has moved', () => {
     )
   })
 
+  it('the settings of another client, copied into the folder, move nothing', async () => {
+    const folder = join(place.folder, 'copied')
+    await place.run(['init', folder, '--client', 'Zweite AG'])
+    await writeFile(join(folder, 'project.yaml'), MAILDIR_YAML)
+    await writeFile(join(folder, 'mailboxes.csv'), 'source,destination\na,b\n')
+    expect(await place.run(['run'], { cwd: folder })).toMatchObject({
+      exitCode: 2,
+      stderr:
+        'sealpost: project.yaml is for Beispiel GmbH, and this project for Zweite AG. ' +
+        'The certificate will name Zweite AG: write that name if both ends are theirs; another client is a project of its own.\n',
+    })
+  })
+
   it('plan says what would be moved, and run --dry-run the same; nothing changes', async () => {
     const plan = await place.run(['plan', '--json'])
     expect(plan).toMatchObject({ exitCode: 0, stderr: '' })
@@ -99,6 +112,24 @@ describe('before anything has moved', () => {
     expect(dry.stdout).toMatch(/^2 accounts, 2 mailboxes .*, 19 messages, /m)
     expect([await delivered('anna.neu'), await delivered('bert.neu')]).toEqual([0, 0])
     expect(await readdir(join(place.project, 'old', 'anna', 'cur'))).toHaveLength(12)
+  })
+
+  it('plan names what of the mapping fits nothing', async () => {
+    const yaml = await readFile(join(place.project, 'project.yaml'), 'utf8')
+    const rules = 'rules: [{ from: INBOX.Work, to: Arbeit }, { from: INBOX, to: Eingang }]'
+    await writeFile(
+      join(place.project, 'project.yaml'),
+      `${yaml}mapping: { ${rules}, include: ["I*"], exclude: [Spam/**] }\n`,
+    )
+    try {
+      expect(await place.run(['plan'])).toMatchObject({
+        exitCode: 0,
+        stderr:
+          'sealpost: warning: no mailbox of these accounts fits mapping.rules INBOX.Work, mapping.exclude Spam/**; between levels stands /, as above\n',
+      })
+    } finally {
+      await writeFile(join(place.project, 'project.yaml'), yaml)
+    }
   })
 
   it('verify is no clean bill for what has not moved', async () => {

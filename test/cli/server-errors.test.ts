@@ -61,7 +61,7 @@ async function configure(
 ): Promise<void> {
   await place.configure(
     `version: 1
-client: x
+client: Beispiel GmbH
 source:
   kind: imap
   host: ${host}

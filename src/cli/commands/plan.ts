@@ -7,6 +7,8 @@ import { SealpostError } from '../../core/errors.ts'
 import type { EngineEvent } from '../../core/events.ts'
 import { formatPath } from '../../core/mailbox-path.ts'
 import type { PlannedMailbox, PlannedPair } from '../../engine/plan-project.ts'
+import { unusedRules } from '../../engine/unused-rules.ts'
+import type { MappingRules } from '../../engine/mapping.ts'
 import { LANGUAGES, type Language } from '../../report/intake-words.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
 import { formatSize } from '../config/units.ts'
@@ -70,6 +72,7 @@ export async function showPlan(options: PlanOptions, context: CommandContext): P
       stop,
     )
     showTotal(plans, output)
+    warnOfUnused(mapping, plans, output)
     const head = {
       project: project.folder.record.id,
       written: formatInstant(clock.now()),
@@ -160,6 +163,18 @@ function showTotal(plans: readonly PlannedPair[], output: Output): void {
     good.length === plans.length ? null : `${formatCount(plans.length - good.length)} could not be looked at`,
   ]
   output.line(parts.filter((part) => part !== null).join(', '))
+}
+
+/** An account that could not be looked at may have what a rule is for: then nothing is said. */
+function warnOfUnused(mapping: MappingRules, plans: readonly PlannedPair[], output: Output): void {
+  if (plans.some(({ error }) => error !== null)) return
+  const paths = plans.flatMap(({ mailboxes, excluded }) => [
+    ...mailboxes.map(({ sourcePath }) => sourcePath),
+    ...excluded,
+  ])
+  const idle = unusedRules(mapping, paths).map(({ key, text }) => `${key} ${text}`)
+  if (idle.length > 0)
+    output.warn(`no mailbox of these accounts fits ${idle.join(', ')}; between levels stands /, as above`)
 }
 
 function total(plans: readonly PlannedPair[], key: 'messages' | 'bytes'): number {

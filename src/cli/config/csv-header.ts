@@ -11,6 +11,12 @@ export interface ColumnRules<Column extends string> {
   readonly secretHint: string | null
 }
 
+/** As spreadsheets write where the comma is the decimal mark, and what is copied out of them. */
+const FOREIGN_SEPARATORS = [
+  [';', 'semicolons'],
+  ['\t', 'tabs'],
+] as const
+
 const SECRET_COLUMN = /pass|secret|token|pwd|^pw$/i
 
 /** Where each column stands; what is wrong with the header goes to `problems`. Null when the rows cannot be read. */
@@ -30,8 +36,9 @@ export function readHeader<Column extends string>(
     return null
   }
   const names = header.cells.map((cell) => cellText(cell).toLowerCase())
-  if (names.length === 1 && (names[0] ?? '').includes(';')) {
-    add('the columns are separated by semicolons', 'separate them with commas')
+  const foreign = names.length === 1 ? FOREIGN_SEPARATORS.find(([mark]) => names[0]?.includes(mark)) : undefined
+  if (foreign !== undefined) {
+    add(`the columns are separated by ${foreign[1]}`, 'separate them with commas')
     return null
   }
   const columns = new Map<Column, number>()

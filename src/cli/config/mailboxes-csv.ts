@@ -33,6 +33,9 @@ const MAX_ACCOUNT_CHARACTERS = 320
 /** A name that goes into the audit log as it is, and onto command lines without quotes. */
 const WAVE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/
 
+/** As mail programs and word processors copy an address: a link, a name with the address behind it, typographic quotes. */
+const DECORATED = /^mailto:|<[^<>]+@[^<>]+>|^[“”„‟«‘‚'].*[”“»’‘']$/iu
+
 /** The header that `init` writes. */
 export const MAILBOXES_HEADER = 'source,destination\n'
 
@@ -81,5 +84,7 @@ function accountProblem(column: string, account: string): readonly string[] {
   if (/[\p{C}\p{Zl}\p{Zp}]/u.test(account)) return [`${column} holds invisible or control characters`]
   return account.length > MAX_ACCOUNT_CHARACTERS
     ? [`${column} is longer than ${MAX_ACCOUNT_CHARACTERS} characters`]
-    : []
+    : DECORATED.test(account)
+      ? [`${column} is more than an account: write its name alone, as in anna@example.com`]
+      : []
 }

@@ -25,9 +25,13 @@ export function readYaml(file: string, content: string): YamlSource {
     const place = offset === null ? { line: 1, col: 1 } : lines.linePos(offset)
     return { file, line: Math.max(1, place.line), column: Math.max(1, place.col), message, hint }
   }
-  const problems = [...document.errors, ...document.warnings].map((error) =>
-    problemAt(error.pos[0], plainMessage(error.code, error.message)),
-  )
+  const unreadable = content.search(/[\0\uFFFD]/u)
+  const problems =
+    unreadable === -1
+      ? causes([...document.errors, ...document.warnings], content).map(({ offset, message, hint }) =>
+          problemAt(offset, message, hint),
+        )
+      : [problemAt(unreadable, 'the file is not UTF-8 text', 'save it as UTF-8')]
   let data: unknown = null
   if (problems.length === 0) {
     try {
@@ -52,6 +56,30 @@ export function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
     value = (value as Readonly<Record<PropertyKey, unknown>>)[part]
   }
   return value
+}
+
+interface Cause {
+  readonly offset: number
+  readonly message: string
+  readonly hint?: string
+}
+
+/** What is wrong with the text itself. A tab, or a quotation mark of a word processor, makes errors of all that follows: it is told alone. */
+function causes(errors: Document['errors'] | Document['warnings'], content: string): readonly Cause[] {
+  const tabs = errors.filter(({ code }) => code === 'TAB_AS_INDENT')
+  const [first] = errors
+  if (tabs.length === 0 && first !== undefined) {
+    const start = content.lastIndexOf('\n', first.pos[0] - 1) + 1
+    const quote = /(?<=[:,{[-]\s*)[“”„‟‘’‚]/u.exec(content.slice(start).split('\n', 1)[0] ?? '')
+    if (quote !== null)
+      return [
+        { offset: start + quote.index, message: `${quote[0]} is no quotation mark here`, hint: 'write " instead' },
+      ]
+  }
+  return (tabs.length > 0 ? tabs : errors).map(({ pos, code, message }) => ({
+    offset: pos[0],
+    message: plainMessage(code, message),
+  }))
 }
 
 function plainMessage(code: string, message: string): string {

@@ -138,6 +138,18 @@ export async function openLedgered(context: CommandContext): Promise<LedgeredPro
 async function readFiles(context: CommandContext): Promise<{ folder: ProjectFolder } & ProjectFiles> {
   const folder = await locate(context)
   const files = await readProjectFiles(folder.path)
+  const { client } = folder.record
+  if (files.config.client.normalize().trim() !== client.normalize().trim()) {
+    // Most likely the file was copied from another project, with the ends of another client.
+    throw new SealpostError(
+      'config',
+      `project.yaml is for ${files.config.client}, and this project for ${client}`,
+      {
+        hint: `the certificate will name ${client}: write that name if both ends are theirs; another client is a project of its own`,
+        code: 'OTHER_CLIENT',
+      },
+    )
+  }
   if (files.accounts.length === 0) {
     throw new SealpostError('config', `${files.config.mailboxes} names no account`, {
       hint: 'write one line an account: source,destination',
