@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { sshFingerprint, sshKeyBlob } from '../../../vault/ssh-key.ts'
 import { verifySshsig } from '../../../vault/sshsig.ts'
 import type { Confirmation, VolumeRecord } from '../../core/backups.ts'
@@ -14,19 +15,29 @@ const MAX_RECEIPT_BYTES = 1024 * 1024
  * is missing, is another, or stands for nothing.
  */
 export function confirmByChecksums(volumes: readonly VolumeRecord[], typed: readonly string[]): void {
-  const given = typed.map((text) => text.replace(/[\s:]/g, '').toLowerCase())
+  // As they are read out, in groups of digits; what one word holds several of is as the lines of sha256sum were cut.
+  const given = typed
+    .map((text) => text.replace(/[\s:]/g, '').toLowerCase())
+    .flatMap((text) => (text.length % 64 === 0 ? (text.match(/.{64}/g) ?? [text]) : [text]))
   const bad = given.find((text) => !/^[0-9a-f]{64}$/.test(text))
   if (bad !== undefined) throw new SealpostError('config', '--confirm takes a SHA-256: 64 hexadecimal digits')
-  const left = new Set(given)
-  const missing = volumes.filter(({ sha256 }) => !left.delete(sha256))
-  if (missing.length === 0 && left.size === 0) return
-  throw new SealpostError(
-    'policy',
-    missing.length > 0
-      ? 'a checksum is not that of the backup: the client’s copy is not whole, or of another file'
-      : 'a checksum belongs to none of these files',
-    { hint: 'nothing was deleted; hand the file over again', code: 'OTHER_CHECKSUM' },
-  )
+  const strange = new Set(given)
+  const missing = volumes.filter(({ sha256 }) => !strange.delete(sha256)).map(({ path }) => basename(path))
+  const [unlike] = strange
+  if (missing.length === 0 && unlike === undefined) return
+  const [text, hint] =
+    unlike === undefined
+      ? [
+          `no checksum was given for ${missing.join(', ')}`,
+          'give that of each file, or name only those whose you have',
+        ]
+      : missing.length === 0
+        ? [`${unlike} belongs to none of these files`, 'name the file that it is of, too']
+        : [
+            `${unlike} is not that of ${missing.join(', ')}: the client’s copy is not whole, or of another file`,
+            'hand the file over again',
+          ]
+  throw new SealpostError('policy', text, { hint: `nothing was deleted; ${hint}`, code: 'OTHER_CHECKSUM' })
 }
 
 /**
