@@ -186,6 +186,11 @@ export interface Ledger {
   mailbox(mailboxId: number): MailboxRecord
   mailboxes(pairId: number): readonly MailboxRecord[]
 
+  /**
+   * The mapping leaves the mailbox out: rows of which no copy can be at the destination are dropped, as by `leaveOut`, and the
+   * mailbox with them when none is left. Otherwise it keeps the others, and this cursor.
+   */
+  exclude(mailboxId: number, cursor: Cursor): void
   /** Begins a listing and returns its number, by which `endListing` knows what it named. */
   beginListing(mailboxId: number): number
   /** Adds new messages as `discovered` or `skipped`; for known ones brings flags up to date. Returns how many were new. */

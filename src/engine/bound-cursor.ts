@@ -11,6 +11,9 @@ export interface Terms {
 
 const UNDER = 'under:'
 
+/** Stands for a cursor where there is to be none: whatever the terms, the mailbox is listed from nothing. */
+export const NOWHERE: Cursor = `${UNDER}nowhere`
+
 /** A cursor with the terms of the listing that it ends, in the ledger's one text. Without filters and labels it stands as it is. */
 export function boundTo(terms: Terms, cursor: Cursor): Cursor {
   return `${markOf(terms)}${cursor}`

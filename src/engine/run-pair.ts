@@ -8,6 +8,7 @@ import type { Mailbox } from '../core/mail.ts'
 import { samePath } from '../core/mailbox-path.ts'
 import type { EngineContext } from './settings.ts'
 import { Board } from './board.ts'
+import { closeExcluded } from './close-excluded.ts'
 import { closeVanished, settleVanished } from './close-vanished.ts'
 import { runLane } from './lane.ts'
 import { gatesByDestination, newWork, type MailboxWork } from './mailbox-work.ts'
@@ -69,8 +70,12 @@ export async function runPair(
     const { source, destination, mailboxes, mapping } = found
     // A label that was deleted takes no message away with it.
     if (!source.capabilities.labels) await closeVanished(context, pair, mailboxes, stop)
-    const settle = async () => settleVanished(context, await first.destination(stop), pair, mailboxes, stop)
+    // Under a label that is left out lies what others show as well: it stays with whoever has it.
+    const excluded = source.capabilities.labels ? [] : mapping.excluded
+    const going = mailboxes.filter(({ path }) => !excluded.some((other) => samePath(other, path)))
+    const settle = async () => settleVanished(context, await first.destination(stop), pair, going, stop)
     await retry(context.clock, onWait, settle, stop)
+    closeExcluded(context, pair, excluded)
     const works = openWorks(context, pair, mapping)
     const sights = source.capabilities.labels
       ? new Sights(context.ledger, pair.id, labelMapping(context.mapping.labels, destination.capabilities))

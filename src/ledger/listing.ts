@@ -21,6 +21,13 @@ export const MARK_GONE = `
 /** The rows that being gone still changes something for. */
 export const NOT_YET_GONE = `(gone = 0 OR state IN ('discovered', 'skipped', 'quarantined'))`
 
+/**
+ * The rows of which no copy can be at the destination, so that they are no source when the project leaves them out. Under a
+ * mailbox that was refused there may be a copy that was never looked for.
+ */
+export const DROPPABLE = `(state IN ('discovered', 'skipped')
+  OR (state = 'quarantined' AND (attempts = 0 OR reason_code <> 'mailbox-refused')))`
+
 /** What listings of the source say. Keys mean rows of the mailbox's present epoch. */
 export function listingMethods(store: Store): Methods {
   const readMailbox = mailboxReader(store)
@@ -42,11 +49,7 @@ export function listingMethods(store: Store): Methods {
   )
   const present = store.prepare('UPDATE message SET seen = ?, gone = 0 WHERE id = ?')
   const setFlags = store.prepare('UPDATE message SET flags = ? WHERE mailbox_id = ? AND epoch = ? AND key = ?')
-  // Under a mailbox that was refused there may be a copy that was never looked for.
-  const dropRow = store.prepare(
-    `DELETE FROM message WHERE id = ? AND (state IN ('discovered', 'skipped')
-       OR (state = 'quarantined' AND (attempts = 0 OR reason_code <> 'mailbox-refused')))`,
-  )
+  const dropRow = store.prepare(`DELETE FROM message WHERE id = ? AND ${DROPPABLE}`)
   const dropFindings = store.prepare('DELETE FROM finding WHERE message_id = ?')
   const setGone = store.prepare(
     `UPDATE message SET ${MARK_GONE} WHERE mailbox_id = ? AND epoch = ? AND key = ? AND ${NOT_YET_GONE}`,

@@ -5,6 +5,7 @@ import { adoptionMethods } from './adoption.ts'
 import { createBackupBook, type BackupRecords } from './backup-book.ts'
 import { claimMethods } from './claims.ts'
 import { epochMethods } from './epochs.ts'
+import { excludeMethods } from './exclude.ts'
 import { holdMethods } from './holding.ts'
 import { listingMethods } from './listing.ts'
 import { mailboxMethods } from './mailboxes.ts'
@@ -48,6 +49,7 @@ function ledgerOver(store: Store, close: () => void): Ledger {
     ...mailboxMethods(store),
     ...listingMethods(store),
     ...epochMethods(store),
+    ...excludeMethods(store),
     ...workMethods(store),
     ...transferMethods(store),
     ...putBackMethods(store),

@@ -61,7 +61,9 @@ export function judgeDelivery(
   const mailboxes = pairs.flatMap((pair) => ledger.mailboxes(pair.id))
   const unlisted = mailboxes.filter((mailbox) => mailbox.cursor === null).length
   const obstacles: Obstacle[] = []
-  const add = (code: string, count: number, text: string, hint: string): void => {
+  const struck = struckOff(ledger, accounts)
+  const add = (code: string, count: number, text: string, command: string): void => {
+    const hint = struck.length === 0 ? command : `${command}; first put back into the list: ${struck.join(', ')}`
     if (count > 0) obstacles.push({ code, count, text, hint, acceptAs: null })
   }
   add('pending', totals.discovered, `${counted(totals.discovered, 'message')} still to be moved`, 'sealpost run')
@@ -108,12 +110,27 @@ function countFoundWanting(ledger: Ledger, findings: readonly Finding[]): number
   return ids.size
 }
 
+/** Accounts with work left that the list no longer has: no command looks at them. */
+function struckOff(ledger: Ledger, accounts: readonly GateAccount[]): readonly string[] {
+  return ledger
+    .pairs()
+    .filter((pair) => !accounts.some((account) => isSame(account, pair)))
+    .filter(({ id }) => {
+      const { discovered, appending } = ledger.totals({ pairId: id })
+      const isListed = ledger.mailboxes(id).every(({ cursor }) => cursor !== null)
+      return discovered + appending + ledger.unverified(id) > 0 || !isListed
+    })
+    .map((pair) => `${pair.source},${pair.destination}`)
+}
+
+function isSame(a: GateAccount, b: GateAccount): boolean {
+  return a.source === b.source && a.destination === b.destination
+}
+
 function unmovedItems(ledger: Ledger, accounts: readonly GateAccount[]): readonly Item[] {
   const pairs = ledger.pairs()
   return accounts.flatMap((account) => {
-    const pair = pairs.find(
-      ({ source, destination }) => source === account.source && destination === account.destination,
-    )
+    const pair = pairs.find((known) => isSame(account, known))
     if (pair !== undefined && ledger.mailboxes(pair.id).length > 0) return []
     return [{ classes: ['not-moved'], pair: account, count: 1 }]
   })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { NO_FILTERS, type Filters } from '../../src/engine/settings.ts'
-import { Fixture, mail, nonZero } from './fixture.ts'
+import { SealpostError } from '../../src/core/errors.ts'
+import { DEFAULT_MAPPING, NO_FILTERS, type Filters } from '../../src/engine/settings.ts'
+import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 const DAY = 86_400_000
 /** Of the messages of days 0 to 5 those from day 3 on. */
@@ -54,5 +55,47 @@ describe.each(['modseq', 'scan'] as const)('filters that change between two runs
     fixture.alice.setFlags(['INBOX'], '3', ['\\Deleted', '\\Seen'])
     expect(await runUnder(fixture, filters)).toEqual({ source: 5, landed: 5 })
     expect(fixture.moved.messages(['INBOX'])).toHaveLength(5)
+  })
+})
+
+describe('a mailbox that the mapping leaves out after it was begun', () => {
+  const without = { mapping: { ...DEFAULT_MAPPING, exclude: ['Calendar'] } }
+
+  function filled(): Fixture {
+    const fixture = new Fixture()
+    for (let i = 0; i < 4; i++) fixture.alice.add(['Calendar'], mail(`event ${i}`))
+    fixture.alice.add(['INBOX'], mail('letter'))
+    return fixture
+  }
+
+  it('is no source where nothing of it has gone, and nothing is left to be said of it', async () => {
+    const fixture = filled()
+    fixture.destinationOptions = { capabilities: { maxMessageBytes: 10 } }
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 5, skipped: 5 })
+    fixture.destinationOptions = {}
+    fixture.ledger.requeue(1, null)
+    fixture.moved.remove(['Calendar'])
+    fixture.settings = without
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 1, landed: 1 })
+    expect((await fixture.verify()).findings).toEqual([])
+    expect(fixture.ledger.mailboxes(1).map(({ sourcePath }) => sourcePath.join('/'))).toEqual(['INBOX'])
+  })
+
+  it('keeps what has been moved of it, and brings the rest when it is let in again', async () => {
+    const fixture = filled()
+    fixture.settings = { filters: { ...NO_FILTERS, before: 1_600_000_000_001 } }
+    fixture.destinationOptions = {
+      refuse: (_, body) =>
+        Buffer.from(body).includes('event 2') ? new SealpostError('rejected', 'no events today') : null,
+    }
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 5, landed: 4, quarantined: 1 })
+    fixture.settings = without
+    fixture.destinationOptions = {}
+    for (let pass = 0; pass < 2; pass++)
+      expect(nonZero((await fixture.run()).totals)).toEqual({ source: 4, landed: 4 })
+    fixture.settings = {}
+    expect(nonZero((await fixture.run()).totals)).toEqual({ source: 5, landed: 5 })
+    expect(fixture.moved.messages(['Calendar'])).toHaveLength(4)
+    expect(openFindings(await fixture.verify())).toEqual([])
   })
 })

@@ -117,6 +117,18 @@ describe('the gate', () => {
     expect(obstacles[0]?.hint).toMatch(/^sealpost (run|verify)/)
   })
 
+  test('names accounts with work left that the list no longer has, since no command comes to them', () => {
+    const ledger = freshLedger()
+    land(ledger, idsOf(ledger, listed(ledger, ANNA, ['1'])))
+    listed(ledger, BEN, ['1'])
+    expect(judgeDelivery(ledger, [ANNA, BEN], []).obstacles).toMatchObject([{ hint: 'sealpost run' }])
+    const { obstacles } = judgeDelivery(ledger, [ANNA], [])
+    expect(obstacles).toMatchObject([
+      { code: 'pending', hint: 'sealpost run; first put back into the list: ben,ben@new' },
+    ])
+    expect(judge(ledger, [], [BEN])).toEqual(['pending 1'])
+  })
+
   test('stops an account that was never moved, unless that is accepted', () => {
     const ledger = freshLedger()
     land(ledger, idsOf(ledger, listed(ledger, ANNA, ['1'])))

@@ -250,7 +250,8 @@ function report(
   const code = outcome.cancelled
     ? EXIT.interrupted
     : (failureCode(failures.map(({ error }) => error)) ?? ledgerCode(project.ledger, pairs))
-  output.line(output.paint(code === EXIT.complete ? 'green' : 'yellow', nextStep(code, failures.length)))
+  const isAll = pairs.length === project.accounts.length && totals.discovered + totals.appending === 0
+  output.line(output.paint(code === EXIT.complete ? 'green' : 'yellow', nextStep(code, failures.length, isAll)))
   output.event({
     event: 'run-finished',
     messages: messageCounts(totals),
@@ -285,8 +286,10 @@ export function totalLines(totals: Totals): readonly string[] {
     .map(([name, count]) => `  ${name.padEnd(24)} ${formatCount(count).padStart(12)}`)
 }
 
-function nextStep(code: ExitCode, failed: number): string {
-  if (code === EXIT.complete) return 'Everything has landed. Next: sealpost verify'
+/** `isAll`: the run was asked for the whole project, and nothing of other accounts is left either. */
+function nextStep(code: ExitCode, failed: number, isAll: boolean): string {
+  if (code === EXIT.complete)
+    return `${isAll ? 'Everything' : 'All that was asked for'} has landed. Next: sealpost verify`
   if (code === EXIT.interrupted) return 'Interrupted. Go on with: sealpost run'
   if (code === EXIT.exceptions) return 'Finished with exceptions. See: sealpost exceptions'
   if (failed > 0) return `${counted(failed, 'account')} could not be finished. Go on with: sealpost run`
