@@ -190,32 +190,49 @@ describe('mail that was moved', () => {
   it('is found by content among what is gone, and the new row takes over', () => {
     const { ledger, inbox, pairId } = createFixture()
     const done = ledger.openMailbox(pairId, ['Done'], null, ['Done'])
-    const [old = 0, keyless = 0, there = 0] = list(ledger, inbox.id, ['1', '2', '3'])
+    const [old = 0, keyless = 0, there = 0, unsent = 0] = list(ledger, inbox.id, ['1', '2', '3', '4'])
     deliver(ledger, old, '7', 'mail')
     deliver(ledger, keyless, null, 'mail')
     deliver(ledger, there, '8', 'mail')
     ledger.setVerified([old], 5)
-    ledger.markGone(inbox.id, ['1', '2'])
+    ledger.markGone(inbox.id, ['1', '2', '4'])
     const { matchDigest } = digestsOf('mail')
     expect(ledger.moved(pairId, matchDigest).map((row) => row.id)).toEqual([old])
     expect(ledger.moved(pairId + 1, matchDigest)).toEqual([])
     expect(ledger.moved(pairId, digestsOf('other').matchDigest)).toEqual([])
-    const [fresh = 0] = list(ledger, done.id, ['1'])
+    const [fresh = 0, sent = 0] = list(ledger, done.id, ['1', '2'])
+    deliver(ledger, sent, '9', 'mail')
+    for (const [id, from, key] of [
+      [fresh, unsent, '1'],
+      [sent, old, '9'],
+    ] as const) {
+      expect(thrownBy(() => ledger.inheritMove(id, from, digestsOf('mail'), claim(id, key))).kind).toBe('bug')
+    }
     expect(thrownBy(() => ledger.inheritMove(fresh, there, digestsOf('mail'), claim(fresh, '1'))).kind).toBe('bug')
+    // It was about to be sent before it was seen that it had moved.
+    ledger.intend([intent(fresh, 'mail')], POSITION)
+    ledger.revert([fresh])
     ledger.inheritMove(fresh, old, digestsOf('mail'), claim(fresh, '1'))
     ledger.inheritMove(fresh, old, digestsOf('mail'), claim(fresh, '1'))
+    for (const [content, key] of [
+      ['mail', '2'],
+      ['other', '1'],
+    ] as const) {
+      const again = (): void => ledger.inheritMove(fresh, old, digestsOf(content), claim(fresh, key))
+      expect(thrownBy(again).kind).toBe('bug')
+    }
     expect(ledger.message(fresh)).toMatchObject({
       state: 'landed',
       mailboxId: done.id,
       destinationKey: '1',
-      attempts: 1,
+      attempts: 2,
       // Nobody has looked at it in its new place.
       verifiedAt: null,
     })
     expect(ledger.claimant(done.destination.id, 'A', '1')?.id).toBe(fresh)
     expect(ledger.claimant(inbox.destination.id, 'A', '7')).toBeNull()
     expect(ledger.moved(pairId, matchDigest)).toEqual([])
-    expect(ledger.totals({ pairId })).toMatchObject({ source: 3, landed: 3 })
+    expect(ledger.totals({ pairId })).toMatchObject({ source: 5, landed: 4, expunged: 1 })
   })
 
   it('stays where it is when both mailboxes lead to one', () => {
