@@ -47,6 +47,8 @@ export interface PlannedPair {
   readonly moved: Amount
   readonly growth: readonly YearCount[]
   readonly largest: readonly LargeMessage[]
+  /** The source shows one message in several mailboxes, but not the one that has them all: what is under no label is not seen. */
+  readonly isAllMailHidden: boolean
   /** What was received in the last 365 days. */
   readonly recent: Amount
   /** What both ends say of themselves; null where the account could not be looked at. */
@@ -107,6 +109,7 @@ async function planOne(
       growth: [],
       largest: [],
       recent: NOTHING,
+      isAllMailHidden: false,
       ends: null,
       error: toSealpostError(error, `planning ${pair.source}`),
     }
@@ -122,7 +125,13 @@ async function assess(
   destination: DestinationSession,
   signal: AbortSignal,
 ): Promise<PlannedPair> {
-  const { mapping } = await mapPair(context, pair.id === 0 ? null : pair, source, destination, signal)
+  const { mapping, mailboxes: sources } = await mapPair(
+    context,
+    pair.id === 0 ? null : pair,
+    source,
+    destination,
+    signal,
+  )
   const { maxMessageBytes } = destination.capabilities
   const mailboxes: PlannedMailbox[] = []
   const tally = new MailTally(context.clock.now())
@@ -166,6 +175,7 @@ async function assess(
     growth: tally.growth,
     largest: tally.largest,
     recent: tally.recent,
+    isAllMailHidden: source.capabilities.labels && !sources.some(({ specialUse }) => specialUse === 'all'),
     ends: { source: source.capabilities, destination: destination.capabilities },
     error: null,
   }

@@ -141,6 +141,8 @@ export interface PlanLimit {
 /** What may go wrong. Words for each stand in plan-words.ts. */
 export type RiskCode =
   | 'unreachable'
+  | 'unreadable'
+  | 'all-mail-hidden'
   | 'quota-short'
   | 'quota-tight'
   | 'quota-unknown'

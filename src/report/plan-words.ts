@@ -46,6 +46,9 @@ export const PLAN_WORDS = {
     risks: {
       unreachable:
         'Accounts could not be looked at. Correct the access before the first pass; nothing here speaks for them.',
+      unreadable: 'Some folders cannot be read. Have the rights to them given, or agree that they stay.',
+      'all-mail-hidden':
+        'Gmail does not show All Mail over IMAP: archived mail without a label will not arrive. Have it shown (Settings, Labels, Show in IMAP), or use the Gmail API.',
       'quota-short': 'The mail does not fit into the quota. Raise it, or agree on what stays.',
       'quota-tight': 'Less than a tenth of the quota would be left. Raise it before users go on working there.',
       'quota-unknown': 'The destination does not say its quota. Look it up before the first pass.',
@@ -159,6 +162,9 @@ export const PLAN_WORDS = {
     risk: 'الخطر',
     risks: {
       unreachable: 'تعذّر الاطلاع على حسابات. صحّحوا الوصول قبل المرحلة الأولى؛ لا يشملها شيء مما هنا.',
+      unreadable: 'بعض المجلدات لا يمكن قراءتها. امنحوا صلاحية قراءتها أو اتفقوا على بقائها.',
+      'all-mail-hidden':
+        'لا يعرض Gmail «كل البريد» عبر IMAP، فلن يصل البريد المؤرشف بلا تصنيف. فعّلوا عرضه (الإعدادات، التصنيفات، العرض في IMAP) أو استخدموا واجهة Gmail البرمجية.',
       'quota-short': 'لا يتسع حد التخزين للبريد. ارفعوه أو اتفقوا على ما يبقى.',
       'quota-tight': 'سيبقى أقل من عُشر حد التخزين. ارفعوه قبل أن يعمل المستخدمون هناك.',
       'quota-unknown': 'لا تعلن الوجهة حد التخزين. تحققوا منه قبل المرحلة الأولى.',

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { SealpostError, type ErrorKind } from '../../src/core/errors.ts'
 import { ledgerCode } from '../../src/cli/outcome.ts'
-import { planProject } from '../../src/engine/plan-project.ts'
+import { planRisks } from '../../src/cli/report/plan-risks.ts'
+import { planProject, type PlannedPair } from '../../src/engine/plan-project.ts'
+import type { PlanAssumptions } from '../../src/report/plan-report.ts'
 import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAPPING, NO_FILTERS } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
@@ -23,6 +25,32 @@ function withClosed(kind: ErrorKind, code?: string): Fixture {
   }
   return fixture
 }
+
+async function planned(fixture: Fixture): Promise<readonly PlannedPair[]> {
+  const context = {
+    ...fixture.connectors(),
+    ...{ ledger: fixture.ledger, spool: fixture.spool, clock: fixture.clock, events: () => undefined },
+    ...{ mapping: DEFAULT_MAPPING, filters: NO_FILTERS, limits: DEFAULT_LIMITS },
+    budget: new ByteBudget(DEFAULT_LIMITS.memoryBytes),
+  }
+  return planProject(context, fixture.pairs(), () => undefined, new AbortController().signal)
+}
+
+function risksOf(plan: PlannedPair | undefined): readonly string[] {
+  const assumptions = { limits: [] } as unknown as PlanAssumptions
+  return planRisks(plan === undefined ? [] : [plan], assumptions, false).map(({ code }) => code)
+}
+
+describe('a source with labels that does not show all mail', () => {
+  it.each([true, false])('is a risk that the plan names (hidden: %s)', async (isHidden) => {
+    const fixture = new Fixture()
+    fixture.sourceOptions = { capabilities: { labels: true } }
+    fixture.alice.add(['INBOX'], mail('x'))
+    if (!isHidden) fixture.alice.create(['All Mail'], 'all')
+    const [plan] = await planned(fixture)
+    expect(risksOf(plan).includes('all-mail-hidden')).toBe(isHidden)
+  })
+})
 
 describe('a mailbox over which the source fails each time (SERVERBUG)', () => {
   it('keeps no other from being moved, while the session is good', async () => {
@@ -85,14 +113,8 @@ describe.each(['rejected', 'not-found'] as const)(
 
     it('is said in the plan, which has all the others', async () => {
       const fixture = withClosed(kind)
-      const context = {
-        ...fixture.connectors(),
-        ...{ ledger: fixture.ledger, spool: fixture.spool, clock: fixture.clock, events: () => undefined },
-        ...{ mapping: DEFAULT_MAPPING, filters: NO_FILTERS, limits: DEFAULT_LIMITS },
-        budget: new ByteBudget(DEFAULT_LIMITS.memoryBytes),
-      }
-      const { signal } = new AbortController()
-      const [plan] = await planProject(context, fixture.pairs(), () => undefined, signal)
+      const [plan] = await planned(fixture)
+      expect(risksOf(plan)).toContain('unreadable')
       expect(plan?.error).toBeNull()
       expect(plan?.mailboxes.map(({ messages, unlisted }) => [messages, unlisted?.serverText])).toEqual([
         [0, 'not for you'],

@@ -13,6 +13,8 @@ export function planRisks(
   const day = Math.min(...limits.map((limit) => limit.bytesPerDay ?? Infinity))
   const tests: Readonly<Record<RiskCode, (plan: PlannedPair) => boolean>> = {
     unreachable: (plan) => plan.error !== null,
+    unreadable: (plan) => plan.mailboxes.some(({ unlisted }) => unlisted !== null),
+    'all-mail-hidden': (plan) => plan.isAllMailHidden,
     'quota-short': (plan) => (plan.shortfallBytes ?? 0) > 0,
     'quota-tight': isTight,
     'too-large': (plan) => plan.mailboxes.some(({ tooLarge }) => tooLarge.messages > 0),
