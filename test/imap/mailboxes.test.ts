@@ -57,7 +57,8 @@ describe.skipIf(why !== null).each([
       expect(made[index]?.path).toEqual(['Names', name])
       expect(listed.filter(({ path }) => path[0] === 'Names' && path[1] === name)).toEqual([made[index]])
       expect(names).toContain(`${prefix}Names${separator}${name}`)
-      await session.append(made[index] ?? fail(), [message(`Subject: ${index}\r\n\r\n`)], quiet)
+      const stored = await session.append(made[index] ?? fail(), [message(`Subject: ${index}\r\n\r\n`)], quiet)
+      expect(stored, name).toMatchObject([{ kind: 'landed' }])
     }
     await session.close()
   })
@@ -77,7 +78,10 @@ describe.skipIf(why !== null).each([
       const facts = { source, destination: [], naming, labels: null, earlier: [] }
       const [mapped] = mapMailboxes(facts, DEFAULT_MAPPING).mapped
       const made = await session.ensureMailbox(mapped?.destinationPath ?? fail(), null, quiet)
-      await session.append(made, [message('Subject: x\r\n\r\n')], quiet)
+      expect(made.path).toEqual(mapped?.destinationPath)
+      expect(await session.append(made, [message('Subject: x\r\n\r\n')], quiet)).toMatchObject([
+        { kind: 'landed' },
+      ])
     }
     await session.close()
   })

@@ -44,7 +44,8 @@ async function finish(subject: Subject): Promise<void> {
   expect(filesBelow(subject.folder).filter((path) => !path.startsWith('certificate/'))).toEqual(['notes.txt'])
   expect(filesBelow(subject.home).filter((path) => path.includes(subject.projectId))).toEqual([])
   const { canaries } = readCertificate(readFileSync(certificatePath(subject))).verification
-  expect(canaries.every(({ proven }) => proven)).toBe(true)
+  expect(canaries.length).toBeGreaterThan(0)
+  expect(canaries.filter(({ proven }) => !proven)).toEqual([])
 }
 
 describe('a process that is killed outright', () => {

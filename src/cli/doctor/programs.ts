@@ -48,11 +48,12 @@ const PROGRAMS: readonly {
   },
 ]
 
-/** Programs and packages that are missing. `path` is where programs are looked for. Never throws. */
-export async function checkPrograms(path: string): Promise<readonly ProbeFinding[]> {
-  const folders = [...new Set([...path.split(delimiter), '/usr/sbin', '/usr/bin', '/sbin', '/bin'])].filter(
-    Boolean,
-  )
+/** Looked at whatever the path says. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
+
+/** Programs and packages that are missing. `path` and the system's folders are where programs are looked for. Never throws. */
+export async function checkPrograms(path: string, system = SYSTEM_FOLDERS): Promise<readonly ProbeFinding[]> {
+  const folders = [...new Set([...path.split(delimiter), ...system])].filter(Boolean)
   const findings: ProbeFinding[] = []
   for (const program of PROGRAMS) {
     if (program.linuxOnly && process.platform !== 'linux') continue
