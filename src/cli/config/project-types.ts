@@ -41,7 +41,7 @@ export interface PasswordAuth {
   readonly mode: 'password'
   /** Name of a credential, or `per-account`: each account has one of its own. */
   readonly credential: string
-  /** Template of the login name; null: see `loginName`. */
+  /** Template of the login name; null: see `loginNamesOf`. */
   readonly username: string | null
   /** Template of the SASL authorization identity. */
   readonly authorize: string | null
