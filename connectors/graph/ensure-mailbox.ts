@@ -14,12 +14,6 @@ export async function ensureMailbox(
 ): Promise<Mailbox> {
   const meant = canonicalPath(path, GRAPH_NAMING)
   checkName(meant, GRAPH_NAMING)
-  if (meant.some((level) => level !== level.trim())) {
-    // Exchange drops the blanks, and two names would be one; the mapper makes none.
-    throw new SealpostError('rejected', 'graph: mailbox name refused: a level begins or ends in a blank', {
-      code: 'CANNOT',
-    })
-  }
   const known = new Map(
     (await listFolders(context, signal)).map(({ mailbox }) => [pathKey(mailbox.path, GRAPH_NAMING), mailbox]),
   )

@@ -12,6 +12,8 @@ export function nameProblem(path: readonly string[], naming: MailboxNaming): str
     if (level === '') return 'a level is empty'
     if (/\p{Cc}/u.test(level)) return 'a level holds a control character'
     if (!level.isWellFormed()) return 'a level is not well-formed Unicode'
+    // Such a server drops the blanks, and two names would be one.
+    if (naming.blanksAtEnds === false && level !== level.trim()) return 'a level begins or ends in a blank'
     if (naming.delimiter !== null && level.includes(naming.delimiter)) return 'a level holds the delimiter'
     for (const character of naming.forbidden) {
       if (level.includes(character)) return 'a level holds a character that this end forbids'

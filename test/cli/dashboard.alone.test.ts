@@ -109,6 +109,8 @@ describe('the dashboard', () => {
     expect(opened).toMatch(/Box 2 .*8\/9 88% {2}1 exception\b/)
     expect(opened).not.toContain('\u001b[2J')
     expect(await press('\r')).toContain('account  1-2 of 2')
+    await press('k')
+    expect(await press('\r')).toContain('mailboxes of anna')
   })
 
   it('takes keys that come together one by one', async () => {

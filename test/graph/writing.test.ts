@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { GraphEndConfig } from '../../connectors/graph/config.ts'
 import type { DestinationSession } from '../../src/core/connector.ts'
 import { digestWhole } from '../../src/core/digest.ts'
-import { collect, fetchOne, findMailbox, found, landedKeys, toNew } from '../conformance/bench.ts'
+import { collect, errorOf, fetchOne, findMailbox, found, landedKeys, toNew } from '../conformance/bench.ts'
 import { mailNumber } from '../conformance/corpus.ts'
 import { startGraphServer, type GraphServer } from '../fakes/graph-server.ts'
 import type { FakeItem } from '../fakes/m365/mailbox.ts'
@@ -61,6 +61,17 @@ const MAIL = [
   '--b1--',
   '',
 ].join('\r\n')
+
+describe('a folder made by Graph', () => {
+  it('has no blanks at its ends: Exchange drops them, and two names would be one', async () => {
+    const { session } = await opened()
+    for (const level of [' Work', 'Work ', ' '])
+      expect(await errorOf(session.ensureMailbox(['A', level], null, quiet)), level).toMatchObject({
+        kind: 'rejected',
+        message: 'mailbox name refused: a level begins or ends in a blank',
+      })
+  })
+})
 
 describe('a message written by Graph', () => {
   it('is no draft, has its dates, persons, text and attachments, and carries its original', async () => {

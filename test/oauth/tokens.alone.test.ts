@@ -108,6 +108,17 @@ describe('tokens of a Google service account', () => {
       /credentials set google --kind service-account/,
     ],
     [
+      'a key file whose key is cut short',
+      () =>
+        google({
+          serviceAccount: async () => ({
+            text: () => keyFile.replace(/(BEGIN PRIVATE KEY-----.{40})[^"]*/, '$1'),
+          }),
+        }),
+      'config',
+      /credentials set google --kind service-account/,
+    ],
+    [
       'a key of another account',
       () => google({ serviceAccount: async () => ({ text: () => foreignKey() }) }),
       'auth',

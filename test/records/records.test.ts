@@ -66,6 +66,8 @@ describe('a record', () => {
     for (const counts of [{ 'folder Invoices': 1 }, { messages: -1 }, { messages: 0.5 }]) {
       await expect(addRecord(test, { counts })).rejects.toMatchObject({ kind: 'bug' })
     }
+    await addRecord(test, { counts: { skipped: 0 }, abandoned: true })
+    expect(test.records.list()).toMatchObject([{ counts: { skipped: 0 }, abandoned: true }])
   })
 
   it('is not opened by another key, and a policy that breaks a promise opens nothing', () => {
