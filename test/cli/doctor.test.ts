@@ -68,7 +68,7 @@ describe('doctor for the workstation', () => {
     await writeFile(join(folder, 'age'), '', { mode: 0o644 })
     const missing = async (path: string): Promise<Record<string, string | null>> => {
       const found = (await checkPrograms(path, [])).filter(({ code }) => code === 'program-missing')
-      return Object.fromEntries(found.map(({ text, hint }) => [text.split(' ')[0], hint]))
+      return Object.fromEntries(found.map(({ text, hint }) => [text.split(' ')[0] ?? '', hint] as const))
     }
     const none = await missing('')
     expect(none).toMatchObject({
