@@ -1,7 +1,7 @@
 import type { BackupForm } from '../core/backups.ts'
 import type { Recipient } from '../core/ports.ts'
 import { HANDOVER_WORDS } from './handover-words.ts'
-import { escapeHtml } from './html.ts'
+import { escapeHtml, safeHtml } from './html.ts'
 import type { Language } from './intake-words.ts'
 import { htmlPage } from './page.ts'
 
@@ -32,7 +32,7 @@ export interface HandoverFile {
 }
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 1.5rem }
 code, pre { font: 12px/1.4 ui-monospace, monospace; direction: ltr; unicode-bidi: isolate; overflow-wrap: anywhere; white-space: pre-wrap }
 pre { background: #8881; padding: .6rem; text-align: left } dt { font-weight: 600 } dd { margin: 0 0 .5rem }
@@ -50,7 +50,7 @@ export function handoverSheetHtml(sheet: HandoverSheet): string {
   const row = (label: keyof typeof words, value: string): string => `<dt>${text(label)}</dt><dd>${value}</dd>`
   const files = sheet.files.map(
     (file) => `<section><dl>
-${row('file', `<code>${escapeHtml(file.name)}</code>`)}
+${row('file', `<code>${safeHtml(file.name)}</code>`)}
 <dt>SHA-256</dt><dd><code>${escapeHtml(file.sha256)}</code></dd>
 ${row('bytes', numbers.format(file.bytes))}
 ${row('messages', numbers.format(file.messages))}
@@ -59,14 +59,14 @@ ${row('sealedTo', file.recipients.map(({ fingerprint }) => `<code>${escapeHtml(f
   )
   return htmlPage({
     language: sheet.language,
-    title: `${text('title')} · ${escapeHtml(sheet.client)}`,
+    title: `${text('title')} · ${safeHtml(sheet.client)}`,
     style: STYLE,
     body: `<h1>${text('title')}</h1>
-<p>${escapeHtml(sheet.client)}</p>
+<p>${safeHtml(sheet.client)}</p>
 <p>${text('lead')}</p>
 <dl>
-${row('to', escapeHtml(sheet.to))}
-${sheet.how === null ? '' : row('how', escapeHtml(sheet.how))}
+${row('to', safeHtml(sheet.to))}
+${sheet.how === null ? '' : row('how', safeHtml(sheet.how))}
 ${row('date', `<code>${escapeHtml(sheet.date)}</code>`)}
 </dl>
 <h2>${text('files')}</h2>

@@ -1,4 +1,4 @@
-import { escapeHtml, jsonForScript } from './html.ts'
+import { escapeHtml, jsonForScript, safeHtml } from './html.ts'
 import { INTAKE_WORDS, type Language } from './intake-words.ts'
 import { htmlPage } from './page.ts'
 
@@ -22,7 +22,7 @@ export interface IntakePage {
 
 const STYLE = `
 :root { color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
 h1 { font-size: 1.5rem } img { max-height: 4rem; max-width: 16rem }
 code, textarea, pre { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere } code { direction: ltr; unicode-bidi: embed }
 .note { border-inline-start: 4px solid #c60; padding: .5rem 1rem; margin: 1rem 0 }
@@ -50,7 +50,7 @@ export function intakePageHtml(page: IntakePage, script: string): string {
     `<label>${text(label)}</label><input name="${name}" type="${type}" autocomplete="off" spellcheck="false" dir="ltr">`
   const body = `${logo}
 <h1>${text('title')}</h1>
-<p>${escapeHtml(page.client)}</p>
+<p>${safeHtml(page.client)}</p>
 <p>${text('lead')}</p>
 <div class="note">
 <p>${text('check')}</p>
@@ -81,6 +81,6 @@ ${field('secret', 'secret', 'password')}
 <p><small>${escapeHtml(page.projectId)} · <code>${escapeHtml(page.certificateFingerprint)}</code></small></p>
 ${page.checkpoint === null ? '' : `<pre dir="ltr">${escapeHtml(page.checkpoint)}</pre>`}
 <script type="application/json" id="page-data">${data}</script>`
-  const title = `${text('title')} · ${escapeHtml(page.client)}`
+  const title = `${text('title')} · ${safeHtml(page.client)}`
   return htmlPage({ language: page.language, title, style: STYLE, script, hasImages: true, body })
 }

@@ -34,6 +34,7 @@ table.facts th { width: 34%; }
 tr { break-inside: avoid; }
 .adverse { color: #8a2b0c; font-weight: 600; }
 .value { unicode-bidi: plaintext; }
+@media screen and (max-width: 45rem) { table { display: block; overflow-x: auto; } }
 footer { margin-block-start: 2rem; font-size: .85em; color: #555; border-block-start: 1px solid #c8d4d9; padding-block-start: .5rem; }
 `
 

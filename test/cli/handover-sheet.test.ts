@@ -78,8 +78,9 @@ describe.skipIf(noBrowser !== null)(
     it.each(['en', 'ar'] as const)(
       'reads in its direction, on a desk and on a telephone (%s)',
       async (language) => {
-        for (const width of [900, 380]) {
-          const { page } = await show(sheet({ language }), width)
+        const LONG = 'x'.repeat(300)
+        for (const width of [900, 360]) {
+          const { page } = await show(sheet({ language, client: LONG, to: `Jane Doe ${LONG}`, how: LONG }), width)
           const seen = await page.evaluate<Seen>(LOOK)
           expect(seen).toMatchObject({ language, direction: language === 'ar' ? 'rtl' : 'ltr', overflow: 0 })
           expect(seen.width).not.toBe('none')
@@ -98,6 +99,12 @@ describe.skipIf(noBrowser !== null)(
       expect(await page.title()).toContain(HOSTILE)
       expect(await page.locator('img').count()).toBe(0)
       expect(await page.locator('section code').first().innerText()).toBe(`${HOSTILE}.age`)
+      await page.close()
+      // What turns the writing round stays out, whoever typed it.
+      const turned = await show(sheet({ client: 'a\u202eb', to: 'c\u2066d', how: 'e\u0007f' }), 900)
+      const text = await turned.page.locator('body').innerText()
+      expect(text).not.toMatch(/[\u202e\u2066\u0007]/)
+      for (const name of ['a b', 'c d', 'e f']) expect(text).toContain(name)
     })
   },
 )

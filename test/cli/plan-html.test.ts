@@ -157,7 +157,7 @@ describe.skipIf(noBrowser !== null)(
       await page.reload()
       expect(await page.locator('img').count()).toBe(0)
       expect(await page.locator('body').innerText()).toContain(HOSTILE)
-      for (const width of [1280, 800]) {
+      for (const width of [1280, 800, 360]) {
         await page.setViewportSize({ width, height: 900 })
         expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true)
       }

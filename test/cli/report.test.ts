@@ -162,7 +162,7 @@ describe.skipIf(noBrowser !== null)(
         expect(await page.locator('h1').count()).toBe(1)
         expect(await page.locator('body').innerText()).toContain(HOSTILE)
         // Nothing runs out of its place, on a small window or on paper.
-        for (const width of [1280, 800]) {
+        for (const width of [1280, 800, 360]) {
           await page.setViewportSize({ width, height: 900 })
           expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true)
         }
