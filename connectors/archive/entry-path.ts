@@ -26,7 +26,15 @@ export function mboxPath(account: string, mailbox: readonly string[], first: num
 
 /** Where the messages of a mailbox lie. */
 export function mailboxFolder(account: string, mailbox: readonly string[]): string {
-  return [accountFolder(account), ...mailbox.map(fitSegment)].join('/')
+  return [accountFolder(account), ...mailbox.map((level) => fitSegment(level))].join('/')
+}
+
+/**
+ * The account in the name of a volume. The client pastes that name into commands of several shells, whose quotes are not the
+ * same: nothing is left in it that any of them would take for more than a letter, and no option.
+ */
+export function volumeAccount(account: string): string {
+  return fitSegment(account, /[^\p{L}\p{M}\p{N}._@+~-]|^[-@~]/gu)
 }
 
 /** Where something of a volume lies that is not mail. */
@@ -39,9 +47,9 @@ function accountFolder(account: string): string {
   return fitted.toLowerCase() === OWN_FOLDER ? `%${hexOf(fitted.charAt(0))}${fitted.slice(1)}` : fitted
 }
 
-function fitSegment(name: string): string {
+function fitSegment(name: string, unfit = UNFIT): string {
   let fitted = name
-    .replace(UNFIT, (character) => `%${hexOf(character)}`)
+    .replace(unfit, (character) => `%${hexOf(character)}`)
     .replace(
       /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
       (character) => `%u${(character.codePointAt(0) ?? 0).toString(16)}`,
