@@ -103,7 +103,7 @@ describe.skipIf(noBrowser !== null)(
       // What turns the writing round stays out, whoever typed it.
       const turned = await show(sheet({ client: 'a\u202eb', to: 'c\u2066d', how: 'e\u0007f' }), 900)
       const text = await turned.page.locator('body').innerText()
-      expect(text).not.toMatch(/[\u202e\u2066\u0007]/)
+      for (const harmful of ['\u202e', '\u2066', '\u0007']) expect(text).not.toContain(harmful)
       for (const name of ['a b', 'c d', 'e f']) expect(text).toContain(name)
     })
   },
