@@ -243,6 +243,27 @@ describe('a fingerprint', () => {
   })
 
   it.each([
+    ['text', 'text', 'Content-Type: text/plain'],
+    ['a type that is none is text', 'text', 'Content-Type: text'],
+    ['another type', 'attachments', 'Content-Type: application/json'],
+    ['text to be kept apart', 'attachments', 'Content-Type: text/plain\r\nContent-Disposition: attachment'],
+    ['text with a name', 'attachments', 'Content-Type: text/plain; name=a.txt'],
+    ['text to be shown in its place', 'text', 'Content-Type: text/plain\r\nContent-Disposition: inline'],
+  ])('tells what a part is: %s', (_name, kind, header) => {
+    const [one, other] = ['one', 'other'].map((body) => fingerprintOf(latin(`${header}\r\n\r\n${body}\r\n`)))
+    if (one === undefined || other === undefined) throw new Error()
+    expect(changedParts(one, other)).toEqual([kind])
+  })
+
+  it('takes a date without a zone by its words, since it is an instant nowhere', () => {
+    const dated = (date: string): Uint8Array => fingerprintOf(latin(`Date: ${date}\r\nSubject: a\r\n\r\nb`))
+    const words = dated('Tue, 10 Mar 2026 12:00:00')
+    expect(changedParts(words, dated('Tue, 10 Mar 2026 12:00:00 +0000'))).toEqual(['headers'])
+    expect(changedParts(words, dated('Tue,  10 Mar 2026 12:00:00 (noon)'))).toEqual([])
+    expect(changedParts(dated('Tue, 10 Mar 2026 12:00:00 +0100'), dated('10 Mar 2026 11:00:00 GMT'))).toEqual([])
+  })
+
+  it.each([
     ['a signed part whose encoding was changed', 'multipart/signed', 'attachments'],
     ['while of a part that is not signed only the content counts', 'multipart/mixed', undefined],
   ])('%s', (_name, type, changed) => {
