@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { SealpostError } from '../core/errors.ts'
 import { fileError } from './file-error.ts'
+import { assertNotForAll } from './private-files.ts'
 
 /**
  * Opens a file that somebody has named, for reading, wherever it lies and whoever else may read it; `what` is being done, in
@@ -32,6 +33,19 @@ export async function readPlainFile(path: string, what = 'read', limit = Infinit
   try {
     const { size } = await file.stat()
     if (size > limit) throw new SealpostError('config', `${path} is larger than ${limit / 1024} KiB`)
+    return await file.readFile()
+  } catch (error) {
+    throw fileError(error, what, path)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Reads a file whose words are followed whole. Throws as above, and `policy` for one that every user may change. */
+export async function readTrustedFile(path: string, what = 'read'): Promise<Buffer> {
+  const file = await openPlainFile(path, what)
+  try {
+    assertNotForAll(await file.stat(), path)
     return await file.readFile()
   } catch (error) {
     throw fileError(error, what, path)

@@ -8,6 +8,8 @@ import { fileError } from './file-error.ts'
 /** Absent on Windows, where the access list of the profile folder does the work. */
 const NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0
 const LOOSE_BITS = 0o077
+/** Of a folder in which each may remove only what is his own. */
+const STICKY_BIT = 0o1000
 const MAX_PRIVATE_BYTES = 16 * 1024 * 1024
 
 /**
@@ -144,6 +146,18 @@ function assertPrivate(stats: Stats, path: string, mode: string): void {
       hint: `chmod ${mode} ${quote(path)}`,
     })
   }
+}
+
+/**
+ * Refuses what every user of the machine may change: settings say where passwords go. A group is left to its members.
+ * Throws `policy`.
+ */
+export function assertNotForAll(stats: Stats, path: string): void {
+  const isSticky = stats.isDirectory() && (stats.mode & STICKY_BIT) !== 0
+  if (process.getuid === undefined || (stats.mode & 0o002) === 0 || isSticky) return
+  throw new SealpostError('policy', `${path} can be changed by every user of this machine`, {
+    hint: `see that nobody has, then: chmod o-w ${quote(path)}`,
+  })
 }
 
 /** The path as a shell takes it. */

@@ -7,6 +7,9 @@ import { readCertificates } from '../../src/cli/project/certificates.ts'
 import { readProjectFiles } from '../../src/cli/project/files.ts'
 import { findProject, readRecord, writeProjectRecord } from '../../src/cli/project/folder.ts'
 
+const YAML =
+  'version: 1\nclient: x\nsource: { kind: maildir, path: "a/{account}" }\ndestination: { kind: maildir, path: "b/{account}" }\n'
+
 let root: string
 let project: string
 
@@ -99,10 +102,33 @@ describe('a project folder', () => {
   })
 })
 
-describe('a pipe that lies in the place of a file', () => {
-  const YAML =
-    'version: 1\nclient: x\nsource: { kind: maildir, path: "a/{account}" }\ndestination: { kind: maildir, path: "b/{account}" }\n'
+describe('what every user of the machine may change', () => {
+  it.each(['project.yaml', 'mailboxes.csv'])('says nobody where passwords go: %s', async (name) => {
+    await writeFile(join(project, 'project.yaml'), YAML, { mode: 0o600 })
+    await writeFile(join(project, 'mailboxes.csv'), 'source,destination\na,b\n', { mode: 0o600 })
+    await chmod(join(project, name), 0o664)
+    await expect(readProjectFiles(project)).resolves.toMatchObject({ accounts: [{ source: 'a' }] })
+    await chmod(join(project, name), 0o666)
+    const message = `${join(project, name)} can be changed by every user of this machine`
+    await expect(readProjectFiles(project)).rejects.toMatchObject({ kind: 'policy', message })
+  })
 
+  it('is no certificate to trust', async () => {
+    await writeFile(join(project, 'ca.pem'), '-----BEGIN CERTIFICATE-----\n', { mode: 0o644 })
+    await expect(readCertificates(project, 'ca.pem')).resolves.toBeInstanceOf(Buffer)
+    await chmod(join(project, 'ca.pem'), 0o666)
+    await expect(readCertificates(project, 'ca.pem')).rejects.toMatchObject({ kind: 'policy' })
+  })
+
+  it('is no project folder', async () => {
+    await chmod(project, 0o777)
+    await expect(findProject(project)).rejects.toMatchObject({ kind: 'policy' })
+    await chmod(project, 0o1777)
+    await expect(findProject(project)).resolves.toMatchObject({ path: project })
+  })
+})
+
+describe('a pipe that lies in the place of a file', () => {
   it.each(['project.yaml', 'mailboxes.csv'])('called %s is refused and does not hang', async (name) => {
     await writeFile(join(project, 'project.yaml'), YAML)
     await rm(join(project, name), { force: true })

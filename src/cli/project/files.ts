@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative } from 'node:path'
 import { codeOf } from '../../core/system-faults.ts'
-import { readPlainFile } from '../../files/plain-files.ts'
+import { readTrustedFile } from '../../files/plain-files.ts'
 import { readAccounts, type AccountPair } from '../config/mailboxes-csv.ts'
 import { pairProblems } from '../config/pair-checks.ts'
 import { problemsError, type Problem } from '../config/problems.ts'
@@ -43,7 +43,7 @@ export function shownPath(path: string): string {
 
 async function readOrExplain(path: string, problems: Problem[]): Promise<Buffer | null> {
   try {
-    return await readPlainFile(path)
+    return await readTrustedFile(path)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
     problems.push({ file: shownPath(path), line: null, column: null, message: 'the file is missing', hint: null })

@@ -1,11 +1,11 @@
-import { lstat, realpath } from 'node:fs/promises'
+import { lstat, realpath, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CERTIFICATE_FILE, CERTIFICATE_FOLDER } from '../../core/certificate.ts'
 import { SealpostError } from '../../core/errors.ts'
 import { codeOf } from '../../core/system-faults.ts'
 import { writePrivateFile } from '../../files/durable.ts'
 import { fileError } from '../../files/file-error.ts'
-import { assertPrivateFolder, readPrivateFile } from '../../files/private-files.ts'
+import { assertNotForAll, assertPrivateFolder, readPrivateFile } from '../../files/private-files.ts'
 import { isProjectId } from '../../../vault/names.ts'
 
 /** What `.sealpost/project.json` says; nothing in it is secret. */
@@ -67,7 +67,7 @@ async function noProject(path: string): Promise<SealpostError> {
 
 /**
  * Finds the project in `folder`. A folder that was moved is taken as it is and its new place written down. Throws
- * `config` when there is no project, `policy` when it is open to other users or is a copy of one that still stands
+ * `config` when there is no project, `policy` when it is open to other users, or to changes by all, or is a copy of one that still stands
  * where it was: two ledgers of one project would each send the mail.
  */
 export async function findProject(folder: string): Promise<ProjectFolder> {
@@ -79,6 +79,7 @@ export async function findProject(folder: string): Promise<ProjectFolder> {
   const record = await readRecord(path)
   if (record === null) throw await noProject(path)
   await assertPrivateFolder(state)
+  assertNotForAll(await stat(path), path)
   if (record.place === path) return { path, state, record, movedFrom: null }
   const original = await readRecord(record.place).catch(() => null)
   if (original?.id === record.id && !(await isSameFolder(record.place, path))) {
