@@ -69,7 +69,7 @@ const TEXT_RULES: readonly TextRule[] = [
   },
 ]
 
-/** The same, but only where no code says more. */
+/** The same, but only where no code says more: ALERT says that people are to read the words. */
 const BARE_TEXT_RULES: readonly TextRule[] = [
   {
     pattern: /over ?quota|quota (is |has been )?exceeded|storage limit|mailbox (is )?full/i,
@@ -100,7 +100,9 @@ const HINTS: Readonly<Record<string, string>> = {
 export function refusalOf(reply: Pick<Reply, 'code' | 'text'>, what: string): SealpostError {
   const rule =
     TEXT_RULES.find((candidate) => candidate.pattern.test(reply.text)) ??
-    (reply.code === null ? BARE_TEXT_RULES.find((candidate) => candidate.pattern.test(reply.text)) : undefined)
+    (reply.code === null || reply.code === 'ALERT'
+      ? BARE_TEXT_RULES.find((candidate) => candidate.pattern.test(reply.text))
+      : undefined)
   const kind = rule?.kind ?? KIND_OF_CODE[reply.code ?? ''] ?? 'rejected'
   const backoff = /backoff time[:=\s]+(\d{1,9})/i.exec(reply.text)
   const code = rule?.code ?? reply.code ?? 'REFUSED'

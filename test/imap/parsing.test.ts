@@ -165,6 +165,15 @@ describe('responses', () => {
     expect(() => parseTokens('"a')).toThrow()
     expect(() => parseTokens('a)')).toThrow()
   })
+  it.each([
+    [{ code: 'ALERT', text: 'Mailbox is full' }, 'quota'],
+    [{ code: 'ALERT', text: 'Server busy, try again later' }, 'transient'],
+    [{ code: 'ALERT', text: 'Your account is not enabled for IMAP use.' }, 'rejected'],
+    [{ code: 'NOPERM', text: 'Mailbox is full' }, 'rejected'],
+  ])('an alert is taken at its words: %j', (reply, kind) => {
+    expect(refusalOf(reply, 'imap: trying').kind).toBe(kind)
+  })
+
   it('unknown codes are refusals of the one message, and words are kept apart', () => {
     const error = refusalOf({ code: 'WHATEVER', text: 'secret words \x1b[0m' }, 'imap: trying')
     expect(error).toMatchObject({
