@@ -71,6 +71,30 @@ describe('the documents', () => {
       expect(read(document).split('\n')[0]).toMatch(new RegExp(`^# ${number}\\. \\S`))
   })
 
+  test('have a row for each long form, and sums of what was struck and compared that are right', () => {
+    const text = read('docs/testing.md')
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const forms = [...text.matchAll(/^\| `(test:\w+)` /gm)].map(([, form = '']) => form)
+    const others = ['test:long', 'test:most', 'test:report']
+    expect(forms.sort()).toEqual(
+      Object.keys(scripts)
+        .filter((name) => /^test:/.test(name) && !others.includes(name))
+        .sort(),
+    )
+
+    const section = text.split('### Kills, faults, duplicates')[1]?.split('\nMessages are compared')[0] ?? ''
+    const numbers = [...section.matchAll(/^\|([^|]*)\|(.*)\|$/gm)]
+      .filter(([line]) => /\d/.test(line))
+      .map(([, name = '', cells = '']) => ({
+        name: name.trim(),
+        cells: cells.split('|').map((cell) => Number(cell.replaceAll(',', '').replace('–', '0'))),
+      }))
+    const rows = numbers.filter(({ name }) => name !== '**all**')
+    expect(rows.length).toBeGreaterThan(0)
+    const sums = rows[0]?.cells.map((_, column) => rows.reduce((sum, { cells }) => sum + (cells[column] ?? 0), 0))
+    expect(numbers.at(-1)).toEqual({ name: '**all**', cells: sums })
+  })
+
   test('have tables without a gap: what follows an empty line is text to whoever shows it', () => {
     expect(wrong(/\n\n(\|.*\n)(?!\|[ :|-]+\n)/g, () => false)).toEqual([])
   })

@@ -98,6 +98,23 @@ describe('labels as mailboxes', () => {
     expect(stage.server.countOf('messages.list', account.email)).toBe(0)
   })
 
+  it('tell of what comes after the first page of the history', async () => {
+    const work = account.createLabel('Work').id
+    const busy = put('busy', work)
+    const session = await open()
+    const mailbox = await findMailbox(session, ['Work'])
+    const first = await list(session, mailbox, null)
+    for (let n = 0; n < 300; n++) {
+      account.change(busy, ['STARRED'], [])
+      account.change(busy, [], ['STARRED'])
+    }
+    const last = put('last', work)
+    const asked = stage.server.countOf('history.list', account.email)
+    const second = await list(session, mailbox, first.cursor, first.messages)
+    expect([...second.messages.keys()].sort()).toEqual([busy, last].sort())
+    expect(stage.server.countOf('history.list', account.email)).toBe(asked + 2)
+  })
+
   it('are stale when the history was cut short, and when the label was made again', async () => {
     put('a', account.createLabel('Work').id)
     const session = await open()

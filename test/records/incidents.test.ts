@@ -6,6 +6,7 @@ import { collectExposure } from '../../src/records/incident-collect.ts'
 import { buildNotice, formatNotice } from '../../src/records/incident-notice.ts'
 import type { Incident } from '../../src/records/incident-types.ts'
 import { deadlinesOf, type IncidentUpdate, type NewIncident } from '../../src/records/incidents.ts'
+import { noticeHtml } from '../../src/report/notice-html.ts'
 import { ANNA, CALM, NOBODY, allEntries, allPersonal, event } from '../audit/audit-fixture.ts'
 import { logged, openTestRecords, type TestRecords } from './records-fixture.ts'
 
@@ -386,7 +387,14 @@ describe('the notice', () => {
     expect(notice.missing).toHaveLength(5)
     const text = formatNotice(notice)
     expect(text.match(/Not known yet; it will follow \(Article 33\(4\)\)/g)).toHaveLength(5)
-    expect(text).toContain('(counted from the audit log)')
+    expect(text.split('\n').filter((line) => line.includes('(counted from the audit log)'))).toEqual([
+      expect.stringContaining('at most 12 accounts'),
+      expect.stringContaining('1,200 messages'),
+    ])
+    expect(
+      noticeHtml({ ...notice, checkpoint: '' }).match(/[^>]+ <small>\(counted from the audit log\)/g),
+    ).toEqual([expect.stringContaining('at most 12 accounts'), expect.stringContaining('1,200 messages')])
+    expect(noticeHtml({ ...notice, checkpoint: '' }).match(/Not known yet/g)).toHaveLength(5)
     expect(text).toContain('Became aware: 2026-01-20T00:00:00Z')
   })
 

@@ -220,6 +220,17 @@ describe('the rendering', () => {
     expect(page).toContain(certificate.id)
   })
 
+  test('says that a delivery is certified where the certificate does, and else that it is not', async () => {
+    const certificate = readCertificate(readFileSync(join(await issued(), CERTIFICATE_FILE)))
+    expect(certificate.delivery.certified).toBe(true)
+    const shown = (certified: boolean): string =>
+      renderCertificate({ ...certificate, delivery: { ...certificate.delivery, certified } }, 'en')
+    expect(shown(true)).toMatch(/>Certified</)
+    expect(shown(true)).not.toMatch(/>Not certified</)
+    expect(shown(false)).toMatch(/>Not certified</)
+    expect(shown(false)).not.toMatch(/>Certified</)
+  })
+
   test('in Arabic leaves no sentence in English that every certificate has', async () => {
     const certificate = readCertificate(readFileSync(join(await issued(), CERTIFICATE_FILE)))
     const { objects, residualRisks, delivery, sanitization, keys, legalHold, backups } = certificate
