@@ -6,6 +6,8 @@ import { readAccounts } from '../../src/cli/config/mailboxes-csv.ts'
 import { pairDoubts } from '../../src/cli/config/pair-doubts.ts'
 import { pairProblems } from '../../src/cli/config/pair-checks.ts'
 import { readProjectConfig } from '../../src/cli/config/project-config.ts'
+import { movedBefore } from '../../src/cli/project/moved-before.ts'
+import type { Totals } from '../../src/core/states.ts'
 import { MAILDIR_YAML, Place } from './program.ts'
 
 const imap = (host: string): string =>
@@ -90,6 +92,31 @@ describe('pairs that may be wrong', () => {
   })
 })
 
+describe('rows that were changed after their mail was moved', () => {
+  const begun = [
+    { id: 1, source: 'anna@old', destination: 'anna@new', landed: 5 },
+    { id: 2, source: 'bert@old', destination: 'bert@new', landed: 0 },
+  ]
+  const ledger = {
+    pairs: () => begun,
+    totals: ({ pairId }: { pairId?: number }) =>
+      ({ landed: begun.find(({ id }) => id === pairId)?.landed ?? 0, existing: 0, appending: 0 }) as Totals,
+  }
+
+  it.each([
+    ['the same row', 'anna@old,anna@new\n', []],
+    ['one that was never begun', 'bert@old,bertha@new\n', []],
+    ['another person', 'carl@old,carl@new\n', []],
+    ['two that both stand in the list', 'anna@old,anna@new\ncarl@old,anna@new\n', []],
+    ['another account', 'anna@old,bert@new\n', ['anna@old=bert@new']],
+    ['other capitals', 'Anna@old,anna@new\n', ['Anna@old=anna@new']],
+    ['another source', 'carl@old,Anna@new\n', ['carl@old=Anna@new']],
+  ])('%s', (_, rows, expected) => {
+    const { pairs } = readAccounts('m.csv', Buffer.from(`source,destination\n${rows}`))
+    expect(movedBefore(pairs, ledger).map(({ id }) => id)).toEqual(expected)
+  })
+})
+
 describe('the program, with pairs that may be wrong', { timeout: 60_000 }, () => {
   let place: Place
   beforeAll(async () => {
@@ -129,6 +156,14 @@ describe('the program, with pairs that may be wrong', { timeout: 60_000 }, () =>
     expect(await there()).toBe(7)
     const { stdout } = await place.run(['audit', 'show', '--json'])
     expect(stdout).toContain('"pairs-confirmed"')
+  })
+
+  it('stops when a row is turned another way afterwards', async () => {
+    await place.configure(MAILDIR_YAML, 'source,destination\nanna,hanna\n')
+    const { exitCode, stderr } = await place.run(['run'])
+    expect(exitCode).toBe(4)
+    expect(stderr).toContain('anna goes to hanna, but its mail was moved to info before')
+    expect(await readdir(join(place.project, 'new'))).toEqual(['info'])
   })
 
   it('asks anew for another list, naming every pair', async () => {

@@ -6,13 +6,14 @@ import { pairDoubts, type PairDoubt } from '../config/pair-doubts.ts'
 import { formatProblem, ProblemList, type Problem } from '../config/problems.ts'
 import type { ProjectConfig } from '../config/project-types.ts'
 import type { CommandContext } from '../context.ts'
+import { movedBefore } from './moved-before.ts'
 import { canPrompt, promptLine } from '../terminal/prompt.ts'
 
 /** What the pairs of a project are confirmed with. */
 export interface ConfirmedProject {
   readonly accounts: readonly AccountPair[]
   readonly config: ProjectConfig
-  readonly ledger: Pick<Ledger, 'isConfirmed' | 'noteConfirmed'>
+  readonly ledger: Pick<Ledger, 'isConfirmed' | 'noteConfirmed' | 'pairs' | 'totals'>
   readonly audit: Pick<ProjectAudit, 'note'>
 }
 
@@ -26,7 +27,9 @@ export async function confirmPairs(
   given: readonly string[],
   context: CommandContext,
 ): Promise<void> {
-  const doubts = pairDoubts(project.accounts, project.config)
+  const listed = pairDoubts(project.accounts, project.config)
+  const before = movedBefore(project.accounts, project.ledger)
+  const doubts = [...listed, ...before.filter(({ id }) => listed.every((doubt) => doubt.id !== id))]
   const stray = given.find((id) => doubts.every((doubt) => doubt.id !== id))
   if (stray !== undefined) {
     throw new SealpostError('config', `--confirm ${stray}: there is nothing of that name to confirm`, {
