@@ -67,7 +67,8 @@ describe('the program between mailboxes of Microsoft 365', { timeout: 120_000 },
     )
     server.tenant.mailbox('whole@contoso.example')
     server.tenant.roles.delete('MailboxItem.ImportExport.All')
-    const refused = await place.run(['run'])
+    // Anna's mail has gone elsewhere before, which is asked about.
+    const refused = await place.run(['run', '--confirm', 'anna@contoso.example=whole@contoso.example'])
     server.tenant.roles.add('MailboxItem.ImportExport.All')
     expect(refused.exitCode).toBe(2)
     expect(refused.stderr).toMatch(/MailboxItem\.ImportExport\.All/)
