@@ -74,7 +74,8 @@ export class Framer {
       }
       const end = chunk.indexOf(LF, at)
       if (end === -1) {
-        this.#tailBytes += chunk.length - at
+        // A piece costs more than its bytes: a line that comes byte for byte would fill the memory long before its limit.
+        this.#tailBytes += chunk.length - at + PART_BYTES
         if (this.#tailBytes > MAX_LINE_BYTES) throw new Error('a line that does not end')
         this.#tail.push(Buffer.from(chunk.subarray(at)))
         return

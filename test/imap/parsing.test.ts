@@ -306,6 +306,16 @@ describe('the framer', () => {
     expect(parts).toBeLessThan(300_000)
   })
 
+  it('ends a line that comes byte for byte before its pieces fill the memory, and takes a long one in larger pieces', () => {
+    function* pieces(count: number, bytes: number): Generator<Buffer> {
+      const piece = Buffer.alloc(bytes, 'a')
+      for (let i = 0; i < count; i++) yield piece
+    }
+    expect(() => frame(pieces(300_000, 1))).toThrow('a line that does not end')
+    const line = frame([...pieces(1_000, 4_096), Buffer.from('\r\n')]).others[0]
+    expect(line?.length).toBe(4_096_000)
+  })
+
   it('reads items in any order and steps over those it does not know', () => {
     const text =
       '(MODSEQ (12) X (a "b)" (NIL)) RFC822.SIZE 7 BODY[HEADER.FIELDS (MESSAGE-ID)] {2}\r\n INTERNALDATE " 1-Jan-2020 00:00:00 +0000" UID 4 FLAGS ())'
