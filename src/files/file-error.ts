@@ -5,6 +5,7 @@ import { codeOf, systemFault } from '../core/system-faults.ts'
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'this user may not',
+  EEXIST: 'something of that name is there already',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is no folder',
 }

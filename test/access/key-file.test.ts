@@ -104,7 +104,7 @@ describe('a key file', () => {
   })
 
   it.each([
-    [['--new-key-file', 'medium/ada.key'], /cannot create .*EEXIST/],
+    [['--new-key-file', 'medium/ada.key'], /cannot create .*is there already/],
     [['--new-key-file', 'nowhere/new.key'], /cannot open .*nowhere: there is no such file or folder/],
     [['--new-key-file', 'workspace/new.key'], /must not lie in the workspace/],
   ])('wrong place for a new one: %j', async ([option = '', path = ''], text) => {
