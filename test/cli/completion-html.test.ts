@@ -62,6 +62,8 @@ test('the page has each account, each pass, each wait and each finding', () => {
     ['under way', '640', '49.6 MiB'],
     ['not begun', '0', '0 B'],
   ])
+  const reasons = rowsOf(report, 'What did not go, and what to do')
+  expect(reasons.slice(0, 3).map((row) => row[1])).toEqual(['Count', '31', '589'])
   const [first] = report.passes
   if (first === undefined) throw new Error('the sample has no pass')
   const uncounted = { ...first, began: null, messages: null, bytes: null }

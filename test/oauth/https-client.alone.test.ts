@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { HttpsClient, readReply } from '../../connectors/shared/https-client.ts'
+import { HttpsClient, readReply, type HttpsReply } from '../../connectors/shared/https-client.ts'
 import { issue, makeAuthority } from '../servers/certificates.ts'
 
 const PIECES = 200
@@ -51,4 +51,18 @@ it('a large body leaves no listener behind for each time that it waited for room
   // Node tells in a turn of its own.
   await new Promise((resolve) => setImmediate(resolve))
   expect(warnings.filter((text) => text.includes('ClientRequest'))).toEqual([])
+})
+
+it('an answer is read up to its limit and not beyond: what else a server sends is not waited for', async () => {
+  let [asked, discarded] = [0, false]
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (; asked < 1_000; asked++) yield Buffer.alloc(10, 'x')
+  }
+  const reply: HttpsReply = { status: 200, headers: {}, body: endless(), discard: () => void (discarded = true) }
+  await expect(readReply(reply, 29)).rejects.toMatchObject({ kind: 'transient', code: 'TOO_LONG' })
+  expect([asked, discarded]).toEqual([2, true])
+  async function* short(): AsyncGenerator<Uint8Array> {
+    for (let n = 0; n < 3; n++) yield Buffer.alloc(10, 'x')
+  }
+  expect(await readReply({ ...reply, body: short() }, 30)).toHaveLength(30)
 })
