@@ -65,13 +65,13 @@ export async function listMailbox(
         onRows()
       } else if (page.kind === 'flags') {
         const states = asKeywords ? page.states.map(withLabelKeywords) : page.states
-        const deleted = filters.skipDeleted ? states.filter(isDeleted) : []
-        ledger.setSourceFlags(mailboxId, deleted)
-        const unknown = ledger.setSourceFlags(
-          mailboxId,
-          states.filter((state) => !deleted.includes(state)),
-        )
-        if (filters.skipDeleted) letIn += unknown
+        if (filters.skipDeleted) {
+          ledger.setSourceFlags(mailboxId, states.filter(isDeleted))
+          letIn += ledger.setSourceFlags(
+            mailboxId,
+            states.filter((state) => !isDeleted(state)),
+          )
+        } else ledger.setSourceFlags(mailboxId, states)
       } else if (page.kind === 'present') ledger.markPresent(mailboxId, listing, page.keys)
       else if (page.kind === 'expunged') ledger.markGone(mailboxId, page.keys)
       else {
