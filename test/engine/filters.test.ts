@@ -12,7 +12,8 @@ const LATE: Filters = { ...NO_FILTERS, after: FIRST + 3 * DAY }
 function start(delta: 'modseq' | 'scan'): Fixture {
   const fixture = new Fixture()
   fixture.sourceOptions = { capabilities: { delta }, expunges: delta === 'scan' ? 'present' : 'named' }
-  for (let day = 0; day < 6; day++) fixture.alice.add(['INBOX'], mail(`day ${day}`), { internalDate: FIRST + day * DAY })
+  for (let day = 0; day < 6; day++)
+    fixture.alice.add(['INBOX'], mail(`day ${day}`), { internalDate: FIRST + day * DAY })
   return fixture
 }
 
