@@ -343,6 +343,9 @@ export interface Ledger {
   /** True when a person has said of this that it is meant. */
   isConfirmed(id: string): boolean
   noteConfirmed(id: string, at: number): void
+  /** What was asked for when the pair was last worked through (`scopeOf`); null where it never was. */
+  scope(pairId: number): string | null
+  noteScope(pairId: number, scope: string): void
   /** Writes down that a run begins; returns its number. */
   beginRun(kind: string, at: number): number
   endRun(run: number, at: number, outcome: string): void

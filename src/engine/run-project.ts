@@ -7,7 +7,7 @@ import type { Totals } from '../core/states.ts'
 import { ByteBudget } from '../core/byte-budget.ts'
 import { runPair } from './run-pair.ts'
 import { LoginGate } from '../core/login-gate.ts'
-import type { EngineContext } from './settings.ts'
+import { scopeOf, type EngineContext } from './settings.ts'
 
 /** Waits from so many milliseconds on are worth a commit. */
 const VISIBLE_WAIT = 1_000
@@ -84,6 +84,7 @@ export async function runProject(
     events({ event: 'pair-started', pair: pair.id })
     try {
       await runPair(context, gate, pair, stop, hard)
+      if (!isStopped()) ledger.noteScope(pair.id, scopeOf(context.filters, context.mapping))
     } catch (error) {
       if (!(isStopped() && isKind(error, 'cancelled'))) {
         const failure = toSealpostError(error, `moving ${pair.source}`)

@@ -59,6 +59,14 @@ export const DEFAULT_LIMITS: Limits = {
   hours: null,
 }
 
+/** What settings ask for of each account, as a text that changes when that does. Where it goes is no part of it. */
+export function scopeOf(
+  { after, before, maxBytes, skipDeleted }: Filters,
+  { include, exclude, labels }: MappingRules,
+): string {
+  return JSON.stringify([after, before, maxBytes, skipDeleted, [...include].sort(), [...exclude].sort(), labels])
+}
+
 /** The filters of a project that names none. */
 export const NO_FILTERS: Filters = { after: null, before: null, maxBytes: null, skipDeleted: false }
 

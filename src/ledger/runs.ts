@@ -8,6 +8,8 @@ type Methods = Pick<
   | 'noteAppend'
   | 'isConfirmed'
   | 'noteConfirmed'
+  | 'scope'
+  | 'noteScope'
   | 'beginRun'
   | 'endRun'
   | 'noteWait'
@@ -26,6 +28,8 @@ export function runMethods(store: Store): Methods {
     `INSERT INTO fact (name, value) VALUES (?, ?)
      ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`,
   )
+  const selectScope = store.prepare<string | null>('SELECT scope FROM pair WHERE id = ?').pluck()
+  const setScope = store.prepare('UPDATE pair SET scope = ? WHERE id = ?')
   const insertRun = store.prepare('INSERT INTO run (kind, began_at) VALUES (?, ?)')
   const updateRun = store.prepare('UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?')
   const setWait = store.prepare(
@@ -61,6 +65,12 @@ export function runMethods(store: Store): Methods {
 
     noteConfirmed: store.write('noteConfirmed', (id, at) => {
       raiseFact.run(CONFIRMED + id, at)
+    }),
+
+    scope: store.read('scope', (pairId) => selectScope.get(pairId) ?? null),
+
+    noteScope: store.note('noteScope', (pairId, scope) => {
+      setScope.run(scope, pairId)
     }),
 
     beginRun: store.write('beginRun', (kind, at) => {

@@ -277,4 +277,8 @@ CREATE TABLE limit_met (
   `
 ALTER TABLE mailbox ADD COLUMN epoch_after INTEGER;
 `,
+  // What was asked for when the pair was last worked through; null where it was not, or before this was noted.
+  `
+ALTER TABLE pair ADD COLUMN scope TEXT;
+`,
 ]

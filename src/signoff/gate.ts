@@ -38,20 +38,21 @@ interface Item {
 }
 
 /**
- * Looks at everything in the ledger that keeps a project from being signed off: accounts that were never moved, messages
- * pending or in doubt, landed rows that were never verified, open findings and exceptions that nobody accepted. Throws
- * `config` for an acceptance that fits nothing, since it was surely meant to.
+ * Looks at everything in the ledger that keeps a project from being signed off: accounts that were never moved, or not since
+ * the settings ask for something else (`scope`), messages pending or in doubt, landed rows that were never verified, open
+ * findings and exceptions that nobody accepted. Throws `config` for an acceptance that fits nothing, since it was surely meant to.
  */
 export function judgeDelivery(
   ledger: Ledger,
   accounts: readonly GateAccount[],
+  scope: string | null,
   acceptances: readonly Acceptance[],
 ): DeliveryVerdict {
   const pairs = ledger.pairs()
   const totals = ledger.totals({})
   const findings = ledger.findings(null).filter((finding) => finding.class === 'open')
   const items = [
-    ...unmovedItems(ledger, accounts),
+    ...unmovedItems(ledger, accounts, scope),
     ...exceptionItems(ledger, pairs),
     ...findingItems(findings, pairs),
   ]
@@ -127,12 +128,15 @@ function isSame(a: GateAccount, b: GateAccount): boolean {
   return a.source === b.source && a.destination === b.destination
 }
 
-function unmovedItems(ledger: Ledger, accounts: readonly GateAccount[]): readonly Item[] {
+function unmovedItems(ledger: Ledger, accounts: readonly GateAccount[], scope: string | null): readonly Item[] {
   const pairs = ledger.pairs()
   return accounts.flatMap((account) => {
     const pair = pairs.find((known) => isSame(account, known))
-    if (pair !== undefined && ledger.mailboxes(pair.id).length > 0) return []
-    return [{ classes: ['not-moved'], pair: account, count: 1 }]
+    if (pair === undefined || ledger.mailboxes(pair.id).length === 0)
+      return [{ classes: ['not-moved'], pair: account, count: 1 }]
+    const worked = ledger.scope(pair.id)
+    if (worked === null || scope === null || worked === scope) return []
+    return [{ classes: ['settings-changed'], pair: account, count: 1 }]
   })
 }
 
@@ -210,11 +214,12 @@ function toObstacle(item: Item): Obstacle {
   const { classes, pair, count } = item
   const [name = ''] = classes
   const acceptAs = `${name}:${pair.source}`
-  if (name === 'not-moved') {
+  if (name === 'not-moved' || name === 'settings-changed') {
+    const isMoved = name === 'settings-changed'
     return {
       code: name,
       count,
-      text: `${pair.source}: never moved`,
+      text: `${pair.source}: ${isMoved ? 'not moved since filters or mapping ask for something else' : 'never moved'}`,
       hint: `sealpost run, or --accept ${acceptAs} --reason R`,
       acceptAs,
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SealpostError } from '../../src/core/errors.ts'
-import { DEFAULT_MAPPING, NO_FILTERS, type Filters } from '../../src/engine/settings.ts'
+import { DEFAULT_MAPPING, NO_FILTERS, scopeOf, type Filters } from '../../src/engine/settings.ts'
 import { Fixture, mail, nonZero, openFindings } from './fixture.ts'
 
 const DAY = 86_400_000
@@ -57,6 +57,35 @@ describe.each(['modseq', 'scan'] as const)('filters that change between two runs
     fixture.alice.setFlags(['INBOX'], '3', ['\\Deleted', '\\Seen'])
     expect(await runUnder(fixture, filters)).toEqual({ source: 5, landed: 5 })
     expect(fixture.moved.messages(['INBOX'])).toHaveLength(5)
+  })
+})
+
+describe('what an account was worked through for', () => {
+  it('is written down when it was, and not when the run failed or was stopped', async () => {
+    const fixture = start('modseq')
+    await runUnder(fixture, LATE)
+    const late = scopeOf(LATE, DEFAULT_MAPPING)
+    expect(fixture.ledger.scope(1)).toBe(late)
+    fixture.settings = { filters: NO_FILTERS }
+    await fixture.run(fixture.pairs(), AbortSignal.abort())
+    expect(fixture.ledger.scope(1)).toBe(late)
+    fixture.destinationOptions = {
+      onStep: ({ op }) => {
+        if (op === 'open') throw new SealpostError('auth', 'refused')
+      },
+    }
+    await fixture.run()
+    expect(fixture.ledger.scope(1)).toBe(late)
+    fixture.destinationOptions = {}
+    await fixture.run()
+    expect(fixture.ledger.scope(1)).toBe(scopeOf(NO_FILTERS, DEFAULT_MAPPING))
+  })
+
+  it('does not depend on the order of globs or on where mail goes', () => {
+    const globs = (include: readonly string[], to: string) =>
+      scopeOf(NO_FILTERS, { ...DEFAULT_MAPPING, include, rules: [{ from: ['A'], to: [to] }] })
+    expect(globs(['A', 'B/*'], 'X')).toBe(globs(['B/*', 'A'], 'Y'))
+    expect(globs(['A'], 'X')).not.toBe(globs(['B/*'], 'X'))
   })
 })
 

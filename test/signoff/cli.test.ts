@@ -259,9 +259,15 @@ describe('signoff', () => {
     // Its user was quicker than the first verification.
     rmSync(join(cur, readdirSync(cur)[0] ?? ''))
     expect((await run(['verify', '--mailbox', 'anna'])).exitCode).toBe(3)
+    const yaml = join(place.project, 'project.yaml')
+    const settings = readFileSync(yaml, 'utf8')
+    writeFileSync(yaml, `${settings}filters: { skip_deleted: true }\n`)
     const refused = await run(['signoff', '--by', 'Eva'])
+    writeFileSync(yaml, settings)
     expect(refused.exitCode).toBe(4)
     expect(refused.stdout).toContain('retry --missing, or --accept missing:anna')
+    expect(refused.stdout).toContain('anna: not moved since filters or mapping ask for something else')
+    expect(refused.stdout).toContain('ben: never moved')
     const accept = ['--accept', 'not-moved:ben', '--reason', 'left the company']
     accept.push('--accept', 'missing:anna', '--reason', 'deleted by Anna')
     expect((await run(['signoff', '--by', 'Eva', ...accept])).exitCode).toBe(0)

@@ -49,7 +49,7 @@ function land(ledger: Ledger, ids: readonly number[], verified = true): void {
 }
 
 function judge(ledger: Ledger, accept: readonly Acceptance[] = [], accounts = [ANNA]): readonly string[] {
-  return judgeDelivery(ledger, accounts, accept).obstacles.map(({ code, count }) => `${code} ${count}`)
+  return judgeDelivery(ledger, accounts, null, accept).obstacles.map(({ code, count }) => `${code} ${count}`)
 }
 
 function finding(inbox: MailboxRecord, check: string, over: Partial<Finding> = {}): Finding {
@@ -76,7 +76,7 @@ describe('the gate', () => {
   test('lets a project through of which everything landed and was verified', () => {
     const ledger = freshLedger()
     land(ledger, idsOf(ledger, listed(ledger, ANNA, ['1', '2'])))
-    const { obstacles, accepted, facts } = judgeDelivery(ledger, [ANNA], [])
+    const { obstacles, accepted, facts } = judgeDelivery(ledger, [ANNA], null, [])
     expect(obstacles).toEqual([])
     expect(accepted).toEqual([])
     expect(facts).toMatchObject({ accounts: 1, mailboxes: 1, neverVerified: 0, openFindings: 0 })
@@ -112,17 +112,35 @@ describe('the gate', () => {
     const ledger = freshLedger()
     prepare(ledger)
     expect(judge(ledger)).toEqual([expected])
-    const { obstacles } = judgeDelivery(ledger, [ANNA], [])
+    const { obstacles } = judgeDelivery(ledger, [ANNA], null, [])
     expect(obstacles).toMatchObject([{ acceptAs: null }])
     expect(obstacles[0]?.hint).toMatch(/^sealpost (run|verify)/)
+  })
+
+  test('stops accounts that were last worked through under other settings, unless that is accepted', () => {
+    const ledger = freshLedger()
+    const { pairId } = listed(ledger, ANNA, [])
+    listed(ledger, BEN, [])
+    const codes = (scope: string | null, acceptances: readonly Acceptance[] = []): readonly string[] =>
+      judgeDelivery(ledger, [ANNA, BEN], scope, acceptances).obstacles.map(({ text, code }) => `${code} ${text}`)
+    expect(codes('these')).toEqual([])
+    ledger.noteScope(pairId, 'those')
+    expect(codes('those')).toEqual([])
+    expect(codes(null)).toEqual([])
+    expect(codes('these')).toEqual([
+      'settings-changed anna: not moved since filters or mapping ask for something else',
+    ])
+    expect(codes('these', [accept('settings-changed', 'anna')])).toEqual([])
+    ledger.noteScope(pairId, 'these')
+    expect(codes('these')).toEqual([])
   })
 
   test('names accounts with work left that the list no longer has, since no command comes to them', () => {
     const ledger = freshLedger()
     land(ledger, idsOf(ledger, listed(ledger, ANNA, ['1'])))
     listed(ledger, BEN, ['1'])
-    expect(judgeDelivery(ledger, [ANNA, BEN], []).obstacles).toMatchObject([{ hint: 'sealpost run' }])
-    const { obstacles } = judgeDelivery(ledger, [ANNA], [])
+    expect(judgeDelivery(ledger, [ANNA, BEN], null, []).obstacles).toMatchObject([{ hint: 'sealpost run' }])
+    const { obstacles } = judgeDelivery(ledger, [ANNA], null, [])
     expect(obstacles).toMatchObject([
       { code: 'pending', hint: 'sealpost run; first put back into the list: ben,ben@new' },
     ])
@@ -151,7 +169,7 @@ describe('the gate', () => {
     expect(judge(ledger, [accept('too-large')])).toEqual(['exception 1'])
     expect(judge(ledger, [accept('refused', 'ANNA@new'), accept('too-large', 'anna')])).toEqual([])
     expect(judge(ledger, [accept('quarantined'), accept('skipped')])).toEqual([])
-    const { accepted } = judgeDelivery(ledger, [ANNA], [accept('too-large', 'anna'), accept('quarantined')])
+    const { accepted } = judgeDelivery(ledger, [ANNA], null, [accept('too-large', 'anna'), accept('quarantined')])
     expect(accepted).toEqual([
       { class: 'too-large', mailbox: 'anna', count: 2, reason: 'because of too-large' },
       { class: 'quarantined', mailbox: 'anna', count: 1, reason: 'because of quarantined' },
@@ -170,7 +188,7 @@ describe('the gate', () => {
     ])
     expect(judge(ledger)).toEqual(['finding 2'])
     expect(judge(ledger, [accept('missing')])).toEqual([])
-    expect(judgeDelivery(ledger, [ANNA], [accept('missing')]).facts.openFindings).toBe(2)
+    expect(judgeDelivery(ledger, [ANNA], null, [accept('missing')]).facts.openFindings).toBe(2)
   })
 
   test.each([
@@ -208,7 +226,7 @@ describe('the gate', () => {
       const inbox = listed(ledger, account, [])
       ledger.replaceFindings(inbox.id, 'verify', [finding(inbox, 'missing')])
     }
-    const { obstacles } = judgeDelivery(ledger, [ANNA, BEN], [accept('missing', 'ben')])
+    const { obstacles } = judgeDelivery(ledger, [ANNA, BEN], null, [accept('missing', 'ben')])
     expect(obstacles).toMatchObject([{ code: 'finding', acceptAs: 'missing:anna' }])
   })
 

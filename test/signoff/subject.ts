@@ -197,7 +197,7 @@ export async function factsFor(subject: Subject, operator: UnlockedOperator): Pr
   const { home, folder, state, projectId } = subject
   const keys = await openProject(home, operator, projectId)
   const ledger = openLedger(join(state, 'ledger.db'), keys.ledgerKey)
-  const { facts } = judgeDelivery(ledger, [{ source: 'anna', destination: 'anna' }], [])
+  const { facts } = judgeDelivery(ledger, [{ source: 'anna', destination: 'anna' }], null, [])
   ledger.close()
   keys.wipe()
   return {

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import type { Ledger } from '../../core/ledger.ts'
+import { scopeOf } from '../../engine/settings.ts'
 import { openLedger } from '../../ledger/open-ledger.ts'
 import { judgeDelivery, type Obstacle } from '../../signoff/gate.ts'
 import type { CredentialFacts, ProjectFacts, ProjectIdentity, SignoffRequest } from '../../signoff/state.ts'
 import { openCredentialStore } from '../../../vault/credentials.ts'
 import { openProject } from '../../../vault/projects.ts'
-import type { AccountPair } from '../config/mailboxes-csv.ts'
 import { withEverySeries } from '../backup/series.ts'
 import type { CommandContext } from '../context.ts'
 import { countPlaintext } from '../project/plaintext-notes.ts'
@@ -71,7 +71,7 @@ export async function passGate(
       '--second OPERATOR, or --alone REASON',
     )
   }
-  const looked = await lookInside(context, folder, people, accounts, request)
+  const looked = await lookInside(context, folder, people, files, request)
   const { id } = folder.record
   if (looked.strange && confirmed !== id) {
     add(
@@ -115,7 +115,7 @@ async function lookInside(
   context: CommandContext,
   folder: ProjectFolder,
   people: SigningPeople,
-  accounts: readonly AccountPair[],
+  files: ProjectFiles | null,
   request: SignoffRequest,
 ): Promise<Inside> {
   let credentials: readonly CredentialFacts[] = []
@@ -132,7 +132,9 @@ async function lookInside(
         .map(({ name, kind }) => ({ name, kind }))
       return withLedger(folder, keys.ledgerKey, (ledger) => {
         const abandoned = request.abandon !== null
-        const { facts, obstacles, accepted } = judgeDelivery(ledger, accounts, abandoned ? [] : request.accept)
+        const scope = files === null ? null : scopeOf(files.config.filters, files.config.mapping)
+        const accept = abandoned ? [] : request.accept
+        const { facts, obstacles, accepted } = judgeDelivery(ledger, files?.accounts ?? [], scope, accept)
         return { delivery: facts, unavailable: null, accepted, credentials, obstacles, backups, strange }
       })
     } finally {
