@@ -16,6 +16,7 @@ import { isDelivered, ModelBug, ModelLedger, sameFlags, type ModelRow } from './
 const KINDS = [
   'list',
   'listAll',
+  'leaveOut',
   'setSourceFlags',
   'markPresent',
   'markGone',
@@ -202,6 +203,15 @@ function planStep(
         )
         target.endListing(mailboxId, begun, 'cursor', !step.wild)
       }
+    case 'leaveOut':
+      return listing === 0
+        ? null
+        : (target) =>
+            target.leaveOut(
+              mailboxId,
+              listing,
+              keys.map((key) => newRow(key, flags).listed),
+            )
     case 'setSourceFlags':
       return (target) =>
         target.setSourceFlags(

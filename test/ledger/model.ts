@@ -1,6 +1,6 @@
 import type { Digests } from '../../src/core/digest.ts'
 import type { Adoption, Claim, Intent, Ledger, MessageRecord, NewRow, Reason } from '../../src/core/ledger.ts'
-import { normalizeFlags, type FlagState } from '../../src/core/mail.ts'
+import { normalizeFlags, type FlagState, type Listed } from '../../src/core/mail.ts'
 import type { Position } from '../../src/core/connector.ts'
 import type { Totals } from '../../src/core/states.ts'
 
@@ -24,6 +24,7 @@ type Covered = Pick<
   Ledger,
   | 'beginListing'
   | 'addListed'
+  | 'leaveOut'
   | 'setSourceFlags'
   | 'markPresent'
   | 'markGone'
@@ -98,6 +99,18 @@ export class ModelLedger implements Covered {
       if (known.state === 'expunged') Object.assign(known, { state, reason: skip })
     }
     return added
+  }
+
+  leaveOut(mailboxId: number, listing: number, messages: readonly Listed[]): void {
+    for (const { key, flags } of messages) {
+      const row = this.byKey(mailboxId, key)
+      if (row === undefined) continue
+      const hasNoCopy =
+        row.state === 'quarantined' && (row.attempts === 0 || row.reason?.code !== 'mailbox-refused')
+      if (row.state === 'discovered' || row.state === 'skipped' || hasNoCopy)
+        this.rows.splice(this.rows.indexOf(row), 1)
+      else Object.assign(row, { flags: normalizeFlags(flags), seen: listing, gone: false })
+    }
   }
 
   setSourceFlags(mailboxId: number, states: readonly FlagState[]): number {
