@@ -6,10 +6,10 @@ import { isExchange } from './stand-in.ts'
 import { isBelowInbox, type Namespace } from './wire-name.ts'
 
 /**
- * A name is one folder on the disk of a server with the layout Maildir++, whatever stands between its levels: a dot, two of
- * Maildir's own and what is left of 255.
+ * A name is one folder on the disk of a server with the layout Maildir++, whatever stands between its levels: a dot and what is
+ * left of 255. Dovecot and Courier refuse one more.
  */
-const AS_FOLDER = { level: 240, name: 240 }
+const AS_FOLDER = { level: 254, name: 254 }
 
 type ServersOwn = Partial<Omit<MailboxNaming, 'delimiter'>>
 
