@@ -15,7 +15,7 @@ export interface Window {
   readonly high: number
   /** The messages in it, where they were searched for; null where only their number is known. */
   readonly uids: readonly number[] | null
-  /** As many as there should be when `uids` is null; infinity where that is not known. */
+  /** When `uids` is null: as many as there should be at most. */
   readonly messages: number
 }
 

@@ -58,9 +58,13 @@ export async function listMailbox(
       if (page.kind === 'stale') return 'stale'
       if (page.kind === 'messages') {
         const messages = asKeywords ? page.messages.map(withLabelKeywords) : page.messages
-        const leftOut = messages.filter((m) => !passes(m, filters))
+        const rows: NewRow[] = []
+        const leftOut: Listed[] = []
+        for (const message of messages) {
+          if (passes(message, filters)) rows.push(asRow(message, maxMessageBytes))
+          else leftOut.push(message)
+        }
         if (leftOut.length > 0) ledger.leaveOut(mailboxId, listing, leftOut)
-        const rows = messages.filter((m) => passes(m, filters)).map((m) => asRow(m, maxMessageBytes))
         discovered += ledger.addListed(mailboxId, listing, sights?.own(work.source, mailboxId, rows) ?? rows)
         onRows()
       } else if (page.kind === 'flags') {

@@ -18,7 +18,7 @@ import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
-import { refusedMailboxes, unlistedMailboxes } from './set-aside.ts'
+import { troubledMailboxes } from './set-aside.ts'
 import { Turns } from './turns.ts'
 import { isWorkedOff } from './worked-off.ts'
 import { needsContent } from '../core/match-digests.ts'
@@ -161,7 +161,7 @@ export async function mapPair(
     collect(source.listMailboxes(signal)),
     collect(destination.listMailboxes(signal)),
   ])
-  const refused = pair === null ? new Set<number>() : refusedMailboxes(context, pair.id)
+  const refused = pair === null ? new Set<number>() : troubledMailboxes(context, pair.id).refused
   const earlier = pair === null ? [] : context.ledger.mailboxes(pair.id).filter(({ id }) => !refused.has(id))
   const mapping = mapMailboxes(
     {
@@ -178,7 +178,7 @@ export async function mapPair(
 
 function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): MailboxWork[] {
   const { ledger } = context
-  const refused = refusedMailboxes(context, pair.id)
+  const { refused, unlisted } = troubledMailboxes(context, pair.id)
   const opened = mapping.mapped.map((entry) => {
     const { source, destinationPath } = entry
     const record = ledger.openMailbox(pair.id, source.path, entry.specialUse, destinationPath)
@@ -188,7 +188,6 @@ function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): Mailbo
   })
   const gates = gatesByDestination(opened.map(({ record }) => record))
   const turns = new Turns()
-  const unlisted = unlistedMailboxes(context, pair.id)
   return opened.map(({ entry, record }) => {
     const work = newWork(record, entry.source, gates.get(record.destination.id) ?? new MailboxGate(), turns)
     return { ...work, wasUnlisted: unlisted.has(record.id) }

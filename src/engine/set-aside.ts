@@ -82,17 +82,21 @@ export function leaveUnlisted(
   work.phase = 'done'
 }
 
-/** The mailboxes of an account that no run could list. */
-export function unlistedMailboxes({ ledger }: Pick<EngineContext, 'ledger'>, pairId: number): ReadonlySet<number> {
-  return found(ledger, pairId, UNLISTED)
-}
-
-/** The mailboxes of an account that the destination refused before anything of them was sent: their place may be another one. */
-export function refusedMailboxes({ ledger }: Pick<EngineContext, 'ledger'>, pairId: number): ReadonlySet<number> {
-  return new Set([...found(ledger, pairId, REFUSED)].filter((id) => !ledger.hasBegun(id)))
-}
-
-function found(ledger: EngineContext['ledger'], pairId: number, check: string): ReadonlySet<number> {
-  const findings = ledger.findings(pairId).filter((finding) => finding.check === check)
-  return new Set(findings.map(({ mailboxId }) => mailboxId))
+/** The mailboxes of an account that earlier runs have set aside. */
+export function troubledMailboxes(
+  { ledger }: Pick<EngineContext, 'ledger'>,
+  pairId: number,
+): {
+  /** The destination refused them before anything of them was sent: their place may be another one. */
+  readonly refused: ReadonlySet<number>
+  /** The source did not let them be listed. */
+  readonly unlisted: ReadonlySet<number>
+} {
+  const findings = ledger.findings(pairId)
+  const of = (check: string): ReadonlySet<number> =>
+    new Set(findings.filter((finding) => finding.check === check).map(({ mailboxId }) => mailboxId))
+  return {
+    refused: new Set([...of(REFUSED)].filter((id) => !ledger.hasBegun(id))),
+    unlisted: of(UNLISTED),
+  }
 }

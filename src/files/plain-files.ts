@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { SealpostError } from '../core/errors.ts'
 import { fileError } from './file-error.ts'
@@ -29,23 +29,20 @@ export async function openPlainFile(path: string, what = 'open'): Promise<FileHa
 
 /** Reads such a file whole. Throws as above, and `config` before it reads one of more than `limit` bytes. */
 export async function readPlainFile(path: string, what = 'read', limit = Infinity): Promise<Buffer> {
-  const file = await openPlainFile(path, what)
-  try {
-    const { size } = await file.stat()
+  return readChecked(path, what, ({ size }) => {
     if (size > limit) throw new SealpostError('config', `${path} is larger than ${limit / 1024} KiB`)
-    return await file.readFile()
-  } catch (error) {
-    throw fileError(error, what, path)
-  } finally {
-    await file.close()
-  }
+  })
 }
 
 /** Reads a file whose words are followed whole. Throws as above, and `policy` for one that every user may change. */
 export async function readTrustedFile(path: string, what = 'read'): Promise<Buffer> {
+  return readChecked(path, what, (stats) => assertNotForAll(stats, path))
+}
+
+async function readChecked(path: string, what: string, check: (stats: Stats) => void): Promise<Buffer> {
   const file = await openPlainFile(path, what)
   try {
-    assertNotForAll(await file.stat(), path)
+    check(await file.stat())
     return await file.readFile()
   } catch (error) {
     throw fileError(error, what, path)
