@@ -2,6 +2,7 @@ import { lstat, readdir, realpath } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { printable, SealpostError, throwIfAborted } from '../../src/core/errors.ts'
 import { formatPath, samePath } from '../../src/core/mailbox-path.ts'
+import { joinBytes } from '../../src/files/byte-paths.ts'
 import { isMissing } from '../shared/file-errors.ts'
 import { notMbox, type IndexCache } from './index-cache.ts'
 import type { MboxFile } from './mbox-file.ts'
@@ -24,7 +25,6 @@ export interface Tree {
 
 const MAX_DEPTH = 32
 const MBOX_ENDING = /\.mbo?x$/i
-const SEPARATOR = Buffer.from('/')
 
 /** The account's file or folder, links resolved. Throws `config` when there is none. */
 export async function openRoot(account: string, path: string): Promise<Buffer> {
@@ -75,14 +75,14 @@ export async function readTree(
     const names = new Set(entries.map(({ name }) => name))
     if (names.has('cur') && names.has('tmp')) throw wrong(directory, 'is a Maildir: read it with kind: maildir')
     for (const { entry, name } of entries) {
-      const path = join(directory, entry.name)
+      const path = joinBytes(directory, entry.name)
       if (entry.isSymbolicLink()) throw wrong(path, 'is a symbolic link')
       if (entry.isDirectory()) await addDirectory(path, name, names)
       else if (entry.isFile()) await addEntry(path, name, names)
     }
 
     async function addDirectory(path: Buffer, name: string, siblings: ReadonlySet<string>): Promise<void> {
-      const inner = join(path, Buffer.from('mbox'))
+      const inner = joinBytes(path, Buffer.from('mbox'))
       if (MBOX_ENDING.test(name) && (await isFile(inner))) {
         await addFile({ path: inner, label: labelOf(inner) }, [...above, plainName(name, siblings)], true)
         return
@@ -150,10 +150,6 @@ async function isFile(path: Buffer): Promise<boolean> {
     if (isMissing(error)) return false
     throw error
   }
-}
-
-function join(directory: Buffer, name: Buffer): Buffer {
-  return Buffer.concat([directory, SEPARATOR, name])
 }
 
 /** Names are UTF-8 nearly always, and Latin-1 where they cannot be. */

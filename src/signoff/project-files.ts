@@ -79,7 +79,7 @@ export function purgeFilesOf(places: ProjectPlaces): PurgeFiles {
           found.push([kind, file])
           if (kind !== 'reports' || !file.plain) continue
           const name = relative(folder, file.path).split(sep).join('/')
-          digests.push({ name, bytes: file.bytes, sha256: await digestFile(file.path) })
+          digests.push({ name, bytes: file.bytes, sha256: await digestFile(file.bytePath) })
         }
       }
       const outside = isBelow(accountList, folder) || !(await exists(accountList)) ? [] : [accountList]

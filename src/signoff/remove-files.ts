@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { lstat, open, readdir, rmdir, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SealpostError } from '../core/errors.ts'
 import { codeOf } from '../core/system-faults.ts'
+import { joinBytes } from '../files/byte-paths.ts'
 import { flushFolder } from '../files/durable.ts'
 
 /** One file that was found below a folder. */
 export interface FoundFile {
+  /** To be shown: a name that is not UTF-8 has signs of replacement in it. */
   readonly path: string
+  readonly bytePath: Buffer
   readonly bytes: number
   /** False for links, sockets and the like. */
   readonly plain: boolean
@@ -20,12 +22,17 @@ export type Removal = 'overwrite' | 'unlink'
 const PIECE_BYTES = 1024 * 1024
 
 /** Every file below a folder, or the file itself; none when it is not there. Links are not followed. */
-export async function listFiles(path: string): Promise<readonly FoundFile[]> {
-  const stats = await lstat(path).catch((error: unknown) => absent(error, path))
+export async function listFiles(path: string | Buffer): Promise<readonly FoundFile[]> {
+  const bytePath = bytesOf(path)
+  const stats = await lstat(bytePath).catch((error: unknown) => absent(error, path))
   if (stats === null) return []
-  if (!stats.isDirectory()) return [{ path, bytes: stats.isFile() ? stats.size : 0, plain: stats.isFile() }]
+  if (!stats.isDirectory()) {
+    const plain = stats.isFile()
+    return [{ path: path.toString(), bytePath, bytes: plain ? stats.size : 0, plain }]
+  }
   const found: FoundFile[] = []
-  for (const name of (await readdir(path)).sort()) found.push(...(await listFiles(join(path, name))))
+  const names = (await readdir(bytePath, { encoding: 'buffer' })).sort((a, b) => Buffer.compare(a, b))
+  for (const name of names) found.push(...(await listFiles(joinBytes(bytePath, name))))
   return found
 }
 
@@ -33,12 +40,13 @@ export async function listFiles(path: string): Promise<readonly FoundFile[]> {
  * Removes a file or folder with all below it and brings that to the disk. A link is removed and what it leads to stays;
  * so does the content of a file that has a second name, which is somebody's copy. Twice is safe. Throws `config`.
  */
-export async function removeTree(path: string, removal: Removal): Promise<void> {
+export async function removeTree(path: string | Buffer, removal: Removal): Promise<void> {
   const stats = await lstat(path).catch((error: unknown) => absent(error, path))
   if (stats === null) return
   try {
     if (stats.isDirectory()) {
-      for (const name of await readdir(path)) await removeTree(join(path, name), removal)
+      for (const name of await readdir(path, { encoding: 'buffer' }))
+        await removeTree(joinBytes(bytesOf(path), name), removal)
       await rmdir(path)
     } else {
       if (removal === 'overwrite' && stats.isFile() && stats.nlink === 1) await overwriteFile(path)
@@ -50,7 +58,7 @@ export async function removeTree(path: string, removal: Removal): Promise<void> 
 }
 
 /** SHA-256 in hex of a file's bytes. Throws `config` when it cannot be read. */
-export async function digestFile(path: string): Promise<string> {
+export async function digestFile(path: string | Buffer): Promise<string> {
   const hash = createHash('sha256')
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -81,7 +89,7 @@ export async function syncNames(folder: string): Promise<boolean> {
 }
 
 /** Once with random bytes, in place; what that is worth depends on the file system, and the certificate says so. */
-async function overwriteFile(path: string): Promise<void> {
+async function overwriteFile(path: string | Buffer): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW)
   try {
     const { size } = await file.stat()
@@ -95,17 +103,25 @@ async function overwriteFile(path: string): Promise<void> {
   }
 }
 
-function absent(error: unknown, path: string): null {
+function bytesOf(path: string | Buffer): Buffer {
+  return typeof path === 'string' ? Buffer.from(path) : path
+}
+
+function absent(error: unknown, path: string | Buffer): null {
   if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
   throw fileError(error, 'open', path)
 }
 
-function fileError(error: unknown, what: string, path: string): SealpostError {
+function fileError(error: unknown, what: string, path: string | Buffer): SealpostError {
   if (error instanceof SealpostError) return error
   const code = codeOf(error)
-  return new SealpostError('config', `sign-off: cannot ${what} ${path}: ${code ?? 'unexpected error'}`, {
-    hint: 'make it removable for this user, then run sealpost signoff again: it goes on from here',
-    cause: error,
-    ...(code === undefined ? {} : { code }),
-  })
+  return new SealpostError(
+    'config',
+    `sign-off: cannot ${what} ${path.toString()}: ${code ?? 'unexpected error'}`,
+    {
+      hint: 'make it removable for this user, then run sealpost signoff again: it goes on from here',
+      cause: error,
+      ...(code === undefined ? {} : { code }),
+    },
+  )
 }

@@ -1,9 +1,9 @@
 import { constants, type Dirent } from 'node:fs'
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
 import { throwIfAborted } from '../core/errors.ts'
 import type { SearchedPlace } from '../core/certificate.ts'
 import { codeOf } from '../core/system-faults.ts'
+import { joinBytes } from '../files/byte-paths.ts'
 import type { Needle } from './needles.ts'
 import { StreamSearch } from './search-stream.ts'
 import type { SearchReport } from './state.ts'
@@ -30,7 +30,8 @@ const PIECE_BYTES = 1024 * 1024
 const MAX_HITS = 200
 const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR'])
 const ZEROS = Buffer.alloc(PIECE_BYTES)
-const DENIED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM'])
+/** Says of us that we cannot look, not of a file that it cannot be read. */
+const OURS: ReadonlySet<string | undefined> = new Set([undefined, 'EMFILE', 'ENFILE', 'ENOMEM'])
 
 interface Tally {
   files: number
@@ -42,7 +43,7 @@ interface Tally {
 /**
  * Searches every file of the places for the needles, a piece at a time. Links are not followed, pipes and devices not
  * read, a folder that two places share is searched once, and what lies below `apart` is left out. What vanishes
- * meanwhile is passed over; what may not be read is counted. A file is read as long as it was when it was opened: one that
+ * meanwhile is passed over; what cannot be read is counted. A file is read as long as it was when it was opened: one that
  * somebody goes on writing to has an end. `told` is called after each piece and each file.
  */
 export async function searchPlaces(
@@ -80,14 +81,13 @@ export async function searchPlaces(
       await searchFile(path, tally)
       return tally.unreadable > 0 ? 'not readable' : 'searched'
     } catch (error) {
-      if (GONE.has(codeOf(error))) return 'not there'
-      if (DENIED.has(codeOf(error))) return 'not readable'
-      throw error
+      if (OURS.has(codeOf(error))) throw error
+      return GONE.has(codeOf(error)) ? 'not there' : 'not readable'
     }
   }
 
   async function searchFolder(root: string, tally: Tally): Promise<SearchedPlace['state']> {
-    const waiting = [root]
+    const waiting: Buffer[] = [Buffer.from(root)]
     let first = true
     for (;;) {
       const folder = waiting.pop()
@@ -97,8 +97,8 @@ export async function searchPlaces(
       if (entries === null && first) return 'not readable'
       first = false
       for (const entry of entries ?? []) {
-        const path = join(folder, entry.name)
-        if (left.has(path)) continue
+        const path = joinBytes(folder, entry.name)
+        if (left.has(path.toString())) continue
         if (entry.isDirectory()) waiting.push(path)
         else if (entry.isFile()) await searchFile(path, tally)
         else tally.notFiles++
@@ -107,30 +107,30 @@ export async function searchPlaces(
   }
 
   /** The entries of a folder; none when it was searched before or is gone, null when it may not be read. */
-  async function listFolder(folder: string, tally: Tally): Promise<readonly Dirent[] | null> {
+  async function listFolder(folder: Buffer, tally: Tally): Promise<readonly Dirent<Buffer>[] | null> {
     try {
       const { dev, ino } = await lstat(folder, { bigint: true })
       const identity = `${dev}:${ino}`
       if (seen.has(identity)) return []
       seen.add(identity)
-      return await readdir(folder, { withFileTypes: true })
+      return await readdir(folder, { withFileTypes: true, encoding: 'buffer' })
     } catch (error) {
+      if (OURS.has(codeOf(error))) throw error
       if (GONE.has(codeOf(error))) return []
-      if (!DENIED.has(codeOf(error))) throw error
       tally.unreadable++
       return null
     }
   }
 
-  async function searchFile(path: string, tally: Tally): Promise<void> {
+  async function searchFile(path: string | Buffer, tally: Tally): Promise<void> {
     let file: FileHandle
     try {
       // A pipe that took the file's place meanwhile must not hold us up.
       file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     } catch (error) {
-      if (DENIED.has(codeOf(error))) tally.unreadable++
-      else if (codeOf(error) === 'ELOOP' || codeOf(error) === 'ENXIO') tally.notFiles++
-      else if (!GONE.has(codeOf(error))) throw error
+      if (OURS.has(codeOf(error))) throw error
+      if (codeOf(error) === 'ELOOP' || codeOf(error) === 'ENXIO') tally.notFiles++
+      else if (!GONE.has(codeOf(error))) tally.unreadable++
       return
     }
     try {
@@ -154,12 +154,12 @@ export async function searchPlaces(
       told(sum)
     } catch (error) {
       // A file of a broken disk or of a process that went away (EIO, ESRCH): what was not read is counted.
-      if (codeOf(error) === undefined) throw error
+      if (OURS.has(codeOf(error))) throw error
       tally.unreadable++
     } finally {
       await file.close()
     }
-    note(path, stream.hits())
+    note(path.toString(), stream.hits())
   }
 
   function note(path: string, found: readonly Needle[]): void {

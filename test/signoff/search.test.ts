@@ -258,6 +258,31 @@ describe('the search of folders', () => {
     expect(report.places).toMatchObject([{ files: 1, bytes: 5000 }])
   })
 
+  test('searches files and folders whose names are not UTF-8', async () => {
+    const root = folder()
+    const inner = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0x66, 0xfc, 0x72])])
+    mkdirSync(inner)
+    writeFileSync(Buffer.concat([inner, Buffer.from('/'), Buffer.from([0xe4])]), SECRET)
+    const needles = needlesOf('admin', Buffer.from(SECRET))
+    const report = await searchPlaces([{ place: 'project', path: root }], [], needles, told, signal)
+    expect(report.hits).toMatchObject([{ path: `${root}/f\ufffdr/\ufffd`, name: 'admin' }])
+    expect(report.places).toMatchObject([{ files: 1, unreadable: 0, state: 'searched' }])
+  })
+
+  test('what lies too deep to be named is counted as not readable, and the rest is searched', async () => {
+    const root = folder()
+    writeFileSync(join(root, 'shallow'), SECRET)
+    const script = `import os\nfor _ in range(20):\n os.mkdir('d' * 250)\n os.chdir('d' * 250)\nopen('deep', 'w').close()`
+    execFileSync('python3', ['-c', script], { cwd: root })
+    const needles = needlesOf('admin', Buffer.from(SECRET))
+    const place = { place: 'project', path: root }
+    const report = await searchPlaces([place], [], needles, told, signal).finally(() =>
+      execFileSync('rm', ['-rf', join(root, 'd'.repeat(250))]),
+    )
+    expect(report.hits).toMatchObject([{ path: join(root, 'shallow') }])
+    expect(report.places).toMatchObject([{ files: 1, unreadable: 1, state: 'searched' }])
+  })
+
   test('stops when it is asked to', async () => {
     const root = folder()
     const stop = new AbortController()
