@@ -34,7 +34,9 @@ export async function* find(
     if (since !== null && since.validity !== now.validity) {
       throw new SealpostError('stale', 'imap: the mailbox has a new UIDVALIDITY', { code: 'UIDVALIDITY' })
     }
-    if (now.messages === 0 || (now.next !== null && now.next <= low)) return []
+    // Whether anything is there above `low` is asked and not read from UIDNEXT, which some servers get wrong: what is
+    // not found is sent again.
+    if (now.messages === 0) return []
     // `n:*` names the last message even where it lies below n (RFC 9051 section 9).
     const found = await searchUids(context, low === 1 ? 'ALL' : `UID ${low}:*`, signal)
     return found.filter((uid) => uid >= low)

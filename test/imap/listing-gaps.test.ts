@@ -19,7 +19,7 @@ interface Facts {
 async function serve(
   facts: Facts,
   capabilities = 'UIDPLUS',
-): Promise<{ source: SourceSession; inbox: Mailbox; fetches: () => number }> {
+): Promise<{ source: SourceSession; inbox: Mailbox; port: number; fetches: () => number }> {
   let fetches = 0
   const named = (set: string): number[] =>
     facts.uids.filter((uid) =>
@@ -49,7 +49,7 @@ async function serve(
   })
   const [inbox] = await collect(source.listMailboxes(quiet))
   if (inbox === undefined) throw new Error('no inbox')
-  return { source, inbox, fetches: () => fetches }
+  return { source, inbox, port: server.port, fetches: () => fetches }
 }
 
 const keysOf = (pages: readonly Page[]): readonly number[] => messagesOf(pages).map(({ key }) => Number(key))
@@ -154,4 +154,13 @@ describe('what a server leaves out of a listing', () => {
     const second = await collect(source.listMessages(inbox, cursorOf(first), quiet))
     expect(second.map(({ kind }) => kind)).toEqual(['stale'])
   })
+})
+
+it.each([1, 4])('a copy is found where UIDNEXT is said to be %i, whatever has been stored', async (next) => {
+  const facts: Facts = { uids: [2, 7], next, fetch: (uids) => uids.map((uid) => whole(uid)) }
+  const { port, inbox } = await serve(facts)
+  const destination = await clearConnector(port, 'x').openDestination('a', quiet)
+  onTestFinished(() => destination.close())
+  const found = await collect(destination.find(inbox, { validity: '7', next: String(next) }, quiet))
+  expect(found.map(({ key }) => key)).toEqual(['2', '7'].filter((key) => Number(key) >= next))
 })
