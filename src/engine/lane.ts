@@ -6,7 +6,7 @@ import type { MailboxWork } from './mailbox-work.ts'
 import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { readAgain, recover, tryAgain } from './recover.ts'
-import { leaveUnlisted, setAside } from './set-aside.ts'
+import { leaveFailing, leaveUnlisted, setAside } from './set-aside.ts'
 import { retry, tellWaitsOf } from '../core/retry.ts'
 import { untilOpen, whenOpen } from '../core/work-hours.ts'
 
@@ -116,7 +116,7 @@ async function settle(
     const trouble = await slice.trouble
     if (trouble !== null) {
       await meanwhile
-      await recover(lane, slice.work, trouble)
+      await orLeave(lane, slice.work, () => recover(lane, slice.work, trouble))
     }
   } finally {
     slice.work.active--
@@ -138,9 +138,11 @@ async function perform(
     }
     await settle(lane, board, before)
     if (task.kind === 'suspects') {
-      await tryAgain(lane, work)
-      await readAgain(lane, work)
-    } else await finish(lane, work)
+      await orLeave(lane, work, async () => {
+        await tryAgain(lane, work)
+        await readAgain(lane, work)
+      })
+    } else await orLeave(lane, work, () => finish(lane, work))
   } finally {
     if (task.kind === 'suspects') work.active--
     board.notify()
@@ -169,7 +171,8 @@ async function prepare(
     () => null,
     (error: unknown) => {
       // Of labels all have to be listed, to know what lies where.
-      if (board.sights === null && isAboutMailbox(error, sessions)) return error
+      const isAboutIt = isKind(error, 'rejected', 'not-found') || isFailure(error, sessions.isSourceAlive)
+      if (board.sights === null && isAboutIt) return error
       throw error
     },
   )
@@ -181,8 +184,11 @@ async function prepare(
       })
     } catch (error) {
       if (isKind(error, 'rejected')) return error
-      throw error
+      if (!isFailure(error, sessions.areAlive)) throw error
+      lane.pair.noteFailing(work.record.id, false, error)
+      return error
     }
+    lane.pair.noteReady()
     work.phase = 'moving'
     board.notify()
     return null
@@ -196,16 +202,27 @@ async function prepare(
   }
   board.endListing(work)
   const [unready = null, unlisted = null] = refusals
-  if (unready !== null) setAside(context, work, unready)
+  if (unready?.kind === 'rejected') setAside(context, work, unready)
+  else if (unready !== null) leaveFailing(context, work, unready)
   if (unlisted !== null) leaveUnlisted(context, work, unlisted)
 }
 
 /** How servers say that they have failed over what was asked: in the end it is the mailbox, where the session goes on. */
 const FAILED: ReadonlySet<string> = new Set(['SERVERBUG', 'UNAVAILABLE'])
 
-function isAboutMailbox(error: unknown, { isSourceAlive }: LaneContext['sessions']): error is SealpostError {
-  if (isKind(error, 'rejected', 'not-found')) return true
-  return isKind(error, 'transient') && isSourceAlive && FAILED.has(error.code ?? '')
+function isFailure(error: unknown, isAlive: boolean): error is SealpostError {
+  return isKind(error, 'transient') && isAlive && FAILED.has(error.code ?? '')
+}
+
+/** Works on a mailbox that is ready; one over which a server fails each time is left for this run. */
+async function orLeave(lane: LaneContext, work: MailboxWork, operation: () => Promise<void>): Promise<void> {
+  try {
+    await operation()
+  } catch (error) {
+    if (lane.stop.aborted || !isFailure(error, lane.sessions.areAlive)) throw error
+    lane.pair.noteFailing(work.record.id, true, error)
+    leaveFailing(lane.context, work, error)
+  }
 }
 
 async function finish(lane: LaneContext, work: MailboxWork): Promise<void> {

@@ -13,6 +13,8 @@ export class PairState {
   readonly #context: EngineContext
   #deathsInARow = 0
   #landed = 0
+  /** The mailbox that was left last since a server failed over it, and nothing went well after it. */
+  #left: { readonly mailbox: number; readonly isReady: boolean } | null = null
   #pausedUntil = 0
 
   constructor(context: EngineContext, pairId: number, lanes: { readonly first: number; readonly most: number }) {
@@ -25,8 +27,25 @@ export class PairState {
 
   /** Something was stored: the server works. */
   noteLanded(messages: number): void {
-    if (messages > 0) this.#deathsInARow = 0
+    if (messages > 0) {
+      this.#deathsInARow = 0
+      this.#left = null
+    }
     this.#landed += messages
+  }
+
+  /** A mailbox is ready at both ends. */
+  noteReady(): void {
+    if (this.#left?.isReady === false) this.#left = null
+  }
+
+  /**
+   * A server fails each time over a mailbox, before (`isReady` false) or after it was ready. Throws `error` where it failed
+   * over another one before and nothing of that kind went well in between: then it is not the mailbox.
+   */
+  noteFailing(mailbox: number, isReady: boolean, error: SealpostError): void {
+    if (this.#left !== null && this.#left.mailbox !== mailbox) throw error
+    this.#left = { mailbox, isReady }
   }
 
   /** What all lanes have landed so far. */

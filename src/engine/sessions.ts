@@ -44,6 +44,11 @@ export class LaneSessions {
     return this.#source.isAlive
   }
 
+  /** True while both are good. */
+  get areAlive(): boolean {
+    return this.#source.isAlive && this.#destination.isAlive
+  }
+
   /** A living session at the destination; throws as `source` does. */
   destination(signal: AbortSignal): Promise<DestinationSession> {
     return this.#destination.session(signal)

@@ -5,7 +5,7 @@ import type { EngineContext } from './settings.ts'
 import type { MailboxWork } from './mailbox-work.ts'
 
 const PAGE = 500
-/** Of the finding about a mailbox that the destination does not take. */
+/** Of the finding about a mailbox that the destination does not take, or that a server fails over. */
 const REFUSED = 'mailbox'
 /** Of the finding about a source mailbox that its server does not let anybody list. */
 const UNLISTED = 'unlisted'
@@ -20,7 +20,7 @@ export const MAILBOX_REFUSED = 'mailbox-refused'
  */
 export function setAside(context: EngineContext, work: MailboxWork, refusal: SealpostError): void {
   const { ledger, events } = context
-  const { id, pairId, destination } = work.record
+  const { id, pairId } = work.record
   const serverText = refusal.serverText ?? null
   const reason: Reason = { code: MAILBOX_REFUSED, text: refusal.message, serverText }
   const quarantine = (rows: readonly MessageRecord[]): void => {
@@ -37,21 +37,38 @@ export function setAside(context: EngineContext, work: MailboxWork, refusal: Sea
     if (rows.length === 0) break
     quarantine(rows)
   }
-  ledger.replaceFindings(id, 'run', [
+  noteRefused(ledger, work, `refused: ${serverText ?? refusal.message}`)
+  work.phase = 'done'
+}
+
+/**
+ * A server fails each time over this mailbox, and over no other. It is a finding until a run gets through; what was not moved
+ * of it stays pending, and its work is done for this run. It keeps no other mailbox from being moved.
+ */
+export function leaveFailing(
+  { ledger }: Pick<EngineContext, 'ledger'>,
+  work: MailboxWork,
+  failure: SealpostError,
+): void {
+  noteRefused(ledger, work, `failed each time: ${failure.serverText ?? failure.message}`)
+  work.phase = 'done'
+}
+
+function noteRefused(ledger: EngineContext['ledger'], { record }: MailboxWork, actual: string): void {
+  ledger.replaceFindings(record.id, 'run', [
     {
       class: 'open',
       check: REFUSED,
-      pairId,
-      mailboxId: id,
+      pairId: record.pairId,
+      mailboxId: record.id,
       messageId: null,
       sourceKey: null,
       destinationKey: null,
-      expected: formatPath(destination.path),
-      actual: `refused: ${serverText ?? refusal.message}`,
+      expected: formatPath(record.destination.path),
+      actual,
       rule: null,
     },
   ])
-  work.phase = 'done'
 }
 
 /**
