@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../src/core/clock.ts'
-import { SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
+import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../../src/core/errors.ts'
 import type { ImapManners } from '../shared/imap-manners.ts'
 import type { CommandOptions } from './command-options.ts'
 import { SOCKET_CLOSED, writeCommand, type LiteralMode, type Part } from './command-writer.ts'
@@ -68,7 +68,7 @@ export class Connection {
       row: (row) => this.#running?.onRow?.(row),
       beyond: (bytes, text) => {
         this.#running?.onBeyond?.(text)
-        this.destroy(beyondBounds(bytes))
+        throw beyondBounds(bytes)
       },
       room: (bytes) => this.#running?.room?.(bytes) ?? Buffer.allocUnsafe(bytes),
       tagged: (line) => this.#takeTagged(line),
@@ -349,9 +349,11 @@ export class Connection {
     try {
       this.#framer.push(bytes)
     } catch (cause) {
-      this.destroy(
-        new SealpostError('transient', 'imap: the server sent what is no IMAP', { code: 'PROTOCOL', cause }),
-      )
+      const noImap = new SealpostError('transient', 'imap: the server sent what is no IMAP', {
+        code: 'PROTOCOL',
+        cause,
+      })
+      this.destroy(isKind(cause) ? cause : noImap)
     }
   }
 

@@ -20,8 +20,8 @@ export interface FramerSink {
   claims(keyword: string): boolean
   untagged(response: Untagged): void
   row(row: FetchRow): void
-  /** A literal of so many bytes was announced, which is not read; `text` is what its response had said before. */
-  beyond(bytes: number, text: string): void
+  /** A literal was announced that is not read, whose response had said `text` before: throws what ends the connection. */
+  beyond(bytes: number, text: string): never
   /** Where a literal of so many bytes is to be put. */
   room(bytes: number): Buffer
   /** A line that begins with neither `*` nor `+`, without its line end. */
@@ -64,7 +64,7 @@ export class Framer {
     return this.#startOfResponse && this.#tail.length === 0
   }
 
-  /** Takes the next bytes. Throws a plain Error when they are no IMAP. */
+  /** Takes the next bytes. Throws a plain Error when they are no IMAP, and what the sink throws. */
   push(chunk: Buffer): void {
     let at = 0
     while (at < chunk.length) {
@@ -106,10 +106,7 @@ export class Framer {
       this.#finish()
       return
     }
-    if (announced > MAX_LITERAL_BYTES) {
-      this.#sink.beyond(announced, this.#texts?.join('') ?? '')
-      throw new Error('a literal beyond all bounds')
-    }
+    if (announced > MAX_LITERAL_BYTES) this.#sink.beyond(announced, this.#texts?.join('') ?? '')
     this.#remaining = announced
     if (this.#texts === null) return
     this.#skip = announced > this.literalLimit

@@ -372,7 +372,9 @@ function frame(chunks: Iterable<Buffer>, limit = Infinity): Framed {
     claims: (keyword) => keyword === 'LIST',
     untagged: (response) => got.untagged.push(response),
     row: (row) => got.rows.push(row),
-    beyond: () => undefined,
+    beyond: () => {
+      throw new Error('beyond all bounds')
+    },
     room: (bytes) => Buffer.alloc(bytes),
     tagged: (line) => got.others.push(line),
     continuation: (text) => got.others.push(`+${text}`),
