@@ -94,9 +94,11 @@ async function matchWhenStill(
     still += LOOK
     const { next, validity } = match.position
     const now = await session.position(destination, signal)
-    if (now.next === next && now.validity === validity) continue
+    const isStill = now.next === next && now.validity === validity
+    // Some servers say the same mark whatever has come: before the copies are given up they are looked for all the same.
+    if (isStill && still < quiet) continue
     match = await look(now)
-    still = 0
+    if (!isStill) still = 0
   }
   return match
 }
@@ -224,9 +226,9 @@ function isBelow(a: string, b: string): boolean {
   return a.length === b.length ? a < b : a.length < b.length
 }
 
-/** True unless the marks prove that everything stored since is still there. */
+/** True unless the marks prove that everything stored since is still there: more than they allow for says that they are wrong. */
 function hasVanished(since: Position | null, present: Position, seen: number): boolean {
   if (since === null) return true
   const stored = Number(present.next) - Number(since.next)
-  return !Number.isSafeInteger(stored) || stored > seen
+  return stored !== seen
 }

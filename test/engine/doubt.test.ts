@@ -4,7 +4,7 @@ import type { Connector } from '../../src/core/connector.ts'
 import { SealpostError } from '../../src/core/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/engine/settings.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
-import type { Fetched } from '../../src/core/mail.ts'
+import type { Fetched, Mailbox } from '../../src/core/mail.ts'
 import { isBalanced } from '../../src/core/states.ts'
 import { withMembers } from '../../src/core/rate.ts'
 import { isLong } from '../long.ts'
@@ -58,6 +58,30 @@ describe('an append whose reply is lost', () => {
     const late = outcome.findings.filter((finding) => finding.check === 'late-landing')
     expect(late.length).toBeGreaterThan(0)
     expect(late.every((finding) => finding.class === 'open')).toBe(true)
+  })
+
+  it('is found where the server says the lowest mark whatever has been stored', async () => {
+    const fixture = new Fixture()
+    for (let n = 1; n <= 4; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    const { fired } = onAppend(fixture, 1, { fault: 'land-late', milliseconds: 395 })
+    const ends = fixture.connectors()
+    fixture.connectors = () => ({
+      ...ends,
+      destination: withMembers(ends.destination, {
+        openDestination: async (account, signal) => {
+          const session = await ends.destination.openDestination(account, signal)
+          const position = async (mailbox: Mailbox) => ({
+            ...(await session.position(mailbox, signal)),
+            next: '1',
+          })
+          return withMembers(session, { position })
+        },
+      }),
+    })
+    const { totals, pairs } = await fixture.run()
+    expect([fired(), pairs[0]?.error]).toEqual([true, null])
+    expect(nonZero(totals)).toEqual({ source: 4, landed: 4 })
+    expect(fixture.moved.snapshot()).toEqual(fixture.alice.snapshot())
   })
 
   /** The first append's reply is lost, and `meddle` is called before the copies are looked for. */
