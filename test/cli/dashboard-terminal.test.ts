@@ -27,8 +27,9 @@ async function tmux(...words: readonly string[]): Promise<string> {
 }
 
 /** Begins a program in a window of its own; when it has ended, its code and the state of the terminal are shown. */
-async function open(window: string, words: readonly string[]): Promise<void> {
-  const command = `${words.map((word) => `'${word}'`).join(' ')}; echo "code $?"; stty -a; read -r line`
+async function open(window: string, words: readonly string[], input = '/dev/tty'): Promise<void> {
+  // The terminal sends its signal to the shell too, which shall live to tell the code.
+  const command = `trap : INT; ${words.map((word) => `'${word}'`).join(' ')} < ${input}; echo "code $?"; stty -a; read -r line`
   const [first, ...where] = window === 'run' ? ['new-session', '-s', 'd'] : ['new-window', '-t', 'd']
   await tmux(first, '-d', ...(window === 'run' ? ['-x', '80', '-y', '24'] : []), ...where, '-n', window, command)
 }
@@ -105,6 +106,28 @@ describe.skipIf(!existsSync(TMUX))('the dashboard on a terminal of 80 by 24', ()
     process.kill(Number(child), 'SIGTERM')
     expect(await expectLeft(130)).not.toContain('PAUSED')
   }, 60_000)
+
+  it('is drawn without keys where stdin is no terminal, as under a script, and Ctrl-C ends it', async () => {
+    await open('run', sealpost('run'), '/dev/null')
+    await screen(/^RUNNING[^]*anna[^]*Ctrl-C quits/m)
+    await press('C-c')
+    await screen(/stopping/)
+    await press('C-c')
+    expect(await expectLeft(130)).not.toContain('cannot be drawn')
+  }, 60_000)
+
+  it.each(['/dev/null', 'program'])(
+    'gives way to lines with stdin from %s too',
+    async (input) => {
+      const child = fileURLToPath(new URL('./broken-dashboard.ts', import.meta.url))
+      writeFileSync(join(place.folder, 'program'), '')
+      await open('run', [process.execPath, '--import', import.meta.resolve('tsx'), child, 'at-once'], input)
+      await screen(/the dashboard cannot be drawn[^]*accounts 0\/1/)
+      await press('C-c')
+      await expectLeft(130)
+    },
+    60_000,
+  )
 
   it('gives way to lines when it cannot be drawn, without the words of the error, and the keys are the shell’s again', async () => {
     const child = fileURLToPath(new URL('./broken-dashboard.ts', import.meta.url))

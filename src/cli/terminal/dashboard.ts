@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { isatty } from 'node:tty'
 import type { Clock } from '../../core/clock.ts'
 import type { LedgerReader } from '../../core/ledger.ts'
 import type { DashboardProps } from './dashboard-app.ts'
@@ -65,7 +66,8 @@ export async function showDashboard(
       view: look(),
       lines: output.blockLines,
       controls,
-      hasKeys: process.stdin.isTTY,
+      // Where stdin is no terminal `isTTY` is not there at all, whatever its type says, and the library takes that for yes.
+      hasKeys: isatty(process.stdin.fd),
       mailboxesOf: (pair) => mailboxLines(ledger, pair),
       quit,
       paint: (colour, text) => output.paint(colour, text),
@@ -86,8 +88,10 @@ export async function showDashboard(
     if (isStopped) return
     cancel()
     // The library goes on reading keys when it breaks: Ctrl-C would do nothing, and the process would not end.
-    if (process.stdin.isTTY) process.stdin.setRawMode(false)
-    process.stdin.unref()
+    if (process.stdin.isTTY) {
+      process.stdin.setRawMode(false)
+      process.stdin.unref()
+    }
     output.block([])
     output.warn('the dashboard cannot be drawn; lines take its place, and the work goes on. Ctrl-C ends it')
     let shown = ''
