@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net'
-import { chmod, rm } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '../src/core/clock.ts'
 import { isKind, SealpostError } from '../src/core/errors.ts'
@@ -30,7 +30,6 @@ const NOT_UNDERSTOOD: AgentReply = { error: { kind: 'bug', message: 'the agent d
  */
 export async function serveAgent(setup: AgentSetup, onReady: () => void): Promise<void> {
   const { clock, operator, socketPath } = setup
-  await ensurePrivateFolder(dirname(socketPath))
   const sockets = new Set<Socket>()
   let cancelIdle: () => void = () => undefined
   let cancelWatch: () => void = () => undefined
@@ -65,6 +64,7 @@ export async function serveAgent(setup: AgentSetup, onReady: () => void): Promis
     })
   })
   try {
+    await ensurePrivateFolder(dirname(socketPath))
     await listen(server, socketPath)
     await chmod(socketPath, 0o600)
     touch()
@@ -76,8 +76,8 @@ export async function serveAgent(setup: AgentSetup, onReady: () => void): Promis
     cancelWatch()
     operator.wipe()
     for (const socket of sockets) socket.end()
+    // This removes the socket too; never that of another agent, which a failed `listen` left alone.
     server.close()
-    await rm(socketPath, { force: true })
   }
 }
 

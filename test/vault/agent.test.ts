@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,6 +67,26 @@ describe('the agent', () => {
     const { socketPath, ended } = await start('b', 50)
     await ended
     expect(await connectAgent(socketPath)).toBeNull()
+  })
+
+  it('leaves the socket of another agent alone, and keeps no key, where one listens already', async () => {
+    const { socketPath, ended } = await start('d')
+    const second = await unlockOperator(root, { operator: null, systemUser: 'x', passphrase: passphrase() })
+    const setup = { root, socketPath, operator: second, idleMs: 60_000, clock: systemClock }
+    await expect(serveAgent(setup, () => undefined)).rejects.toMatchObject({ kind: 'busy' })
+    await expect(second.sign(Buffer.from('x'))).rejects.toMatchObject({ kind: 'locked' })
+    expect(await stopAgent(socketPath)).toBe(true)
+    await ended
+    expect(existsSync(socketPath)).toBe(false)
+  })
+
+  it('keeps no key where others can enter the folder of its socket', async () => {
+    const open = mkdtempSync(join(folder, 'open-'))
+    chmodSync(open, 0o755)
+    const operator = await unlockOperator(root, { operator: null, systemUser: 'x', passphrase: passphrase() })
+    const setup = { root, socketPath: join(open, 's'), operator, idleMs: 60_000, clock: systemClock }
+    await expect(serveAgent(setup, () => undefined)).rejects.toMatchObject({ kind: 'policy' })
+    await expect(operator.sign(Buffer.from('x'))).rejects.toMatchObject({ kind: 'locked' })
   })
 
   it('stays while its workspace is there, and ends when it is gone', async () => {
