@@ -1,5 +1,5 @@
 import type { DestinationSession } from '../../src/core/connector.ts'
-import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -139,6 +139,19 @@ describe('a Maildir as a destination', () => {
     const real = await now.position(inbox, quiet)
     await maildir.deposit('new/oddly-named', 'Message-ID: <b@x>\n\nbody\n')
     expect((await found(now, inbox, real)).map(({ key }) => key)).toContain('oddly-named')
+  })
+
+  it('names a message once where its folder changes while it is searched', async () => {
+    const maildir = await makeMaildir()
+    const file = await maildir.deposit('cur/1400000001.a:2,', 'Subject: a\n\n')
+    await maildir.deposit('cur/1400000002.b:2,', 'Subject: b\n\n')
+    const session = await maildir.destination()
+    const keys: string[] = []
+    for await (const { key } of session.find(await findMailbox(session, INBOX), null, quiet)) {
+      if (keys.length === 0) await rename(file, `${file}S`)
+      keys.push(key)
+    }
+    expect(keys.sort()).toEqual(['1400000001.a', '1400000002.b'])
   })
 
   it('says the size of a candidate only where it knows it', async () => {
