@@ -98,9 +98,21 @@ export class AccountApi {
     also: readonly number[],
     signal: AbortSignal,
   ): Promise<HttpsReply> {
+    return this.sendAndRead(what, units, request, also, async (reply) => reply, signal)
+  }
+
+  /** As `send`, and reads the answer. Where `read` throws that the token was refused, it is renewed as well and all is sent again. */
+  async sendAndRead<T>(
+    what: string,
+    units: number,
+    request: HttpsRequest,
+    also: readonly number[],
+    read: (reply: HttpsReply) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     return this.#withToken(what, units, signal, async (authorization) => {
       const reply = await this.#http.send({ ...request, headers: { ...request.headers, authorization } }, signal)
-      if ((reply.status >= 200 && reply.status < 300) || also.includes(reply.status)) return reply
+      if ((reply.status >= 200 && reply.status < 300) || also.includes(reply.status)) return read(reply)
       const text = (await readReply(reply, ERROR_LIMIT)).toString('utf8')
       throw refusalOf({ ...reply, body: parseJson(text) }, what, this.#config.clock.now())
     })

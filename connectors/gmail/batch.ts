@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { SealpostError } from '../../src/core/errors.ts'
-import { readReply } from '../shared/https-client.ts'
+import { readReply, type HttpsReply } from '../shared/https-client.ts'
 import { parseJson, type AccountApi } from './api.ts'
 
 /** One answer within a batch. */
@@ -27,20 +27,21 @@ export async function batchGet(
     (path, index) =>
       `--${boundary}\r\nContent-Type: application/http\r\nContent-ID: <item-${index}>\r\n\r\nGET ${path} HTTP/1.1\r\n\r\n\r\n`,
   )
-  const reply = await api.send(
-    what,
-    units * paths.length,
-    {
-      method: 'POST',
-      url: new URL('batch/gmail/v1', api.limits.endpoint),
-      headers: { 'content-type': `multipart/mixed; boundary=${boundary}` },
-      body: Buffer.from(`${parts.join('')}--${boundary}--\r\n`),
-    },
-    [],
-    signal,
-  )
-  const text = (await readReply(reply, ANSWER_LIMIT)).toString('utf8')
-  const answers = parseAnswers(reply.headers['content-type'] ?? '', text)
+  const request = {
+    method: 'POST',
+    url: new URL('batch/gmail/v1', api.limits.endpoint),
+    headers: { 'content-type': `multipart/mixed; boundary=${boundary}` },
+    body: Buffer.from(`${parts.join('')}--${boundary}--\r\n`),
+  } as const
+  const read = async (reply: HttpsReply): Promise<ReadonlyMap<number, BatchAnswer>> => {
+    const text = (await readReply(reply, ANSWER_LIMIT)).toString('utf8')
+    const found = parseAnswers(reply.headers['content-type'] ?? '', text)
+    // Google lets a batch in with a token that is over, and refuses each request in it.
+    const refused = [...found.values()].find(({ status }) => status === 401)
+    if (refused !== undefined) throw api.refusal(refused.status, refused.body, what)
+    return found
+  }
+  const answers = await api.sendAndRead(what, units * paths.length, request, [], read, signal)
   return paths.map((_, index) => {
     const answer = answers.get(index)
     if (answer === undefined)

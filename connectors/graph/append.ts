@@ -5,6 +5,7 @@ import { announcedBytes, readExactly } from '../shared/exact-body.ts'
 import type { GraphCall } from './client.ts'
 import type { NativeSource, WriteMode } from './config.ts'
 import type { GraphContext } from './context.ts'
+import { isPassing } from './errors.ts'
 import { folderPath } from './folders.ts'
 import { textOf } from './json.ts'
 import { immutableIdOf, importItem } from './native-items.ts'
@@ -131,8 +132,7 @@ async function create(context: GraphContext, call: GraphCall, signal: AbortSigna
 /** Throws where nothing can have been stored. */
 function outcomeOf(error: unknown, lastByteSent: boolean): Outcome {
   if (!isKind(error)) throw error
-  // A gateway that gives up says nothing about what the server behind it has done.
-  if (isKind(error, 'transient', 'cancelled') && lastByteSent) return inDoubt(error)
+  if (lastByteSent && (isKind(error, 'cancelled') || isPassing(error))) return inDoubt(error)
   if (isKind(error, 'transient', 'cancelled', 'auth', 'config')) throw error
   return { kind: 'refused', error }
 }

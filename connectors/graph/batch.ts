@@ -19,8 +19,8 @@ export type BatchReply =
 
 /**
  * Sends requests in batches (learn.microsoft.com: json-batching) and returns their answers in order. Each has a status of its
- * own, whatever that of the batch says. A throttled one makes the whole call `throttled`; so it must be one that can be
- * repeated.
+ * own, whatever that of the batch says. A throttled one makes the whole call `throttled`; where the token was refused to one
+ * it is renewed, and the batch sent once more. So it must be one that can be repeated.
  */
 export async function sendBatch(
   context: GraphContext,
@@ -52,7 +52,11 @@ async function sendOne(
     ...(json === undefined ? {} : { body: json }),
   }))
   const call = { method: 'POST', path: '/$batch', what, json: { requests: parts }, whole: true } as const
-  const { body } = await context.client.call(call, signal)
+  let { body } = await context.client.call(call, signal)
+  if (listOf(body, 'responses').some((response) => numberOf(response, 'status') === 401)) {
+    await context.client.renewToken(signal)
+    body = (await context.client.call(call, signal)).body
+  }
   const byId = new Map(listOf(body, 'responses').map((response) => [textOf(response, 'id'), response]))
   return requests.map((_, index) => {
     const response = byId.get(String(index))

@@ -4,6 +4,7 @@ import type { FlagChange, FlagRefusal, Mailbox } from '../../src/core/mail.ts'
 import { sendBatch } from './batch.ts'
 import { isCategory, keywordOf } from './categories.ts'
 import type { GraphContext } from './context.ts'
+import { isPassing } from './errors.ts'
 import { PROPERTY } from './extended-properties.ts'
 import { listOf, textOf, type Json } from './json.ts'
 import { messagePath } from './list-messages.ts'
@@ -101,8 +102,9 @@ async function moveOne(context: GraphContext, key: string, to: Mailbox, signal: 
     return { kind: 'landed', key: textOf(body, 'id') ?? key, validity: VALIDITY }
   } catch (error) {
     if (!isKind(error)) throw error
-    if (!isKind(error, 'transient', 'cancelled', 'auth', 'config')) return { kind: 'refused', error }
-    if (!sent.lastByte || !isKind(error, 'transient')) throw error
+    const isInDoubt = sent.lastByte && isPassing(error)
+    if (!isInDoubt && !isKind(error, 'transient', 'cancelled', 'auth', 'config')) return { kind: 'refused', error }
+    if (!isInDoubt) throw error
     const text = 'graph: no answer came to a move'
     return { kind: 'unknown', error: new SealpostError('unknown-outcome', text, { cause: error }) }
   }

@@ -100,6 +100,11 @@ export class GraphClient {
     }
   }
 
+  /** Has the token renewed that was refused within a batch, which itself it had let in. */
+  async renewToken(signal: AbortSignal): Promise<void> {
+    await this.#facts.tokens.token(this.account, true, signal)
+  }
+
   /** As `call` for reading, and gives the body alone. */
   async get(path: string, what: string, signal: AbortSignal): Promise<Json> {
     return (await this.call({ method: 'GET', path, what }, signal)).body

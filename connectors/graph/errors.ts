@@ -13,6 +13,9 @@ export interface Refusal {
 /** The word for an item that Exchange cannot turn into MIME: some opaque S/MIME, and what is damaged. */
 export const UNCONVERTIBLE = 'UNCONVERTIBLE'
 
+/** The word for a server, or a gateway before it, that could not answer. */
+const UNAVAILABLE = 'UNAVAILABLE'
+
 /** One row of the error mapping. A row fits when all that it names fits; the first one that does decides. */
 interface Row {
   readonly status?: readonly number[]
@@ -172,7 +175,7 @@ export const ERROR_ROWS: readonly Row[] = [
   {
     status: [408, 500, 502, 503, 504],
     kind: 'transient',
-    word: 'UNAVAILABLE',
+    word: UNAVAILABLE,
     says: 'the server could not answer',
   },
   { kind: 'rejected', word: 'REFUSED', says: 'the server refused' },
@@ -189,6 +192,14 @@ export function errorOf(refusal: Refusal, what: string): SealpostError {
     ...(row.hint === undefined ? {} : { hint: row.hint }),
     ...(refusal.retryAfter === null ? {} : { retryAfter: refusal.retryAfter }),
   })
+}
+
+/**
+ * True for what says nothing about whether the request was carried out: a gateway that gives up does not know, also where it
+ * names a time and so counts as `throttled`.
+ */
+export function isPassing(error: SealpostError): boolean {
+  return error.kind === 'transient' || error.code === UNAVAILABLE
 }
 
 /** A refusal for want of a permission, with its name in the hint; any other error as it is. */

@@ -74,8 +74,9 @@ async function stepsOf(
   const listed: Listed[] = []
   const expunged: string[] = []
   const incomplete: string[] = []
-  for (const item of items) {
-    const key = textOf(item, 'id')
+  // A message may be named several times (learn.microsoft.com: delta-query-overview): its last state is the one that holds.
+  const last = new Map(items.map((item) => [textOf(item, 'id'), item]))
+  for (const [key, item] of last) {
     if (key === null) continue
     // `changed` stands for a move to another folder, `deleted` for a deletion; here it is gone either way.
     if (fieldOf(item, '@removed') !== undefined) expunged.push(key)

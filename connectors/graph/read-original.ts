@@ -4,7 +4,8 @@ import type { Body, Fetched } from '../../src/core/mail.ts'
 import type { GraphContext } from './context.ts'
 import { expandOf, PROPERTY, propertyOf } from './extended-properties.ts'
 import { readMessage } from './fetch-bodies.ts'
-import { listOf, textOf } from './json.ts'
+import { pagesOf } from './folders.ts'
+import { textOf, type Json } from './json.ts'
 import { messagePath } from './list-messages.ts'
 import { ORIGINAL } from './rebuild-message.ts'
 
@@ -28,8 +29,10 @@ export async function readOriginal(
     )
     const digest = propertyOf(item, PROPERTY.rebuiltFrom)
     if (digest === null) return await readMessage(context, key, signal, later)
-    const list = await client.get(`${path}/attachments?$select=id,name`, 'looking for an original', signal)
-    for (const attachment of [...listOf(list, 'value')].reverse()) {
+    const attachments: Json[] = []
+    for await (const item of pagesOf(context, `${path}/attachments?$select=id,name`, signal))
+      attachments.push(item)
+    for (const attachment of attachments.reverse()) {
       const id = textOf(attachment, 'id')
       if (id === null || textOf(attachment, 'name') !== ORIGINAL) continue
       const { pieces } = await client.open(

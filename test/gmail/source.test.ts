@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SourceSession } from '../../src/core/connector.ts'
+import type { SealpostError } from '../../src/core/errors.ts'
 import { bodyOf, collect, errorOf, findMailbox, list, quiet } from '../conformance/bench.ts'
 import type { FakeGmailAccount } from '../fakes/gmail-account.ts'
 import { startGmail, type GmailStage } from './stage.ts'
@@ -132,6 +133,30 @@ describe('labels as mailboxes', () => {
     })
     account.createLabel('Work')
     expect(await collect(session.listMessages(mailbox, again.cursor, quiet))).toEqual([{ kind: 'stale' }])
+  })
+
+  it('are listed on with a new token where the old one is refused within a batch, once', async () => {
+    put('m', 'INBOX')
+    const body = { error: { code: 401, message: 'Invalid Credentials', status: 'UNAUTHENTICATED' } }
+    for (const [times, outcome] of [
+      [1, 1],
+      [2, 'auth'],
+    ] as const) {
+      const asked: boolean[] = []
+      const token = async (mailbox: string, force: boolean): Promise<string> => {
+        asked.push(force)
+        return mailbox
+      }
+      const session = await open({ tokens: { token } })
+      const inbox = await findMailbox(session, ['INBOX'])
+      stage.server.faults.arm(/^BATCH messages\.get/, { kind: 'answer', status: 401, body }).times(times)
+      const listing = list(session, inbox, null).then(
+        ({ messages }) => messages.size,
+        (error: unknown) => (error as SealpostError).kind,
+      )
+      expect(await listing).toBe(outcome)
+      expect(asked.filter((force) => force)).toHaveLength(1)
+    }
   })
 
   it('go on where a throttled listing stopped', async () => {

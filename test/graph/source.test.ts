@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { SealpostError } from '../../src/core/errors.ts'
 import type { Fetched, Mailbox } from '../../src/core/mail.ts'
 import { startGraphServer, type GraphServer } from '../fakes/graph-server.ts'
 import type { FakeMailbox } from '../fakes/m365/mailbox.ts'
@@ -118,6 +119,32 @@ describe('a Graph source', () => {
       })
     }
     server.tenant.dropsFields = false
+  })
+
+  it('takes the last state of a message that a page names several times', async () => {
+    const mailbox = freshMailbox()
+    const [stays, goes] = [put(mailbox, 'Subject: 1\r\n\r\n'), put(mailbox, 'Subject: 2\r\n\r\n')]
+    await withSource(graphTo(server), mailbox.address, async (session) => {
+      const inbox = await inboxOf(session)
+      const { cursor } = await list(session, inbox, null)
+      const there = (id: string, isRead: boolean): object => ({
+        ...{ id, isRead, isDraft: false, flag: { flagStatus: 'notFlagged' }, categories: [] },
+        receivedDateTime: '2017-07-14T02:40:00Z',
+      })
+      const gone = (id: string): object => ({ id, '@removed': { reason: 'changed' } })
+      const value = [there(stays, false), gone(stays), there(goes, false), there(stays, true), gone(goes)]
+      const link = (JSON.parse(cursor) as { link: string }).link
+      server.tenant.faults.arm(/\/messages\/delta/, {
+        kind: 'answer',
+        status: 200,
+        body: { value, '@odata.deltaLink': link },
+      })
+      const pages = await collect(session.listMessages(inbox, cursor, quiet))
+      expect(pages.slice(0, -1)).toMatchObject([
+        { kind: 'messages', messages: [{ key: stays, flags: ['\\Seen'] }] },
+        { kind: 'expunged', keys: [goes] },
+      ])
+    })
   })
 
   it('takes an expired link as stale, and one of another service too', async () => {
@@ -301,6 +328,28 @@ describe('a Graph source', () => {
       kind: 'auth',
       code: 'TOKEN_REFUSED',
     })
+  })
+
+  it('asks for one new token when one is refused within a batch, and sends the batch once more', async () => {
+    const mailbox = freshMailbox()
+    const key = put(mailbox, 'Subject: 1\r\n\r\n')
+    const body = { error: { code: 'InvalidAuthenticationToken', message: 'Access token has expired.' } }
+    for (const [times, outcome] of [
+      [1, 1],
+      [2, 'auth'],
+    ] as const) {
+      const tokens = tokensOf(server.tenant)
+      await withSource(graphTo(server, { tokens }), mailbox.address, async (session) => {
+        const inbox = await inboxOf(session)
+        server.tenant.faults.arm(/^BATCH GET .*messages/, { kind: 'answer', status: 401, body }).times(times)
+        const reading = collect(session.flags(inbox, [key], quiet)).then(
+          ({ length }) => length,
+          (error: unknown) => (error as SealpostError).kind,
+        )
+        expect(await reading).toBe(outcome)
+        expect(tokens.asked.filter((force) => force)).toHaveLength(1)
+      })
+    }
   })
 
   it('says how long to stay away', async () => {

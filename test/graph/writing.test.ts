@@ -119,6 +119,19 @@ describe('a message written by Graph', () => {
     expect(digest(shown)).not.toBe(digest(mail.body))
   })
 
+  it('is known again by its original however many attachments stand before it', async () => {
+    const { session } = await opened()
+    const inbox = await findMailbox(session, ['INBOX'])
+    const part = (index: number): string =>
+      `--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="${index}.pdf"\r\n\r\n${index}\r\n`
+    const parts = Array.from({ length: 25 }, (_, index) => part(index)).join('')
+    const head = 'From: a@example.com\r\nSubject: many\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n'
+    const mail = { body: Buffer.from(`${head}${parts}--b--\r\n`), internalDate: 0, flags: [] }
+    const [key] = landedKeys(await session.append(inbox, [toNew(mail)], quiet))
+    const digest = (body: Uint8Array): string => Buffer.from(digestWhole(body).digest).toString('hex')
+    expect(digest(await fetchOne(session, inbox, key ?? ''))).toBe(digest(mail.body))
+  })
+
   it('goes as MIME where it is a draft among the drafts, and only there', async () => {
     const { session, items } = await opened({})
     const [drafts, inbox] = [await findMailbox(session, ['Entwürfe']), await findMailbox(session, ['INBOX'])]
@@ -146,6 +159,16 @@ describe('a message written by Graph', () => {
   it.each([
     ['lose-reply', { kind: 'lose-reply' }, 1],
     ['a gateway that gives up', { kind: 'answer', status: 504 }, 0],
+    [
+      'a gateway that gives up and names a time',
+      { kind: 'answer', status: 504, headers: { 'retry-after': '1' } },
+      0,
+    ],
+    [
+      'a service that cannot be had and names a time',
+      { kind: 'answer', status: 503, headers: { 'retry-after': '1' } },
+      0,
+    ],
   ] as const)('is in doubt after %s', async (_, fault, stored) => {
     const { session, items } = await opened()
     const inbox = await findMailbox(session, ['INBOX'])
@@ -159,13 +182,18 @@ describe('a message written by Graph', () => {
   it('is refused as throttled, with the time, when Graph says so', async () => {
     const { session } = await opened()
     const inbox = await findMailbox(session, ['INBOX'])
-    server.tenant.faults.arm(/^POST .*\/messages$/, {
-      kind: 'answer',
-      status: 429,
-      headers: { 'retry-after': '9' },
-    })
-    const [outcome] = await session.append(inbox, [toNew(mailNumber(1))], quiet)
-    expect(outcome).toMatchObject({ kind: 'refused', error: { kind: 'throttled', retryAfter: 9000 } })
+    const busy = {
+      error: { code: 'ErrorServerBusy', message: 'The server cannot service this request right now.' },
+    }
+    for (const [status, body] of [
+      [429, null],
+      [503, busy],
+    ] as const) {
+      const headers = { 'retry-after': '9' }
+      server.tenant.faults.arm(/^POST .*\/messages$/, { kind: 'answer', status, body, headers })
+      const [outcome] = await session.append(inbox, [toNew(mailNumber(1))], quiet)
+      expect(outcome).toMatchObject({ kind: 'refused', error: { kind: 'throttled', retryAfter: 9000 } })
+    }
   })
 })
 

@@ -165,10 +165,16 @@ export const WRITING_ROUTES: readonly Route[] = [
   {
     template: 'GET /users/{user}/messages/{message}/attachments',
     roles: ['Mail.Read', 'Mail.ReadWrite'],
-    run: withItem((_, item) => ({
-      status: 200,
-      body: { value: item.attachments.map(({ id, name }) => ({ id, name })) },
-    })),
+    run: withItem((_, { attachments }, { query, url, origin }) => {
+      const top = Number(query.get('$top') ?? 10)
+      const skip = Number(query.get('$skip') ?? 0)
+      const next = new URL(url.href)
+      next.searchParams.set('$skip', String(skip + top))
+      const value = attachments.slice(skip, skip + top).map(({ id, name }) => ({ id, name }))
+      const more =
+        skip + top < attachments.length ? { '@odata.nextLink': `${origin}${next.pathname}${next.search}` } : {}
+      return { status: 200, body: { value, ...more } }
+    }),
   },
   {
     template: 'GET /users/{user}/messages/{message}/attachments/{attachment}/$value',
