@@ -5,7 +5,7 @@ import { generateBoxKeys } from './box.ts'
 import { generateSeed, publicKeyOf } from './ed25519.ts'
 import type { KdfProfile } from './kdf-profile.ts'
 import { assertKeystore } from './keystore.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { assertOperatorName } from './names.ts'
 import { sealOperatorKeys } from './operator-key.ts'
 import {
@@ -45,7 +45,7 @@ export async function addOperator(
   if (person.passphrase.length === 0) throw new SealpostError('config', 'the passphrase is empty')
   await assertKeystore(root)
   const keystore = keystoreFolder(root)
-  await withLock(operatorListLockPath(keystore), clock, async () => {
+  await withFileLock(operatorListLockPath(keystore), clock, async () => {
     const { lists, current, signed } = await readOperatorChain(keystore, lead.firstLead)
     if (findOperator(current, lead.name)?.role !== 'lead') {
       throw new SealpostError('policy', 'only a lead can add an operator', { code: 'NOT_LEAD' })

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '../src/core/clock.ts'
 import { writePrivateFile } from '../src/files/durable.ts'
 import { ensurePrivateFolder, readPrivateFile } from '../src/files/private-files.ts'
 import { parseFields, readInteger, requireFormat } from './fields.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { attemptFolder } from './paths.ts'
 
 /** Who is told of guesses, and whose time slows them. */
@@ -93,7 +93,7 @@ async function openAttempts(keystore: string, operator: string, guessed: Guessed
   await ensurePrivateFolder(attemptFolder(keystore))
   const path = join(attemptFolder(keystore), `${operator}.${guessed}`)
   return (next) =>
-    withLock(`${path}.lock`, clock, async () => {
+    withFileLock(`${path}.lock`, clock, async () => {
       const now = parseAttempts(await readPrivateFile(path, MAX_BYTES))
       const after = next(now)
       if (after !== now) await writePrivateFile(path, Buffer.from(formatAttempts(after), 'utf8'))

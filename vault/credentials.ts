@@ -12,7 +12,7 @@ import {
   type CredentialKind,
   type CredentialRecord,
 } from './credential-file.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { Secret, wipe } from './secret.ts'
 
 /** A credential to be kept. The secret stays the caller's, who wipes it. */
@@ -89,7 +89,7 @@ export function openCredentialStore(
     next: (index: CredentialIndex) => readonly CredentialRecord[] | null,
   ): Promise<boolean> => {
     await ensurePrivateFolder(folder)
-    return withLock(`${path}.lock`, clock, async () => {
+    return withFileLock(`${path}.lock`, clock, async () => {
       const index = await read()
       const records = next(index)
       if (records === null) return false

@@ -5,7 +5,7 @@ import { formatInstant, type Clock } from '../src/core/clock.ts'
 import { writePrivateFile } from '../src/files/durable.ts'
 import { readPrivateFile } from '../src/files/private-files.ts'
 import { parseFields, readChoice, readInteger, readList, readText, requireFormat, type Fields } from './fields.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { Secret } from './secret.ts'
 
 /** A page that was made for a client; good for one answer until it expires. */
@@ -160,7 +160,7 @@ async function withPages<T>(
   ) => Promise<{ readonly pages: readonly IntakePageRecord[]; readonly value: T }>,
 ): Promise<T> {
   const path = pagesPath(projectFolder)
-  return withLock(`${path}.lock`, clock, async () => {
+  return withFileLock(`${path}.lock`, clock, async () => {
     const { pages, value } = await change(await readPages(projectFolder))
     await writePrivateFile(path, Buffer.from(`${JSON.stringify({ format: FORMAT, version: 1, pages })}\n`, 'utf8'))
     return value

@@ -8,7 +8,7 @@ import { writePrivateFile } from '../src/files/durable.ts'
 import { fileError } from '../src/files/file-error.ts'
 import { ensurePrivateFolder, readPrivateFile } from '../src/files/private-files.ts'
 import { assertKeystore } from './keystore.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { assertProjectId } from './names.ts'
 import type { UnlockedOperator } from './operator.ts'
 import { findOperator, readOperatorChain, type OperatorChain } from './operator-list.ts'
@@ -104,7 +104,7 @@ export async function grantProject(
   assertProjectId(projectId)
   await assertKeystore(root)
   const keystore = keystoreFolder(root)
-  await withLock(projectLockPath(keystore, projectId), clock, async () => {
+  await withFileLock(projectLockPath(keystore, projectId), clock, async () => {
     const chain = await readOperatorChain(keystore, lead.firstLead)
     const { current } = chain
     const document = await readDocument(keystore, projectId, chain)

@@ -3,7 +3,7 @@ import { SealpostError } from '../src/core/errors.ts'
 import { replaceFile } from '../src/files/durable.ts'
 import { readPrivateFile } from '../src/files/private-files.ts'
 import { assertKeystore } from './keystore.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { assertProjectId } from './names.ts'
 import type { UnlockedOperator } from './operator.ts'
 import { assertKnown, findOperator, readOperatorChain, type OperatorChain } from './operator-list.ts'
@@ -60,7 +60,7 @@ export async function openRekeying(
   const path = nextProjectPath(keystore, projectId)
   let after: ProjectKeys | null = null
   const whileLocked = <T>(work: () => Promise<T>): Promise<T> =>
-    withLock(projectLockPath(keystore, projectId), clock, work)
+    withFileLock(projectLockPath(keystore, projectId), clock, work)
 
   const write = async (): Promise<ProjectDocument> => {
     const shredKey = await readShredKey(keystore, document)

@@ -5,7 +5,7 @@ import { writePrivateFile } from '../src/files/durable.ts'
 import { readPrivateFile } from '../src/files/private-files.ts'
 import { eraseFile } from './erase-file.ts'
 import { assertKeystore } from './keystore.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { assertOperatorName } from './names.ts'
 import {
   assertKnown,
@@ -57,7 +57,7 @@ export async function removeOperator(
   assertOperatorName(name)
   await assertKeystore(root)
   const keystore = keystoreFolder(root)
-  return withLock(operatorListLockPath(keystore), clock, async () => {
+  return withFileLock(operatorListLockPath(keystore), clock, async () => {
     const before = await readOperatorChain(keystore, lead.firstLead)
     assertRemovable(before, lead, name)
     const listed = findOperator(before.current, name) !== undefined
@@ -108,7 +108,7 @@ async function signProjects(
   const granted = new Set<string>()
   const damaged = new Set<string>()
   for (const projectId of await listProjects(keystore)) {
-    await withLock(projectLockPath(keystore, projectId), clock, async () => {
+    await withFileLock(projectLockPath(keystore, projectId), clock, async () => {
       for (const path of [projectPath(keystore, projectId), nextProjectPath(keystore, projectId)]) {
         const file = await readPrivateFile(path)
         if (file === null) continue

@@ -12,7 +12,7 @@ import {
   type SealedField,
 } from './credential-file.ts'
 import { credentialFilePath } from './credentials.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { wipe } from './secret.ts'
 
 /**
@@ -28,7 +28,7 @@ export async function resealCredentials(
 ): Promise<void> {
   const path = credentialFilePath(projectFolder)
   await ensurePrivateFolder(dirname(path))
-  await withLock(`${path}.lock`, clock, async () => {
+  await withFileLock(`${path}.lock`, clock, async () => {
     const index = await readUnless(path, projectId, before, after)
     if (index === null || index.revision === 0) return
     const reseal = (record: CredentialRecord, field: SealedField): Buffer => {

@@ -8,7 +8,7 @@ import { makeGuess, type GuessWatch } from './attempts.ts'
 import { sealToKey } from './box.ts'
 import { eraseFile } from './erase-file.ts'
 import { parseFields, readBytes, readChoice, readInteger, readText, requireFormat } from './fields.ts'
-import { withLock } from './lock.ts'
+import { withFileLock } from '../src/files/file-lock.ts'
 import { assertOperatorName } from './names.ts'
 import { readTrustedList, type UnlockedOperator } from './operator.ts'
 import { findOperator } from './operator-list.ts'
@@ -141,7 +141,7 @@ async function withFactor(
 ): Promise<void> {
   await ensurePrivateFolder(factorFolder(keystoreFolder(root)))
   const path = pathOf(root, name)
-  await withLock(`${path}.lock`, clock, () => work(path, clock.now()))
+  await withFileLock(`${path}.lock`, clock, () => work(path, clock.now()))
 }
 
 /** The step that the code is of. Throws `locked`. */

@@ -11,7 +11,7 @@ import { emptyHead } from './audit-head.ts'
 import type { AuditLogOptions } from './audit-log.ts'
 import { NO_EVIDENCE, verifyLog } from './audit-verify.ts'
 import { appendEntry } from './audit-write.ts'
-import { withFileLock } from './file-lock.ts'
+import { withFileLock } from '../files/file-lock.ts'
 
 /** A log that took the place of a damaged one. */
 export interface RestartedLog extends AuditReceipt {

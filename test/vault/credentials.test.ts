@@ -11,6 +11,7 @@ import {
   type CredentialStore,
   type NewCredential,
 } from '../../vault/credentials.ts'
+import { newHolder } from '../../src/files/lock-holder.ts'
 import { readIndex, writeIndex } from '../../vault/credential-file.ts'
 import { Secret } from '../../vault/secret.ts'
 import { temporaryFolder } from './folder.ts'
@@ -228,18 +229,21 @@ describe('several at once', () => {
     expect((await store.get('after')).secret.text()).toBe('hunter2-canary')
   })
 
-  test('a lock whose process is gone is taken over; one that is held is busy in the end', async () => {
+  test('a lock whose process is gone is taken over, also where another one has its number; one that is held is busy in the end', async () => {
     await store.set(password('a'))
     const lock = `${credentialFilePath(folder)}.lock`
-    writeFileSync(lock, `${process.pid}\n`, { mode: 0o600 })
+    const holder = await newHolder()
+    writeFileSync(lock, JSON.stringify(holder), { mode: 0o600 })
     let elapsed = 0
-    const hurried: Clock = { ...clock, monotonic: () => (elapsed += 3000) }
+    const hurried: Clock = { ...clock, monotonic: () => (elapsed += 10_000) }
     const held = openCredentialStore(folder, ID, KEY, hurried).set(password('b'))
     await expect(held).rejects.toMatchObject({ kind: 'busy' })
     expect(existsSync(lock)).toBe(true)
-    const dead = spawnSync('true').pid
-    writeFileSync(lock, `${dead}\n`)
-    await store.set(password('b'))
-    expect(existsSync(lock)).toBe(false)
+    const dead = { ...holder, pid: spawnSync('true').pid }
+    for (const gone of [dead, { ...holder, started: 'an earlier boot/1' }]) {
+      writeFileSync(lock, JSON.stringify(gone), { mode: 0o600 })
+      await store.set(password('b'))
+      expect(existsSync(lock)).toBe(false)
+    }
   })
 })

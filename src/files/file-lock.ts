@@ -1,12 +1,11 @@
 import { link, readdir, unlink } from 'node:fs/promises'
-import { constants } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../core/errors.ts'
 import { codeOf } from '../core/system-faults.ts'
-import { fileError } from '../files/file-error.ts'
-import { isAlive, newHolder, readHolder, type LockHolder } from '../files/lock-holder.ts'
-import { withFile } from './audit-files.ts'
+import { fileError } from './file-error.ts'
+import { isAlive, newHolder, readHolder, type LockHolder } from './lock-holder.ts'
+import { createPrivateFile } from './private-files.ts'
 
 const PATIENCE_MS = 30_000
 const PAUSE_MS = 10
@@ -19,37 +18,56 @@ export async function withFileLock<T>(
   path: string,
   clock: Clock,
   work: () => Promise<T>,
-  signal: AbortSignal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<T> {
   const own = await newHolder()
   const deadline = clock.monotonic() + PATIENCE_MS
-  let waited = false
-  while (!(await place(path, own))) {
-    waited = true
+  for (;;) {
+    const holder = await takeLock(path, own)
+    if (holder === own) break
     throwIfAborted(signal)
-    const holder = await readHolder(path)
-    if (holder === null) continue
-    if (!(await isAlive(holder)) && (await takeAway(path, holder, own))) continue
     if (clock.monotonic() > deadline) throw busy(path, holder)
     await clock.sleep(PAUSE_MS, signal).catch((error: unknown) => {
       throw toSealpostError(error, `waiting for ${path}`)
     })
   }
   try {
-    if (waited) await tidy(path)
     return await work()
   } finally {
-    await release(path, own)
+    await releaseLock(path, own)
   }
+}
+
+/**
+ * Takes the lock, also from a process that is gone. Returns whose it is then: `own`, one that lives, or one that is gone
+ * whose lock somebody else is taking away just now.
+ */
+export async function takeLock(path: string, own: LockHolder): Promise<LockHolder> {
+  for (let isFirst = true; ; isFirst = false) {
+    if (await place(path, own)) {
+      if (!isFirst) await tidy(path)
+      return own
+    }
+    const holder = await readHolder(path)
+    if (holder !== null && ((await isAlive(holder)) || !(await takeAway(path, holder, own)))) return holder
+  }
+}
+
+/**
+ * Lets the next process in. Never throws. A lock that cannot be read just now is ours all the same: nobody takes away
+ * that of a living process.
+ */
+export async function releaseLock(path: string, own: LockHolder): Promise<void> {
+  const holder = await readHolder(path).catch((error: unknown) => (isKind(error, 'corrupt') ? null : own))
+  if (holder?.token === own.token) await unlink(path).catch(() => undefined)
 }
 
 /** The lock appears with its content or not at all, and for one process alone (link(2) fails where a name is taken). */
 async function place(path: string, own: LockHolder): Promise<boolean> {
   const draft = `${path}.draft-${own.token}`
+  const file = await createPrivateFile(draft)
   try {
-    await withFile(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, (file) =>
-      file.writeFile(`${JSON.stringify(own)}\n`),
-    )
+    await file.writeFile(`${JSON.stringify(own)}\n`)
     await link(draft, path)
     return true
   } catch (error) {
@@ -57,6 +75,7 @@ async function place(path: string, own: LockHolder): Promise<boolean> {
     if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return false
     throw fileError(error, 'lock', path)
   } finally {
+    await file.close()
     await unlink(draft).catch(() => undefined)
   }
 }
@@ -90,12 +109,6 @@ async function tidy(path: string): Promise<void> {
   for (const name of await readdir(dirname(path)).catch(() => [])) {
     if (name.startsWith(prefix)) await unlink(join(dirname(path), name)).catch(() => undefined)
   }
-}
-
-/** A lock that cannot be read just now is ours all the same: nobody takes away that of a living process. */
-async function release(path: string, own: LockHolder): Promise<void> {
-  const holder = await readHolder(path).catch((error: unknown) => (isKind(error, 'corrupt') ? null : own))
-  if (holder?.token === own.token) await unlink(path).catch(() => undefined)
 }
 
 function busy(path: string, holder: LockHolder): SealpostError {

@@ -4,9 +4,9 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
-import { takeAway, withFileLock } from '../../src/audit/file-lock.ts'
+import { takeAway, withFileLock } from '../../src/files/file-lock.ts'
 import { newHolder, type LockHolder } from '../../src/files/lock-holder.ts'
-import { CALM, temporaryFolder } from './audit-fixture.ts'
+import { CALM, temporaryFolder } from '../audit/audit-fixture.ts'
 
 const nothing = async (): Promise<string> => 'done'
 
