@@ -9,7 +9,7 @@ import { LANGUAGES, type Language } from '../../report/intake-words.ts'
 import type { FoundVolume, ProjectBackups } from '../backup/project-backups.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { volumeDocument, volumeId } from './backup.ts'
+import { volumeDocument, volumeId } from '../backup/volume-words.ts'
 
 interface HandoverOptions {
   readonly to?: string

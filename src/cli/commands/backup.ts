@@ -1,11 +1,11 @@
 import { basename } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { BackupForm, VolumeRecord } from '../../core/backups.ts'
-import { formatInstant } from '../../core/clock.ts'
+import type { BackupForm } from '../../core/backups.ts'
 import { counted } from '../../core/counted.ts'
 import { SealpostError } from '../../core/errors.ts'
 import type { BackupEnd } from '../../ledger/backup-book.ts'
 import type { MadeBackup } from '../backup/make-backup.ts'
+import { volumeDocument, volumeId } from '../backup/volume-words.ts'
 import { formatDuration, formatSize, parseSize } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -119,39 +119,6 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
     }
   } finally {
     await project.close()
-  }
-}
-
-/** How the audit log names a volume. */
-export function volumeId({ set, number }: Pick<VolumeRecord, 'set' | 'number'>): string {
-  return `${set.id.slice(0, 12)}-${number}`
-}
-
-/** A volume as `--json` shows it. */
-export function volumeDocument(volume: VolumeRecord): object {
-  const { set, path, handover } = volume
-  return {
-    file: path,
-    backup: set.sequence,
-    volume: volume.number,
-    last: volume.last,
-    account: set.account,
-    parent: set.parent?.set ?? null,
-    bytes: volume.bytes,
-    sha256: volume.sha256,
-    messages: volume.messages,
-    written: formatInstant(volume.writtenAt),
-    recipients: set.recipients,
-    removed: volume.removed,
-    handover:
-      handover === null
-        ? null
-        : {
-            to: handover.to,
-            how: handover.how,
-            at: formatInstant(handover.at),
-            confirmed: handover.confirmed === null ? null : formatInstant(handover.confirmed.at),
-          },
   }
 }
 
