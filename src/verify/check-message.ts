@@ -2,6 +2,7 @@ import type { Digests } from '../core/digest.ts'
 import type { Finding, FindingClass, MessageRecord } from '../core/ledger.ts'
 import type { Capabilities } from '../core/connector.ts'
 import { formatInstant } from '../core/clock.ts'
+import { counted } from '../core/counted.ts'
 import { changedParts } from '../core/fingerprint.ts'
 import { hex } from '../core/match-digests.ts'
 import type { Fidelity } from '../core/states.ts'
@@ -90,7 +91,22 @@ function dateRule(row: MessageRecord, capabilities: Capabilities, now: number): 
   return capabilities.keepsInternalDate ? null : 'date-not-kept'
 }
 
-/** Only what is missing counts: what the user adds at the destination is the user's. */
+/**
+ * The flags of a delivered message that nobody asked the destination for. They are the user's, who has read mail there already,
+ * or the server's, which marks as read what was unread: nobody can tell one from the other but by how many there are.
+ */
+export function addedFlags(row: MessageRecord, listed: Present): readonly string[] {
+  if (listed.flags.length === 0) return []
+  const asked = new Set([...row.flags, ...row.appliedFlags].map((flag) => flag.toLowerCase()))
+  return listed.flags.filter((flag) => !asked.has(flag.toLowerCase()))
+}
+
+/** What was added of `flag` in a mailbox. */
+export function flagsAdded(flag: string, messages: number): Deviation {
+  return deviation('explained', 'flags', 'not set', `${flag} on ${counted(messages, 'message')}`, 'added-there')
+}
+
+/** Only what is missing counts for the message: what is added is counted for its mailbox. */
 function checkFlags(
   row: MessageRecord,
   listed: Present,

@@ -7,7 +7,15 @@ import { digestFetched } from '../core/match-digests.ts'
 import { throttleDelay } from '../core/retry.ts'
 import type { Fidelity } from '../core/states.ts'
 import { accountForMissing, type RowFidelity } from './account-for-missing.ts'
-import { checkContent, checkListed, flagOf, type Deviation, type KnownFlags } from './check-message.ts'
+import {
+  addedFlags,
+  checkContent,
+  checkListed,
+  flagOf,
+  flagsAdded,
+  type Deviation,
+  type KnownFlags,
+} from './check-message.ts'
 import { findExtraCopies } from './find-extra-copies.ts'
 import { PresentMessages, type Present } from './present-messages.ts'
 import type { VerifyWork } from './verify-project.ts'
@@ -47,6 +55,8 @@ export class MailboxCheck {
   #flags: KnownFlags = { refused: new Set(), open: new Set() }
   #pages: Iterator<CheckPage> = [][Symbol.iterator]()
   readonly #findings: Finding[] = []
+  /** Messages by each flag that was added to them. */
+  readonly #added = new Map<string, number>()
   readonly #missing: MessageRecord[] = []
 
   constructor(context: VerifyWork, record: MailboxRecord, level: VerifyLevel) {
@@ -94,6 +104,7 @@ export class MailboxCheck {
     }
     const now = this.#context.clock.now()
     const findings: Finding[] = []
+    const added: string[] = []
     const missing: MessageRecord[] = []
     const there: MessageRecord[] = []
     for (const row of page) {
@@ -105,6 +116,7 @@ export class MailboxCheck {
       there.push(row)
       for (const found of checkListed(row, listed, session.capabilities, this.#flags, now))
         findings.push(this.#place(row, found))
+      added.push(...addedFlags(row, listed))
     }
     if (this.#level === 'full') {
       const bodies = await this.#readAgain(session, mailbox, there, signal)
@@ -113,6 +125,7 @@ export class MailboxCheck {
       this.#settle(bodies.fidelities, now)
     }
     this.#findings.push(...findings)
+    for (const flag of added) this.#added.set(flag, (this.#added.get(flag) ?? 0) + 1)
     this.#missing.push(...missing)
   }
 
@@ -137,6 +150,8 @@ export class MailboxCheck {
     } else {
       // Pages end in any order.
       findings.push(...this.#findings.sort((a, b) => (a.messageId ?? 0) - (b.messageId ?? 0)))
+      for (const [flag, messages] of [...this.#added].sort())
+        findings.push(this.#place(null, flagsAdded(flag, messages)))
       const missing = this.#missing.sort((a, b) => a.id - b.id)
       const keys = this.#present.keys()
       const mailboxes = missing.length === 0 ? [] : await listMailboxes(session, signal)
@@ -166,7 +181,7 @@ export class MailboxCheck {
       this.delivered === 0 &&
       this.#context.ledger
         .findings(pairId)
-        .some((f) => f.mailboxId === id && f.check === 'mailbox' && f.actual.startsWith('refused: '))
+        .some((f) => f.mailboxId === id && f.check === 'mailbox' && /^(refused|failed each time): /.test(f.actual))
     )
   }
 

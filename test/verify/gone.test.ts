@@ -101,3 +101,23 @@ describe('a flag that is not set at the destination', () => {
     expect(await classes('verify')).toEqual([removed, removed])
   })
 })
+
+it.each(['headers', 'full'] as const)(
+  'flags that are set there and were never asked for are counted (%s)',
+  async (level) => {
+    for (const name of ['one', 'two', 'three'])
+      fixture.alice.add(['INBOX'], mail(name), { flags: ['\\Draft', 'work'] })
+    await fixture.run()
+    for (const key of ['1', '3']) fixture.moved.setFlags(['INBOX'], key, ['\\Draft', 'WORK', '\\Seen'])
+    fixture.moved.setFlags(['INBOX'], '2', ['\\Draft', 'work', 'mine'])
+    const told = ({ findings }: Awaited<ReturnType<Fixture['verify']>>): unknown[] =>
+      findings.map((found) => `${found.class} ${found.check} ${found.rule}: ${found.expected} / ${found.actual}`)
+    const added = 'explained flags added-there: not set / '
+    expect(told(await fixture.verify(level))).toEqual([
+      `${added}\\Seen on 2 messages`,
+      `${added}mine on 1 message`,
+    ])
+    for (const key of ['1', '3', '2']) fixture.moved.setFlags(['INBOX'], key, ['\\Draft', 'work'])
+    expect(told(await fixture.verify(level))).toEqual([])
+  },
+)
