@@ -134,7 +134,7 @@ export async function assertKeystore(root: string): Promise<void> {
   } catch (error) {
     if (error instanceof SealpostError && error.code === 'ENOENT') {
       throw new SealpostError('config', `there is no Sealpost workspace in ${root}`, {
-        hint: 'sealpost init makes one',
+        hint: 'SEALPOST_HOME names another place; where there is none at all yet, sealpost init makes it',
       })
     }
     throw error

@@ -77,6 +77,6 @@ export async function runCommandLine(): Promise<number> {
     output.error(failure)
     // A connection that the stop cut through fails by that.
     if (stop.aborted && isKind(failure, 'transient', 'throttled', 'unknown-outcome')) return EXIT.interrupted
-    return exitCodeOf(failure.kind)
+    return exitCodeOf(failure)
   }
 }

@@ -1,4 +1,5 @@
-import type { ErrorKind } from '../core/errors.ts'
+import type { SealpostError } from '../core/errors.ts'
+import { systemFault } from '../core/system-faults.ts'
 
 /** Exit codes; kept stable, since scripts depend on them (docs/cli.md has the table). */
 export const EXIT = {
@@ -15,11 +16,12 @@ export const EXIT = {
 /** One of them. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** The exit code of a command that ended with an error of this kind. */
-export function exitCodeOf(kind: ErrorKind): ExitCode {
+/** The exit code of a command that ended with this error. */
+export function exitCodeOf({ kind, code }: Pick<SealpostError, 'kind' | 'code'>): ExitCode {
   switch (kind) {
     case 'config':
-      return EXIT.usage
+      // A full or broken disk stops all accounts as wrong settings do, and yet nothing was set wrongly.
+      return systemFault(code) !== null || code?.startsWith('SQLITE_IOERR') === true ? EXIT.failed : EXIT.usage
     case 'policy':
       return EXIT.policy
     case 'locked':

@@ -5,7 +5,7 @@ import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 
 /** The exit code of several failures: theirs when they agree, else that of a plain failure; null when there is none. */
 export function failureCode(errors: readonly SealpostError[]): ExitCode | null {
-  const codes = new Set(errors.map((error) => exitCodeOf(error.kind)))
+  const codes = new Set(errors.map((error) => exitCodeOf(error)))
   const [only] = codes
   return only === undefined ? null : codes.size === 1 ? only : EXIT.failed
 }

@@ -116,7 +116,7 @@ export async function runAt(
     const failure = error instanceof CommanderError ? usageError(error) : toSealpostError(error, 'sealpost')
     if (failure !== null) {
       output.error(failure)
-      exitCode = exitCodeOf(failure.kind)
+      exitCode = exitCodeOf(failure)
     }
   }
   assertPublished(words, stdout)

@@ -23,8 +23,16 @@ const TABLE: Readonly<Record<ErrorKind, number>> = {
 
 describe('exit codes', () => {
   it.each(Object.entries(TABLE))('%s ends with %i', (kind, code) => {
-    expect(exitCodeOf(kind as ErrorKind)).toBe(code)
+    expect(exitCodeOf(new SealpostError(kind as ErrorKind, kind))).toBe(code)
   })
+
+  it.each(['ENOSPC', 'EIO', 'EROFS', 'EMFILE', 'SQLITE_IOERR_WRITE'])(
+    'a fault of the machine (%s) is a failure, and no wrong setting',
+    (code) => {
+      expect(exitCodeOf(new SealpostError('config', 'ledger', { code }))).toBe(1)
+      expect(exitCodeOf(new SealpostError('policy', 'ledger', { code }))).toBe(4)
+    },
+  )
 
   it('several failures end as each of them would, or as a plain failure when they differ', () => {
     const error = (kind: ErrorKind): SealpostError => new SealpostError(kind, kind)

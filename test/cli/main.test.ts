@@ -239,6 +239,13 @@ describe('credentials', () => {
     expect(await place.run(words)).toMatchObject({ exitCode: 0, stdout: 'Kept 1 credential\n' })
     const elsewhere = await place.run(['credentials', 'import', file])
     expect(elsewhere.exitCode).toBe(5)
+    const told = /^sealpost: \S+credentials\.age: the age file is not sealed to this key\. .*age -r age1\w+\.\n$/
+    expect(elsewhere.stderr).toMatch(told)
+    await writeFile(join(folder, 'plain.csv'), 'side,account,secret\n')
+    const plain = await place.run(['credentials', 'import', join(folder, 'plain.csv'), '--project', folder])
+    expect(plain.exitCode).toBe(1)
+    expect(plain.stderr).toMatch(/plain\.csv: that is not an age file\. .*age -r age1/)
+    expect(plain.stderr).toContain(intakeRecipient)
     const missing = await place.run(['credentials', 'import', join(folder, 'no.age')])
     expect(missing.exitCode).toBe(2)
     expect(missing.stderr).toContain('no.age: there is no such file')
@@ -311,7 +318,9 @@ describe('keys that do not open', () => {
     const elsewhere = { SEALPOST_HOME: join(place.folder, 'elsewhere') }
     const noWorkspace = await place.run(['credentials', 'list'], { environment: elsewhere })
     expect(noWorkspace.exitCode).toBe(2)
-    expect(noWorkspace.stderr).toContain('there is no Sealpost workspace in')
+    expect(noWorkspace.stderr).toMatch(
+      /there is no Sealpost workspace in \S+\. SEALPOST_HOME names another place; .*\n$/,
+    )
 
     const folder = join(place.folder, 'fourth')
     await place.run(['init', folder, '--client', 'x', '--kdf', 'interactive'], { environment: elsewhere })

@@ -157,7 +157,7 @@ describe('each trouble with a server is one clear line', () => {
     await configure('127.0.0.1', 993, 'mode: implicit, ca: junk.pem')
     const { exitCode, stderr } = await place.run(['plan'])
     expect(exitCode).toBe(2)
-    expect(stderr).toMatch(/^sealpost: \S*junk\.pem holds no certificate\. Tls\.ca names a PEM file/i)
+    expect(stderr).toMatch(/^sealpost: \S*junk\.pem holds no certificate\. tls\.ca names a PEM file/)
   })
 
   it('a credential of a kind that opens nothing there, before any connection', async () => {

@@ -87,7 +87,7 @@ async function verify(
         })),
         problems: problems.map(({ file, error }) => ({ file, error: errorDocument(error) })),
       })
-      return first === undefined ? EXIT.complete : exitCodeOf(first.error.kind)
+      return first === undefined ? EXIT.complete : exitCodeOf(first.error)
     } finally {
       await archive.close()
     }
@@ -123,6 +123,6 @@ async function check(files: readonly string[], context: CommandContext): Promise
       })),
     })
     const [first] = bad
-    return first === undefined ? EXIT.complete : exitCodeOf(first.kind)
+    return first === undefined ? EXIT.complete : exitCodeOf(first)
   })
 }

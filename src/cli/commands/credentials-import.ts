@@ -2,7 +2,7 @@ import { open, realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { counted } from '../../core/counted.ts'
-import { SealpostError } from '../../core/errors.ts'
+import { isKind, SealpostError } from '../../core/errors.ts'
 import { fileError } from '../../files/file-error.ts'
 import { readPrivateFile } from '../../files/private-files.ts'
 import type { CredentialReading } from '../config/credentials-csv.ts'
@@ -137,6 +137,12 @@ async function readSealed(file: string, project: KeyedProject): Promise<Buffer> 
       pieces.push(piece)
     }
     return Buffer.concat(pieces)
+  } catch (error) {
+    if (!isKind(error, 'locked') && !isKind(error, 'corrupt')) throw error
+    throw new SealpostError(error.kind, `${file}: ${error.message}`, {
+      hint: `seal the list to this project: age -r ${project.keys.intakeRecipient}`,
+      cause: error,
+    })
   } finally {
     for (const piece of pieces) piece.fill(0)
     await handle.close()

@@ -208,6 +208,10 @@ async function readSealed(file: string, project: KeyedProject): Promise<Buffer> 
     }
     return Buffer.concat(pieces)
   } catch (error) {
+    if (isKind(error, 'corrupt')) {
+      const hint = 'it is another file, or came incomplete: ask for it again'
+      throw new SealpostError('corrupt', `${file}: ${error.message}`, { hint, cause: error })
+    }
     if (!isKind(error, 'locked')) throw error
     throw new SealpostError('locked', `${file} is not sealed to this project's keys`, {
       hint: 'it is of another project, or of a page from before a revoke: ask for an answer on a new page',

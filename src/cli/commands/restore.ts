@@ -80,7 +80,7 @@ async function restore(
             event: 'restore-refused',
             problems: archive.problems.map(({ file, error }) => ({ file, error: errorDocument(error) })),
           })
-          return exitCodeOf(first.error.kind)
+          return exitCodeOf(first.error)
         }
         const chosen = restorePairs(archive, choice, project.accounts)
         const rows = project.accounts.filter(({ destination }) =>

@@ -246,8 +246,10 @@ export function failureText(error: SealpostError): string {
 export function sentences(message: string, hint: string | undefined): string {
   const first = endsSentence(message) ? message : `${message}.`
   if (hint === undefined || hint === '') return first
-  // A command to type stays as it is to be typed.
-  const second = /^(?:sealpost|chmod|chown)\b/.test(hint) ? hint : hint.charAt(0).toUpperCase() + hint.slice(1)
+  // A command to type, a key, a file and an option stay as they are to be typed.
+  const second = /^(?:sealpost|chmod|chown)\b|^-|^\S*[./_=]\w/.test(hint)
+    ? hint
+    : hint.charAt(0).toUpperCase() + hint.slice(1)
   return `${first} ${endsSentence(second) ? second : `${second}.`}`
 }
 
