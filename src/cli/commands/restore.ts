@@ -91,9 +91,10 @@ async function restore(
           const pairs = chosen.map(({ account, destination }) => ledger.openPair(account, destination))
           await project.audit.note('run-started', { facts: { command: 'restore', accounts: pairs.length } })
           await noteCredentialUse(project, rows, 'restore', ['destination'])
+          const before = ledger.totals({}).landed
           const progress = showProgress(output, clock, pairs, ledger)
           const restored = await restoreArchive(project, archive, ledger, pairs, choice, context, progress)
-          const code = report(restored, ledger, context)
+          const code = report(restored, before, ledger, context)
           const { landed, landedBytes } = ledger.totals({})
           await project.audit.note('run-finished', {
             facts: { accounts: pairs.length, messages: landed, bytes: landedBytes },
@@ -114,7 +115,13 @@ async function restore(
   }
 }
 
-function report({ outcome, verified }: Restored, ledger: Ledger, { output }: CommandContext): ExitCode {
+/** `before` is what earlier passes of the same restore had landed: there before, for whoever reads of this one. */
+function report(
+  { outcome, verified }: Restored,
+  before: number,
+  ledger: Ledger,
+  { output }: CommandContext,
+): ExitCode {
   const { totals, seconds } = outcome
   const failures = [...outcome.pairs, ...(verified?.failures ?? [])].flatMap(({ pair, error }) =>
     error === null ? [] : [{ pair, error }],
@@ -124,7 +131,7 @@ function report({ outcome, verified }: Restored, ledger: Ledger, { output }: Com
   for (const finding of findings.slice(0, MAX_SHOWN)) output.line(findingLine(finding, ledger))
   const open = findings.filter(isOpen).length
   output.line(
-    `${counted(totals.landed, 'message')} restored, ${counted(totals.existing, 'was', 'were')} there before (${formatDuration(seconds * 1000)})`,
+    `${counted(totals.landed - before, 'message')} restored, ${counted(totals.existing + before, 'was', 'were')} there before (${formatDuration(seconds * 1000)})`,
   )
   if (verified !== null) {
     output.line(`${formatCount(verified.checked)} read again at the destination: ${counted(open, 'open finding')}`)
