@@ -24,7 +24,7 @@ const STYLE = `
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
 h1 { font-size: 1.5rem } img { max-height: 4rem; max-width: 16rem }
-code, textarea, pre { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere } code { direction: ltr; unicode-bidi: embed }
+code, textarea, pre { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere } pre { white-space: pre-wrap } code { direction: ltr; unicode-bidi: embed }
 .note { border-inline-start: 4px solid #c60; padding: .5rem 1rem; margin: 1rem 0 }
 .line { display: grid; grid-template-columns: 1fr 2fr; gap: .25rem .75rem; border: 1px solid #8888; border-radius: .5rem; padding: .75rem; margin: .75rem 0 }
 input, select, textarea { width: 100%; box-sizing: border-box; padding: .4rem } button { padding: .5rem 1rem; margin: .25rem 0 }

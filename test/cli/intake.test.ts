@@ -84,9 +84,15 @@ describe.skipIf(noBrowser !== null)(
       expect((await place.run(['intake', 'open', answer, '--replace', '--json'])).exitCode).toBe(0)
     })
 
-    it('says what is missing, and seals nothing', async () => {
+    it('fits a narrow window, says what is missing, and seals nothing', async () => {
       const { file } = await makePage()
       const { page } = await show(file)
+      for (const width of [900, 360]) {
+        await page.setViewportSize({ width, height: 800 })
+        expect(
+          await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'),
+        ).toBeLessThanOrEqual(0)
+      }
       await page.click('#seal')
       expect(await page.textContent('#message')).toBe('Nothing was entered.')
       await page.fill('[name=account]', 'x@example.com')
