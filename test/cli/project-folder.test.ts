@@ -116,6 +116,8 @@ describe('what every user of the machine may change', () => {
   it('is no certificate to trust', async () => {
     await writeFile(join(project, 'ca.pem'), '-----BEGIN CERTIFICATE-----\n', { mode: 0o644 })
     await expect(readCertificates(project, 'ca.pem')).resolves.toBeInstanceOf(Buffer)
+    await writeFile(join(project, 'key.pem'), '-----BEGIN PRIVATE KEY-----\n', { mode: 0o644 })
+    await expect(readCertificates(project, 'key.pem')).rejects.toMatchObject({ code: 'NO_CERTIFICATE' })
     await chmod(join(project, 'ca.pem'), 0o666)
     await expect(readCertificates(project, 'ca.pem')).rejects.toMatchObject({ kind: 'policy' })
   })

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
@@ -83,6 +84,19 @@ describe.each(SEALERS)('the spool with $name', ({ create }) => {
     expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
     expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(readFileSync(join(folder, name)).includes('canary')).toBe(false)
+  })
+
+  it('keeps these modes in a folder that is there, and follows no link in an object’s place', async () => {
+    const spool = openSpool(folder, create())
+    await spool.write(piecesOf('first'))
+    const object = await spool.write(piecesOf('second'))
+    const names = readdirSync(folder).map((name) => join(folder, name))
+    expect(names.map((name) => statSync(name).mode & 0o777)).toEqual([0o600, 0o600])
+    for (const name of names) {
+      renameSync(name, `${name}.moved`)
+      symlinkSync(`${name}.moved`, name)
+    }
+    await expect(readWhole(object)).rejects.toMatchObject({ kind: 'corrupt', code: 'ELOOP' })
   })
 
   it('throws corrupt for a changed byte anywhere, a cut, an addition and a lost file', async () => {
@@ -168,6 +182,16 @@ describe('the spool', () => {
       throw Object.assign(new Error('x'), { code: 'ENOSPC' })
     }
     await expect(openSpool(folder, fakeSealer).write(failing())).rejects.toMatchObject({ kind: 'bug' })
+  })
+
+  it('calls a fault of our own one, and no damage of the object', async () => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(0)
+      throw new TypeError('not a function')
+    }
+    const spool = openSpool(folder, { ...fakeSealer, seal: broken })
+    await expect(spool.write(piecesOf('x'))).rejects.toMatchObject({ kind: 'bug' })
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('does not take a sealer’s word for the length', async () => {

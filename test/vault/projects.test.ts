@@ -8,6 +8,9 @@ import { ageRecipientOf } from '../../vault/age-key.ts'
 import { destroyProjectKeys } from '../../vault/erase.ts'
 import type { UnlockedOperator } from '../../vault/operator.ts'
 import type { ProjectKeys } from '../../vault/project-keys.ts'
+import { openRekeying } from '../../vault/rekey-project.ts'
+import { removeOperator } from '../../vault/remove-operator.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import { createProject, openProject } from '../../vault/projects.ts'
 import { destroySlot } from '../../vault/slot.ts'
 import { temporaryFolder } from './folder.ts'
@@ -241,5 +244,24 @@ describe('what was changed in the document', () => {
     expect(existsSync(slotPath('new'))).toBe(false)
     rmSync(path)
     await expect(openProject(root, ada, ID)).rejects.toMatchObject({ kind: 'config' })
+  })
+
+  test.each(['', 'projects', 'slots'])(
+    'a keystore whose folder "%s" others can enter is used for nothing',
+    async (name) => {
+      await createProject(root, ada, { projectId: ID })
+      chmodSync(join(root, 'keystore', name), 0o755)
+      const policy = { kind: 'policy' }
+      await expect(openProject(root, ada, ID)).rejects.toMatchObject(policy)
+      await expect(createProject(root, ada, { projectId: 'new' })).rejects.toMatchObject(policy)
+      await expect(openRekeying(root, ada, ID, 'bob', systemClock)).rejects.toMatchObject(policy)
+      await expect(removeOperator(root, ada, 'bob', systemClock)).rejects.toMatchObject(policy)
+    },
+  )
+
+  test('an id that leads elsewhere destroys nothing', async () => {
+    await createProject(root, ada, { projectId: ID })
+    await expect(destroyProjectKeys(root, ada, `../slots/${ID}`)).rejects.toMatchObject({ kind: 'config' })
+    await expect(openProject(root, ada, ID)).resolves.toBeDefined()
   })
 })
