@@ -8,7 +8,7 @@ import { normalizeFlags, type FlagChange, type NewMessage } from '../../src/core
 import type { BackupSealer, Sealer } from '../../src/core/ports.ts'
 import { flushFolder } from '../../src/files/durable.ts'
 import { announcedBytes } from '../shared/exact-body.ts'
-import { mailboxFolder, messagePath } from './entry-path.ts'
+import { mailboxFolder, messagePath, volumeName } from './entry-path.ts'
 import { MailboxGathering } from './mailbox-gathering.ts'
 import { encodeLine, FORMAT, type MailboxLine } from './manifest.ts'
 import { toFileError } from './stored-file.ts'
@@ -42,12 +42,6 @@ interface OpenVolume {
   readonly gathering: MailboxGathering | null
   readonly set: SetState
   readonly path: string
-}
-
-/** The file name of a volume. */
-export function volumeName(name: string, sequence: number, volume: number): string {
-  const three = (number: number): string => String(number).padStart(3, '0')
-  return `${name}.b${three(sequence)}.v${three(volume)}.age`
 }
 
 /**

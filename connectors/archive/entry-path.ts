@@ -37,6 +37,17 @@ export function volumeAccount(account: string): string {
   return fitSegment(account, /[^\p{L}\p{M}\p{N}._@+~-]|^[-@~]/gu)
 }
 
+/** What the names of a series' volumes begin with (docs/formats.md); `account` is null for one of a whole project. */
+export function seriesName(account: string | null, series: string): string {
+  return `${account === null ? 'project' : volumeAccount(account)}.${series.slice(0, 6)}`
+}
+
+/** The file name of a volume. */
+export function volumeName(name: string, sequence: number, volume: number): string {
+  const three = (number: number): string => String(number).padStart(3, '0')
+  return `${name}.b${three(sequence)}.v${three(volume)}.age`
+}
+
 /** Where something of a volume lies that is not mail. */
 export function ownPath(set: string, volume: number, name: string): string {
   return `${OWN_FOLDER}/${set.slice(0, 12)}-${volume}/${name}`

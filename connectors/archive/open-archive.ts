@@ -3,6 +3,7 @@ import { isKind, SealpostError, throwIfAborted, toSealpostError } from '../../sr
 import type { OpenedBytes, RecipientOpener } from '../../src/core/ports.ts'
 import { ArchiveIndex, type ArchiveVolume } from './archive-index.ts'
 import { checkVolume, readVolumeHeader } from './check-volume.ts'
+import { seriesName, volumeName } from './entry-path.ts'
 import type { VolumeHeader } from './manifest.ts'
 import { openStoredFile, type StoredFile } from './stored-file.ts'
 
@@ -75,7 +76,7 @@ export async function openArchive(
     opened.sort((a, b) => compare(a.header, b.header))
     const index = new ArchiveIndex()
     const volumes = await readAll(opened, index, problems, options, signal)
-    problems.push(...asOne(volumes, problems.length > 0, options.incomplete === true))
+    problems.push(...asOne(volumes, problems.length > 0, options.incomplete === true), ...misnamed(opened))
     return {
       series: volumes[0]?.header.series ?? '',
       volumes,
@@ -114,6 +115,21 @@ async function readAll(
     }
   }
   return volumes
+}
+
+/** As `backup` names a volume. A name of the client's own says nothing of what is inside, and so nothing wrong. */
+const OUR_NAME = /^.+\.[0-9a-f]{6}\.b\d{3,}\.v\d{3,}\.age$/s
+
+/** Volumes that bear the name of another one: who goes by names would keep, or miss, the wrong one. */
+function misnamed(opened: readonly Opened[]): readonly ArchiveProblem[] {
+  return opened.flatMap(({ path, header: { account, series, sequence, volume } }) => {
+    const file = basename(path)
+    const name = volumeName(seriesName(account, series), sequence, volume)
+    // Some file systems write letters with marks in another way (NFD).
+    if (!OUR_NAME.test(file) || file.normalize() === name.normalize()) return []
+    const hint = 'give it the name back that it was written under'
+    return [{ file, error: new SealpostError('corrupt', `is what was written as ${name}`, { hint }) }]
+  })
 }
 
 /** What is wrong between volumes that are each good. With damaged ones among them, gaps are no news. */

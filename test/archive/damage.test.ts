@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
@@ -189,6 +189,32 @@ describe('what happened to a volume is found and named', () => {
     ])
     writeFileSync(second, readFileSync(third))
     expect(await texts(files)).toEqual(expect.arrayContaining([expect.stringMatching(/is volume 3, as /)]))
+  })
+
+  it('a volume under the name of another one: its number, backup, series or account', async () => {
+    const series = { series: '1a2b3c'.padEnd(32, '0') }
+    const sealed = await sealedTar([header(series), end(0, 0)])
+    const folder = temporary()
+    const texts = async (name: string): Promise<readonly string[]> => {
+      copyFileSync(sealed, join(folder, name))
+      return (await openFiles([join(folder, name)], keys)).problems.map(({ error }) => error.message)
+    }
+    const right = 'alice.1a2b3c.b001.v001.age'
+    for (const good of [right, 'of-alice.age', 'alice (2).age']) expect(await texts(good)).toEqual([])
+    for (const wrong of [
+      'alice.1a2b3c.b001.v002',
+      'alice.1a2b3c.b002.v001',
+      'alice.1a2b3d.b001.v001',
+      'bob.1a2b3c.b001.v001',
+    ])
+      expect(await texts(`${wrong}.age`)).toEqual([`is what was written as ${right}`])
+    const all = await sealedTar([header({ ...series, account: null }), end(0, 0)], 'project.1a2b3c.b001.v001.age')
+    expect((await openFiles([all], keys)).problems).toEqual([])
+    const marks = await sealedTar(
+      [header({ ...series, account: 'Zo\u00eb' }), end(0, 0)],
+      'Zoe\u0308.1a2b3c.b001.v001.age',
+    )
+    expect((await openFiles([marks], keys)).problems).toEqual([])
   })
 
   it('a volume in the place of another one of the same set, and a set that goes on from another', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -178,6 +179,18 @@ describe('prove', () => {
   })
 })
 
+test('a pipe in the place of a document is refused, and not waited for', async () => {
+  const pipe = join(place.folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  for (const words of [
+    ['audit', 'verify', '--against', pipe],
+    ['audit', 'prove', '1', '--checkpoint', pipe],
+  ]) {
+    const { exitCode, stderr } = await runAt(place, words)
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: `sealpost: ${pipe} is not a plain file.\n` })
+  }
+})
+
 test.each([
   [['audit'], 2, /a command is needed|Usage/],
   [['audit', 'prove', 'one'], 2, /whole number/],
@@ -185,7 +198,7 @@ test.each([
   [['audit', 'show', '--since', 'yesterday'], 2, /date, time and offset/],
   [['audit', 'show', '--last', '-1'], 2, /whole number/],
   [['audit', 'verify', '--against', '/nonexistent'], 2, /nonexistent/],
-  [['audit', 'verify', '--against', '/dev/null'], 2, /no checkpoint/],
+  [['audit', 'verify', '--against', '/dev/null'], 2, /not a plain file/],
   [['audit', 'verify', '--key', 'x'], 2, /verifier key/],
   [['audit', 'restart'], 2, /--reason/],
   [['audit', 'restart', '--reason', 'bored'], 4, /the audit log is whole/],

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmod, cp, lstat, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -224,6 +225,19 @@ describe('credentials', () => {
       third: 'side,account,secret\nsource,good,hunter2\ndestination,good,"hunt""er"\n',
     })
     expect(JSON.parse(good.stdout)).toEqual({ imported: ['source/good', 'destination/good'] })
+  })
+
+  it('are not waited for at a pipe that is named as a file', async () => {
+    const pipe = join(place.folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const group of [
+      ['credentials', 'import'],
+      ['intake', 'open'],
+    ])
+      expect(await place.run([...group, pipe])).toMatchObject({
+        exitCode: 2,
+        stderr: `sealpost: ${pipe} is not a plain file.\n`,
+      })
   })
 
   it('are imported from an age file sealed to the project, and from no other', async () => {

@@ -1,6 +1,5 @@
-import { open } from 'node:fs/promises'
 import { SealpostError } from '../../core/errors.ts'
-import { fileError } from '../../files/file-error.ts'
+import { openPlainFile } from '../../files/plain-files.ts'
 import { openAge } from '../../../vault/age.ts'
 import { readRecovery, type Recovery } from '../../../vault/recovery.ts'
 import type { Secret } from '../../../vault/secret.ts'
@@ -48,9 +47,7 @@ async function parse(plain: Buffer): Promise<Recovery> {
 }
 
 async function openSealed(file: string, key: Secret): Promise<Buffer> {
-  const handle = await open(file).catch((error: unknown) => {
-    throw fileError(error, 'read', file)
-  })
+  const handle = await openPlainFile(file, 'read')
   const pieces: Uint8Array[] = []
   let bytes = 0
   try {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createArchiveDestination } from '../../../connectors/archive/archive-destination.ts'
-import { volumeAccount } from '../../../connectors/archive/entry-path.ts'
+import { seriesName } from '../../../connectors/archive/entry-path.ts'
 import { removeUnfinished } from '../../../connectors/archive/recover-files.ts'
 import { createBackupSealer } from '../../../vault/age.ts'
 import { wipe } from '../../../vault/secret.ts'
@@ -82,7 +82,7 @@ export async function makeBackup(
   const archive = createArchiveDestination({
     folder,
     per: request.per,
-    nameOf: (account) => `${account === null ? 'project' : volumeAccount(account)}.${mark}`,
+    nameOf: (account) => seriesName(account, series.id),
     sealer,
     book: records.book(() => clock.now()),
     clock,

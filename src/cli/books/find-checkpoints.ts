@@ -1,6 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
 import { isKind, SealpostError } from '../../core/errors.ts'
-import { fileError } from '../../files/file-error.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 import { parseCheckpoint, verifyCheckpoint, type Checkpoint } from '../../audit/checkpoint.ts'
 import { UNKNOWN_KEY } from '../../audit/signed-note.ts'
 
@@ -26,7 +25,7 @@ export async function readCheckpointFile(
   path: string,
   keys: readonly string[],
 ): Promise<readonly FoundCheckpoint[]> {
-  const bytes = await readBounded(path)
+  const bytes = await readPlainFile(path, 'read', MAX_DOCUMENT_BYTES)
   const found = findCheckpoints(bytes.toString('utf8')).map((note) => judge(path, note, keys))
   if (found.length > 0) return found
   throw new SealpostError('config', `${path} holds no checkpoint of an audit log`, {
@@ -77,14 +76,4 @@ function parseJson(text: string): unknown {
   } catch {
     return null
   }
-}
-
-async function readBounded(path: string): Promise<Buffer> {
-  try {
-    const { size } = await stat(path)
-    if (size <= MAX_DOCUMENT_BYTES) return await readFile(path)
-  } catch (error) {
-    throw fileError(error, 'read', path)
-  }
-  throw new SealpostError('config', `${path} is larger than 64 MiB: it is no document of sealpost`)
 }

@@ -1,9 +1,10 @@
-import { open, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { counted } from '../../core/counted.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import { fileError } from '../../files/file-error.ts'
+import { openPlainFile } from '../../files/plain-files.ts'
 import { readPrivateFile } from '../../files/private-files.ts'
 import type { CredentialReading } from '../config/credentials-csv.ts'
 import { problemsError } from '../config/problems.ts'
@@ -122,9 +123,7 @@ async function readPlaintext(
 
 async function readSealed(file: string, project: KeyedProject): Promise<Buffer> {
   const { openAge } = await import('../../../vault/age.ts')
-  const handle = await open(file).catch((error: unknown) => {
-    throw fileError(error, 'read', file)
-  })
+  const handle = await openPlainFile(file, 'read')
   const pieces: Uint8Array[] = []
   let bytes = 0
   try {

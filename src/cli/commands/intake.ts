@@ -1,11 +1,8 @@
-import { open } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { counted } from '../../core/counted.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
-import { codeOf } from '../../core/system-faults.ts'
 import { writePrivateFile } from '../../files/durable.ts'
-import { fileError } from '../../files/file-error.ts'
 import {
   issuePage,
   pageDigest,
@@ -21,7 +18,7 @@ import { problemsError } from '../config/problems.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readPageScript } from '../page-script.ts'
-import { readPlainFile } from '../../files/plain-files.ts'
+import { openPlainFile, readPlainFile } from '../../files/plain-files.ts'
 import type { KeyedProject } from '../project/open-project.ts'
 import { lifeOption } from '../options.ts'
 
@@ -193,10 +190,7 @@ async function namesPresent(store: CredentialStore, credentials: readonly NewCre
 
 async function readSealed(file: string, project: KeyedProject): Promise<Buffer> {
   const { openAge } = await import('../../../vault/age.ts')
-  const handle = await open(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') throw new SealpostError('config', `there is no file ${file}`)
-    throw fileError(error, 'read', file)
-  })
+  const handle = await openPlainFile(file, 'read')
   const pieces: Uint8Array[] = []
   let bytes = 0
   try {
