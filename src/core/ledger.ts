@@ -258,11 +258,11 @@ export interface Ledger {
    */
   requeue(pairId: number, ids: readonly number[] | null): number
   /**
-   * Delivered rows whose message is still at the source and of which the last full verification found no copy, a finding
+   * Delivered rows of a mailbox whose message is still at the source and of which the last full verification found no copy, a finding
    * `missing` of this class, -> `appending`, in doubt and without a mark: reconcile looks for a copy in the whole account, and
    * what it does not find is sent again. They are no longer verified, and the finding goes. Returns how many.
    */
-  putBack(pairId: number, found: Exclude<FindingClass, 'explained'>): number
+  putBack(mailboxId: number, found: Exclude<FindingClass, 'explained'>): number
   /** Of these keys at the destination, the ones that no row has claimed. */
   unclaimed(destinationId: number, validity: string, keys: readonly string[]): readonly string[]
   /** The row that has claimed this key, or null. */

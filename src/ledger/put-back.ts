@@ -11,7 +11,7 @@ export function putBackMethods(store: Store): Pick<Ledger, 'putBack'> {
     .prepare<number>(
       `SELECT message.id FROM finding JOIN message ON message.id = finding.message_id
        WHERE finding.check_group = 'verify' AND finding.check_name = 'missing' AND finding.class = @found
-         AND finding.mailbox_id IN (SELECT id FROM mailbox WHERE pair_id = @pair)
+         AND finding.mailbox_id = @mailbox
          AND message.fidelity = 'missing' AND message.state IN ('landed', 'existing') AND ${STILL_AT_SOURCE}`,
     )
     .pluck()
@@ -30,8 +30,8 @@ export function putBackMethods(store: Store): Pick<Ledger, 'putBack'> {
      WHERE id = ?`,
   )
   return {
-    putBack: store.write('putBack', (pairId, found) => {
-      const ids = new Set(selectMissing.all({ pair: pairId, found }))
+    putBack: store.write('putBack', (mailboxId, found) => {
+      const ids = new Set(selectMissing.all({ mailbox: mailboxId, found }))
       for (const id of ids) {
         dropCandidate.run(id)
         dropFinding.run(id)

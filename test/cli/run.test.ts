@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
@@ -239,6 +239,31 @@ describe('moving', () => {
     expect(listed.exitCode).toBe(0)
     expect(JSON.parse(listed.stdout)).toMatchObject({ exceptions: [], findings: [{ class: 'open' }] })
     expect((await place.run(['run'])).exitCode).toBe(3)
+  })
+
+  it('what is missing is sent again in the mailboxes that are named, and in no other', async () => {
+    await place.configure(MAILDIR_YAML, 'source,destination\nella,ella.neu\n')
+    await place.fillMaildir('ella', 2)
+    const sent = join(place.project, 'old', 'ella', '.Sent')
+    for (const part of ['cur', 'new', 'tmp']) await mkdir(join(sent, part), { recursive: true })
+    await writeFile(join(sent, 'cur', '1600000000.M1P1.host:2,S'), 'Subject: sent\n\nbody\n')
+    expect((await place.run(['run'])).exitCode).toBe(0)
+    for (const folder of ['', '.Sent']) {
+      const cur = join(place.project, 'new', 'ella.neu', folder, 'cur')
+      for (const name of await readdir(cur)) await rm(join(cur, name))
+    }
+    expect((await place.run(['verify'])).exitCode).toBe(3)
+    expect(await place.run(['retry', '--missing', '--only', 'Snet'])).toMatchObject({
+      exitCode: 2,
+      stderr: 'sealpost: --only Snet: no mailbox of these accounts fits. There are: INBOX, Sent.\n',
+    })
+    const { exitCode, stdout } = await place.run(['retry', '--missing', '--only', 'S*'])
+    expect(exitCode).toBe(3)
+    expect(stdout).toContain('1 delivered message to be looked for, and sent again')
+    expect(await readdir(join(place.project, 'new', 'ella.neu', '.Sent', 'cur'))).toHaveLength(1)
+    expect(await delivered('ella.neu')).toBe(0)
+    expect((await place.run(['retry', '--missing', '--only', 'INBOX'])).exitCode).toBe(0)
+    expect(await delivered('ella.neu')).toBe(2)
   })
 
   it('what is too large by a filter is not source', async () => {

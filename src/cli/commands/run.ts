@@ -4,14 +4,16 @@ import { counted, formatCount } from '../../core/counted.ts'
 import { isKind, type SealpostError } from '../../core/errors.ts'
 import type { EngineEvent } from '../../core/events.ts'
 import type { Pair } from '../../core/ledger.ts'
+import { exceptionsOf } from '../../core/ledger-rows.ts'
 import type { Totals } from '../../core/states.ts'
 import type { Pass, RunOutcome } from '../../engine/run-project.ts'
 import { chooseAccounts } from '../project/choose-accounts.ts'
+import { chooseMailboxes } from '../project/choose-mailboxes.ts'
 import { formatDuration, formatSize, parseDuration } from '../config/units.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { OpenProject } from '../project/open-project.ts'
-import { accountOption, waveOption, confirmOption } from '../options.ts'
+import { accountOption, waveOption, confirmOption, repeatedOption } from '../options.ts'
 import { failureCode, growth, ledgerCode, messageCounts } from '../outcome.ts'
 import { errorDocument, failureText } from '../terminal/output.ts'
 import { showPlan } from './plan.ts'
@@ -28,6 +30,7 @@ interface RunOptions {
 }
 
 interface RetryOptions extends Pick<RunOptions, 'mailbox' | 'wave' | 'confirm'> {
+  readonly only?: readonly string[]
   readonly missing?: boolean
   readonly removed?: boolean
 }
@@ -72,25 +75,32 @@ export function addRetry(program: Command, start: Start): void {
     .addOption(accountOption())
     .addOption(waveOption())
     .addOption(confirmOption())
+    .addOption(
+      repeatedOption(
+        '--only <mailbox>',
+        'try again only what is of mailboxes that this glob matches; may be repeated',
+      ),
+    )
     .option('--missing', 'send again what verify --level full has never found at the destination')
     .option('--removed', 'send again what it found there at first and no longer, too')
     .action((options: RetryOptions) =>
       start((context) =>
         run('retry', options, context, ({ ledger }, pairs) => {
-          const sum = (count: (pair: Pair) => number): number => pairs.reduce((all, pair) => all + count(pair), 0)
-          context.output.line(
-            `${counted(
-              sum((pair) => ledger.requeue(pair.id, null)),
-              'message',
-            )} to be tried again`,
-          )
+          const chosen = new Set(chooseMailboxes(ledger, pairs, options.only).map(({ id }) => id))
+          let again = 0
+          for (const { id } of pairs) {
+            const rows = options.only === undefined ? null : [...exceptionsOf(ledger, id)]
+            const ids = rows?.filter((row) => chosen.has(row.mailboxId)).map((row) => row.id) ?? null
+            again += ledger.requeue(id, ids)
+          }
+          context.output.line(`${counted(again, 'message')} to be tried again`)
           if (options.missing !== true && options.removed !== true) return
-          const missing = options.missing === true ? sum((pair) => ledger.putBack(pair.id, 'open')) : 0
-          const removed =
-            options.removed === true ? sum((pair) => ledger.putBack(pair.id, 'removed-after-check')) : 0
-          context.output.line(
-            `${counted(missing + removed, 'delivered message')} to be looked for, and sent again`,
-          )
+          let back = 0
+          for (const id of chosen) {
+            if (options.missing === true) back += ledger.putBack(id, 'open')
+            if (options.removed === true) back += ledger.putBack(id, 'removed-after-check')
+          }
+          context.output.line(`${counted(back, 'delivered message')} to be looked for, and sent again`)
         }),
       ),
     )

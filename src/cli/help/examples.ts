@@ -42,7 +42,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'cutover rollback': ['sealpost cutover rollback'],
   status: ['sealpost status', 'sealpost status --json'],
   exceptions: ['sealpost exceptions'],
-  retry: ['sealpost retry', 'sealpost retry --missing --mailbox anna@example.com'],
+  retry: [
+    'sealpost retry',
+    'sealpost retry --missing --mailbox anna@example.com',
+    'sealpost retry --removed --only Sent',
+  ],
   verify: ['sealpost verify --level full'],
   report: ['sealpost report'],
   backup: [

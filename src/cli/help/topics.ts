@@ -31,7 +31,9 @@ docs/runbook.md walks through one project.`,
     4  refused by policy: a hold, a role, not verified
     5  locked: wrong passphrase, no key
     6  another process holds the project
-  130  interrupted; the same command goes on`,
+  130  interrupted; the same command goes on
+
+What only tells (plan, status, exceptions, report) ends with 0 whatever it tells; its --json has the numbers.`,
   },
   secrets: {
     summary: 'how passphrases and passwords get in',
