@@ -27,7 +27,6 @@ export interface GoogleTokenOptions {
 interface ServiceAccount {
   readonly email: string
   readonly key: string
-  readonly keyId: string | undefined
   /** The number that the domain's administrator authorises. */
   readonly clientId: string
 }
@@ -50,7 +49,6 @@ export function createGoogleTokens(options: GoogleTokenOptions): TokenProvider {
     const client = new JWT({
       email: key.email,
       key: key.key,
-      ...(key.keyId === undefined ? {} : { keyId: key.keyId }),
       scopes: [...options.scopes],
       subject,
       additionalClaims: { aud: url },
@@ -113,7 +111,7 @@ export function readServiceAccount(text: string, credential: string): ServiceAcc
   const hint = `sealpost credentials set ${credential} --kind service-account --secret-file KEY.json`
   const parsed = parseJson(text)
   const fields = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Readonly<Record<string, unknown>>
-  const { type, client_email: email, private_key: key, private_key_id: keyId, client_id: clientId } = fields
+  const { type, client_email: email, private_key: key, client_id: clientId } = fields
   if (type !== 'service_account' || typeof email !== 'string' || typeof key !== 'string') {
     throw new SealpostError('config', `credential "${credential}" is no key file of a Google service account`, {
       hint,
@@ -131,7 +129,6 @@ export function readServiceAccount(text: string, credential: string): ServiceAcc
   return {
     email,
     key,
-    keyId: typeof keyId === 'string' ? keyId : undefined,
     clientId: typeof clientId === 'string' ? clientId : email,
   }
 }

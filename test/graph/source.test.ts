@@ -63,6 +63,19 @@ describe('a Graph source', () => {
     expect(found).toEqual(mail.map((kind) => `of ${kind}`))
   })
 
+  it('does not go round in a list of folders that leads back to itself', async () => {
+    const mailbox = freshMailbox()
+    await withSource(graphTo(server), mailbox.address, async (session) => {
+      const path = `/users/${encodeURIComponent(mailbox.address)}/mailFolders?$top=9`
+      const link = { value: [], '@odata.nextLink': `https://${server.host}:${server.port}/v1.0${path}` }
+      server.tenant.faults.arm(/^GET .*\/mailFolders\?/, { kind: 'answer', status: 200, body: link }).times(2)
+      await expect(collect(session.listMailboxes(quiet))).rejects.toMatchObject({
+        kind: 'transient',
+        message: 'graph: a list leads back to itself',
+      })
+    })
+  })
+
   it('reads every byte as it is, where the library would decode it', async () => {
     const mailbox = freshMailbox()
     const bytes = Buffer.concat([

@@ -209,6 +209,16 @@ describe('tokens of a Microsoft application', () => {
       { kind: 'throttled', retryAfter: 7000 },
     ],
     ['a service that is ill', { status: 503, body: 'down' }, { kind: 'transient', code: 'HTTP_503' }],
+    [
+      'an answer without a token',
+      { status: 200, body: { token_type: 'Bearer', expires_in: 3600 } },
+      { kind: 'transient', code: 'NO_TOKEN' },
+    ],
+    [
+      'an answer with an empty one',
+      { status: 200, body: { token_type: 'Bearer', expires_in: 3600, access_token: '' } },
+      { kind: 'transient', code: 'NO_TOKEN' },
+    ],
   ])('tell %s', async (_name, answer, expected) => {
     stage.provider.script.push(answer)
     expect(await errorOf(microsoft('s3cret~value').token(ANNA, false, quiet))).toMatchObject(expected)
