@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { ANNA, CALM, allPersonal, event, findings, testSeal } from '../audit/audit-fixture.ts'
 import { matchPerson, matchText } from '../../src/records/subject-match.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { MIGRATIONS } from '../../src/records/schema.ts'
 import { addRecord, logged, openTestRecords, record, type TestRecords } from './records-fixture.ts'
 
 const LAYLA = { name: 'Layla Hassan', address: 'layla@acme.example' }
 const OMAR = { name: 'Omar Said', address: null }
 const seal = testSeal()
+const correction = { name: 'Layla Haddad', address: null, phone: '', title: null }
 
 async function filled(): Promise<TestRecords> {
   const test = openTestRecords()
@@ -117,6 +120,24 @@ describe('access', () => {
   })
 })
 
+/** Whether the space of what was removed is still to be given up; the records stay closed. */
+function owesCompaction(test: TestRecords): boolean {
+  test.records.close()
+  const db = openDatabase(test.path, test.key, { migrations: MIGRATIONS })
+  const chores = db.prepare<[], string>('SELECT name FROM chore').pluck().all()
+  db.close()
+  return chores.length > 0
+}
+
+it('what stood in a contact is gone from the file when it was erased or corrected, and not only when it is next opened', async () => {
+  const erased = await filled()
+  await erased.records.eraseSubject(ANNA, OMAR, seal, CALM)
+  expect(owesCompaction(erased)).toBe(false)
+  const corrected = await filled()
+  await corrected.records.rectifySubject(ANNA, LAYLA, correction, seal, CALM)
+  expect(owesCompaction(corrected)).toBe(false)
+})
+
 describe('erasure', () => {
   it('takes contacts and sealed fields, and says what is kept, why and until when', async () => {
     const test = await filled()
@@ -183,8 +204,6 @@ describe('erasure', () => {
 })
 
 describe('rectification', () => {
-  const correction = { name: 'Layla Haddad', address: null, phone: '', title: null }
-
   it('corrects contacts, and says that signed documents stay', async () => {
     const test = await filled()
     const report = await test.records.rectifySubject(ANNA, LAYLA, correction, seal, CALM)
