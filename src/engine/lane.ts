@@ -1,9 +1,10 @@
 import { isKind, toSealpostError, type SealpostError } from '../core/errors.ts'
+import type { MessageRecord } from '../core/ledger.ts'
 import type { Board, Task } from './board.ts'
 import { finishMailbox } from './finish-mailbox.ts'
 import { listMailbox } from './list-mailbox.ts'
 import type { MailboxWork } from './mailbox-work.ts'
-import { fetchRows, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
+import { fetchRows, stillPending, storeRows, type HeldBatch, type LaneContext, type Trouble } from './move-rows.ts'
 import { ensureDestination, prepareDestination } from './prepare-mailbox.ts'
 import { readAgain, recover, tryAgain } from './recover.ts'
 import { leaveFailing, leaveUnlisted, setAside } from './set-aside.ts'
@@ -89,19 +90,35 @@ async function move(
   task: Extract<Task, { kind: 'move' }>,
   before: InFlight | null,
 ): Promise<InFlight | null> {
-  const { work, rows } = task
+  const { work } = task
+  let { rows } = task
   lane.sessions.warm(lane.stop)
-  const fetched = await fetchRows(lane, work, rows).catch((error: unknown): Trouble => ({
-    rows,
-    refused: [],
-    error: toSealpostError(error, 'fetching a batch'),
-  }))
-  await settle(lane, board, before)
+  let fetched = await fetchOrTrouble(lane, work, rows)
+  if (before !== null && (await before.trouble) !== null) {
+    // What is in trouble is fetched again and must find room: whoever waits for the budget holds nothing of it.
+    if ('prepared' in fetched) await fetched.release()
+    await settle(lane, board, before)
+    rows = work.phase === 'done' ? [] : stillPending(lane, rows)
+    if (rows.length === 0) return { work, trouble: Promise.resolve(null) }
+    fetched = await fetchOrTrouble(lane, work, rows)
+  } else await settle(lane, board, before)
   if ('prepared' in fetched) {
     return { work, trouble: storeRows(lane, work, rows, fetched, { plainFlags: false }) }
   }
   await settle(lane, board, { work, trouble: Promise.resolve(fetched) })
   return null
+}
+
+function fetchOrTrouble(
+  lane: LaneContext,
+  work: MailboxWork,
+  rows: readonly MessageRecord[],
+): Promise<HeldBatch | Trouble> {
+  return fetchRows(lane, work, rows).catch((error: unknown): Trouble => ({
+    rows,
+    refused: [],
+    error: toSealpostError(error, 'fetching a batch'),
+  }))
 }
 
 /** Waits for a slice and sees its rows through; what had trouble, once the source is not used for `meanwhile` any more. */

@@ -32,12 +32,20 @@ export interface Trouble {
   readonly error: SealpostError | null
 }
 
-/** Fetches rows within the byte budget, but for those that only have to be shown. `release` gives the bytes back and removes what was spooled. */
+/** What was fetched, and what gives its bytes back and removes what was spooled. */
+export type HeldBatch = FetchedBatch & { readonly release: () => Promise<void> }
+
+/** Those of the rows that nothing has become of yet, as they are now. */
+export function stillPending({ context }: LaneContext, rows: readonly MessageRecord[]): readonly MessageRecord[] {
+  return rows.map(({ id }) => context.ledger.message(id)).filter(({ state }) => state === 'discovered')
+}
+
+/** Fetches rows within the byte budget, but for those that only have to be shown. */
 export async function fetchRows(
   lane: LaneContext,
   work: MailboxWork,
   all: readonly MessageRecord[],
-): Promise<FetchedBatch & { readonly release: () => Promise<void> }> {
+): Promise<HeldBatch> {
   const { context, stop } = lane
   const rows = await joinLabels(lane, work, all)
   if (rows.length === 0) return { prepared: [], goneIds: [], unreadable: [], release: async () => undefined }
@@ -81,7 +89,7 @@ export async function storeRows(
   lane: LaneContext,
   work: MailboxWork,
   rows: readonly MessageRecord[],
-  batch: FetchedBatch & { readonly release: () => Promise<void> },
+  batch: HeldBatch,
   options: StoreOptions,
 ): Promise<Trouble | null> {
   const { context, sessions, pair, stop, hard } = lane

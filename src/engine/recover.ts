@@ -3,7 +3,15 @@ import { SYSTEM_FLAGS } from '../core/mail.ts'
 import type { SealpostError } from '../core/errors.ts'
 import { isKind, toSealpostError } from '../core/errors.ts'
 import type { MailboxWork } from './mailbox-work.ts'
-import { cannotRead, fetchRows, quarantine, storeRows, type LaneContext, type Trouble } from './move-rows.ts'
+import {
+  cannotRead,
+  fetchRows,
+  quarantine,
+  stillPending,
+  storeRows,
+  type LaneContext,
+  type Trouble,
+} from './move-rows.ts'
 import { ensureDestination } from './prepare-mailbox.ts'
 import { reconcile } from './reconcile.ts'
 import { throttleDelay } from '../core/retry.ts'
@@ -118,7 +126,7 @@ async function attempt(
   const { ledger } = lane.context
   // Others in doubt can wait: to be sure takes time, and what is sent now cannot be taken for them.
   if (rows.some((row) => ledger.message(row.id).state === 'appending')) await settleDoubt(lane, work)
-  const pending = rows.map((row) => ledger.message(row.id)).filter((row) => row.state === 'discovered')
+  const pending = stillPending(lane, rows)
   if (pending.length === 0) return null
   let batch
   try {
