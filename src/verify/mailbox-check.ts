@@ -31,6 +31,13 @@ interface CheckedBodies {
   readonly fidelities: readonly RowFidelity[]
   readonly findings: readonly Finding[]
   readonly gone: readonly MessageRecord[]
+  /** Those that could not be read, each with the finding about it. */
+  readonly unread: readonly Unread[]
+}
+
+interface Unread {
+  readonly row: MessageRecord
+  readonly finding: Finding
 }
 
 const PAGE_MESSAGES = 200
@@ -40,7 +47,7 @@ const COPIES = 2
 
 /**
  * The verification of one mailbox, in parts that several sessions share: `list`, then every page, then `end`. Each part may
- * be tried again after a failure: what it found counts when it is through.
+ * be tried again after a failure: what it found counts when it is through. What cannot be read is read once more at the end.
  */
 export class MailboxCheck {
   readonly record: MailboxRecord
@@ -58,6 +65,7 @@ export class MailboxCheck {
   /** Messages by each flag that was added to them. */
   readonly #added = new Map<string, number>()
   readonly #missing: MessageRecord[] = []
+  readonly #unread: Unread[] = []
 
   constructor(context: VerifyWork, record: MailboxRecord, level: VerifyLevel) {
     this.#context = context
@@ -90,6 +98,11 @@ export class MailboxCheck {
     this.#pages = this.#deliveredPages()
   }
 
+  /** There is something to be read once more: servers that stumble over a message often have it on a new connection. */
+  get hasUnread(): boolean {
+    return this.#unread.length > 0
+  }
+
   /** What is to be checked next; null once all has been given out. */
   nextPage(): CheckPage | null {
     const { value, done } = this.#pages.next() as IteratorResult<CheckPage, undefined>
@@ -119,9 +132,10 @@ export class MailboxCheck {
       added.push(...addedFlags(row, listed))
     }
     if (this.#level === 'full') {
-      const bodies = await this.#readAgain(session, mailbox, there, signal)
+      const bodies = await this.#readBodies(session, mailbox, there, false, signal)
       findings.push(...bodies.findings)
       missing.push(...bodies.gone)
+      this.#unread.push(...bodies.unread)
       this.#settle(bodies.fidelities, now)
     }
     this.#findings.push(...findings)
@@ -148,11 +162,20 @@ export class MailboxCheck {
       if (actual < expected)
         findings.push(this.#place(null, { ...OPEN, check: 'count', expected: `${expected}`, actual: `${actual}` }))
     } else {
+      findings.push(...this.#findings)
+      const missing = [...this.#missing]
+      for (const rows of pagesOf(this.#unread.map(({ row }) => row))) {
+        if (this.#mailbox === undefined) break
+        const bodies = await this.#readBodies(session, this.#mailbox, rows, true, signal)
+        findings.push(...bodies.findings, ...bodies.unread.map(({ finding }) => finding))
+        missing.push(...bodies.gone)
+        this.#settle(bodies.fidelities, clock.now())
+      }
       // Pages end in any order.
-      findings.push(...this.#findings.sort((a, b) => (a.messageId ?? 0) - (b.messageId ?? 0)))
+      findings.sort((a, b) => (a.messageId ?? 0) - (b.messageId ?? 0))
       for (const [flag, messages] of [...this.#added].sort())
         findings.push(this.#place(null, flagsAdded(flag, messages)))
-      const missing = this.#missing.sort((a, b) => a.id - b.id)
+      missing.sort((a, b) => a.id - b.id)
       const keys = this.#present.keys()
       const mailboxes = missing.length === 0 ? [] : await listMailboxes(session, signal)
       const where = { session, record, mailboxes, presentKeys: keys }
@@ -186,22 +209,12 @@ export class MailboxCheck {
   }
 
   *#deliveredPages(): Generator<CheckPage, undefined> {
-    let afterId = 0
-    for (;;) {
-      let page: MessageRecord[] = []
-      let bytes = 0
-      for (const row of this.#context.ledger.delivered(this.record.id, afterId, PAGE_MESSAGES)) {
-        if (page.length > 0 && bytes + row.bytes > PAGE_BYTES) {
-          yield page
-          page = []
-          bytes = 0
-        }
-        page.push(row)
-        bytes += row.bytes
-        afterId = row.id
-      }
-      if (page.length === 0) return undefined
-      yield page
+    for (let afterId = 0; ;) {
+      const rows = this.#context.ledger.delivered(this.record.id, afterId, PAGE_MESSAGES)
+      const last = rows.at(-1)
+      if (last === undefined) return undefined
+      yield* pagesOf(rows)
+      afterId = last.id
     }
   }
 
@@ -218,31 +231,34 @@ export class MailboxCheck {
   }
 
   /** As `#checkBodies`, once the memory for it is free. */
-  async #readAgain(
+  async #readBodies(
     session: SourceSession,
     mailbox: Mailbox,
     rows: readonly MessageRecord[],
+    isSecond: boolean,
     signal: AbortSignal,
   ): Promise<CheckedBodies> {
     const bytes = COPIES * rows.reduce((sum, row) => sum + row.bytes, 0)
     const release = await this.#context.budget.acquire(bytes, signal)
     try {
-      return await this.#checkBodies(session, mailbox, rows, signal)
+      return await this.#checkBodies(session, mailbox, rows, isSecond, signal)
     } finally {
       release()
     }
   }
 
-  /** Reads the bodies again; says of each row what it found, and which have vanished meanwhile. */
+  /** Reads the bodies again; says of each row what it found, and which have vanished meanwhile. `isSecond`: none could be read before. */
   async #checkBodies(
     session: SourceSession,
     mailbox: Mailbox,
     rows: readonly MessageRecord[],
+    isSecond: boolean,
     signal: AbortSignal,
   ): Promise<CheckedBodies> {
     const fidelities: RowFidelity[] = []
     const findings: Finding[] = []
     const gone: MessageRecord[] = []
+    const unread: Unread[] = []
     // Several rows may share one copy where the destination made one message of theirs.
     const awaited = new Map<string, MessageRecord[]>()
     for (const row of rows) {
@@ -252,7 +268,7 @@ export class MailboxCheck {
     const noteUnreadable = (sharers: readonly MessageRecord[], reason: string): void => {
       const actual = `cannot be read: ${reason}`
       const found = { ...OPEN, check: 'content', expected: 'the content that was fetched', actual }
-      for (const row of sharers) findings.push(this.#place(row, found))
+      for (const row of sharers) unread.push({ row, finding: this.#place(row, found) })
     }
     const read = async (keys: readonly string[]): Promise<void> => {
       for await (const fetched of session.fetch(mailbox, keys, signal)) {
@@ -290,7 +306,7 @@ export class MailboxCheck {
           refused++
         }
       }
-      if (refused > 1 && refused === all.length) throw refusal
+      if (!isSecond && refused > 1 && refused === all.length) throw refusal
     }
     // A server that throttles every so many reads would never let a page be read from the start again: what was read
     // stays read, and each wait has brought something.
@@ -312,7 +328,7 @@ export class MailboxCheck {
     if (awaited.size > 0) {
       throw new SealpostError('transient', `the destination gave no answer for ${awaited.size} messages`)
     }
-    return { fidelities, findings, gone }
+    return { fidelities, findings, gone, unread }
   }
 
   #listedOf(row: MessageRecord): Present | undefined {
@@ -339,6 +355,22 @@ const LOOKED_AT: Readonly<Record<VerifyLevel, readonly string[] | undefined>> = 
   counts: COUNTED,
   headers: [...COUNTED, 'missing', 'internal-date', 'flags', 'late-landing'],
   full: undefined,
+}
+
+/** Rows in parts that are read in one go. */
+function* pagesOf(rows: readonly MessageRecord[]): Generator<CheckPage> {
+  let page: MessageRecord[] = []
+  let bytes = 0
+  for (const row of rows) {
+    if (page.length > 0 && (page.length >= PAGE_MESSAGES || bytes + row.bytes > PAGE_BYTES)) {
+      yield page
+      page = []
+      bytes = 0
+    }
+    page.push(row)
+    bytes += row.bytes
+  }
+  if (page.length > 0) yield page
 }
 
 const OPEN = { class: 'open', rule: null } as const

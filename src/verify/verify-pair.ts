@@ -67,6 +67,10 @@ export async function verifyPair(
           continue
         }
         last = part.work
+        if (part.kind === 'end' && part.work.check.hasUnread) {
+          await session?.close()
+          session = null
+        }
         await again(async () => {
           if (session?.alive !== true) {
             await session?.close()

@@ -287,6 +287,32 @@ describe('a message that the source cannot hand over', () => {
     expect([identical, unchecked]).toEqual([29, 1])
   })
 
+  it('at the destination is no finding where it has it the next time, on a new connection', async () => {
+    const fixture = new Unreadable('destination')
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    await fixture.run()
+    Object.assign(fixture, { key: '12', times: 1 })
+    expect(openFindings(await fixture.verify())).toEqual([])
+    const { identical, unchecked } = fixture.ledger.fidelity(fixture.pairs()[0]?.id ?? 0)
+    expect([identical, unchecked]).toEqual([30, 0])
+    const [first, second, ...more] = fixture.sessions
+    expect([first === second, more]).toEqual([false, []])
+  })
+
+  it('at the destination, refused twice, several at once, ends no verification', async () => {
+    const fixture = new Fixture()
+    for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
+    await fixture.run()
+    fixture.destinationOptions = {
+      onStep: ({ op, phase, keys }) => {
+        if (op === 'body' && phase === 'before' && keys.some((key) => ['12', '13'].includes(key)))
+          throw new SealpostError('rejected', 'reading', { serverText: 'internal error' })
+      },
+    }
+    const finding = 'content: the content that was fetched / cannot be read: internal error'
+    expect(openFindings(await fixture.verify())).toEqual([finding, finding])
+  })
+
   it('at the destination, refused with all that are asked for with it, is one finding as well', async () => {
     const fixture = new Fixture()
     for (let n = 1; n <= 30; n++) fixture.alice.add(['INBOX'], mail(`m${n}`))
