@@ -125,13 +125,7 @@ async function assess(
   destination: DestinationSession,
   signal: AbortSignal,
 ): Promise<PlannedPair> {
-  const { mapping, mailboxes: sources } = await mapPair(
-    context,
-    pair.id === 0 ? null : pair,
-    source,
-    destination,
-    signal,
-  )
+  const { mapping, mailboxes: sources } = await mapPair(context, pair, source, destination, signal)
   const { maxMessageBytes } = destination.capabilities
   const mailboxes: PlannedMailbox[] = []
   const tally = new MailTally(context.clock.now())

@@ -18,7 +18,7 @@ import { PairState } from './pair-state.ts'
 import type { LoginGate } from '../core/login-gate.ts'
 import { LaneSessions } from './sessions.ts'
 import { bySight, labelMapping, Sights } from './sights.ts'
-import { troubledMailboxes } from './set-aside.ts'
+import { troubledMailboxes, type TroubledMailboxes } from './set-aside.ts'
 import { Turns } from './turns.ts'
 import { isWorkedOff } from './worked-off.ts'
 import { needsContent } from '../core/match-digests.ts'
@@ -67,7 +67,7 @@ export async function runPair(
     const hasBegun = context.ledger.totals({ pairId: pair.id }).source > 0
     const haveAnswered = (): boolean => gate.contact.source.hasAnswered && gate.contact.destination.hasAnswered
     const found = await retry(context.clock, onWait, look, stop, haveAnswered)
-    const { source, destination, mailboxes, mapping } = found
+    const { source, destination, mailboxes, mapping, troubled } = found
     // A label that was deleted takes no message away with it.
     if (!source.capabilities.labels) await closeVanished(context, pair, mailboxes, stop)
     // Under a label that is left out lies what others show as well: it stays with whoever has it.
@@ -76,7 +76,7 @@ export async function runPair(
     const settle = async () => settleVanished(context, await first.destination(stop), pair, going, stop)
     await retry(context.clock, onWait, settle, stop)
     closeExcluded(context, pair, excluded)
-    const works = openWorks(context, pair, mapping)
+    const works = openWorks(context, pair, mapping, troubled)
     const sights = source.capabilities.labels
       ? new Sights(context.ledger, pair.id, labelMapping(context.mapping.labels, destination.capabilities))
       : null
@@ -152,17 +152,21 @@ function lanesOf(
 /** Lists both ends and decides where each mailbox of the source goes; earlier decisions of the ledger stand. */
 export async function mapPair(
   context: Pick<EngineContext, 'ledger' | 'mapping'>,
-  pair: Pair | null,
+  pair: Pair,
   source: Session,
   destination: Session,
   signal: AbortSignal,
-): Promise<{ readonly mailboxes: readonly Mailbox[]; readonly mapping: Mapping }> {
+): Promise<{
+  readonly mailboxes: readonly Mailbox[]
+  readonly mapping: Mapping
+  readonly troubled: TroubledMailboxes
+}> {
   const [sources, destinations] = await Promise.all([
     collect(source.listMailboxes(signal)),
     collect(destination.listMailboxes(signal)),
   ])
-  const refused = pair === null ? new Set<number>() : troubledMailboxes(context, pair.id).refused
-  const earlier = pair === null ? [] : context.ledger.mailboxes(pair.id).filter(({ id }) => !refused.has(id))
+  const troubled = troubledMailboxes(context, pair.id)
+  const earlier = context.ledger.mailboxes(pair.id).filter(({ id }) => !troubled.refused.has(id))
   const mapping = mapMailboxes(
     {
       source: sources,
@@ -173,12 +177,15 @@ export async function mapPair(
     },
     context.mapping,
   )
-  return { mailboxes: sources, mapping }
+  return { mailboxes: sources, mapping, troubled }
 }
 
-function openWorks(context: EngineContext, pair: Pair, mapping: Mapping): MailboxWork[] {
-  const { ledger } = context
-  const { refused, unlisted } = troubledMailboxes(context, pair.id)
+function openWorks(
+  { ledger }: EngineContext,
+  pair: Pair,
+  mapping: Mapping,
+  { refused, unlisted }: TroubledMailboxes,
+): MailboxWork[] {
   const opened = mapping.mapped.map((entry) => {
     const { source, destinationPath } = entry
     const record = ledger.openMailbox(pair.id, source.path, entry.specialUse, destinationPath)

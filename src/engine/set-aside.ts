@@ -100,15 +100,15 @@ export function leaveUnlisted(
 }
 
 /** The mailboxes of an account that earlier runs have set aside. */
-export function troubledMailboxes(
-  { ledger }: Pick<EngineContext, 'ledger'>,
-  pairId: number,
-): {
+export interface TroubledMailboxes {
   /** The destination refused them before anything of them was sent: their place may be another one. */
   readonly refused: ReadonlySet<number>
   /** The source did not let them be listed. */
   readonly unlisted: ReadonlySet<number>
-} {
+}
+
+/** Reads what earlier runs have set aside of an account. */
+export function troubledMailboxes({ ledger }: Pick<EngineContext, 'ledger'>, pairId: number): TroubledMailboxes {
   const findings = ledger.findings(pairId)
   const of = (check: string): ReadonlySet<number> =>
     new Set(findings.filter((finding) => finding.check === check).map(({ mailboxId }) => mailboxId))
