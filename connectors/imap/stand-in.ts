@@ -21,8 +21,9 @@ export function isExchange(greeting: string): boolean {
 /**
  * True for the note that Exchange hands out in the place of a message which it cannot turn into MIME. In English by its subject,
  * and by its sender or its text, since builds differ in both; mail that answers or quotes such a note has another subject. In
- * any language by what Exchange does not translate: the bare fields, the sender, and the message's UID in the subject. A note
- * that somebody has stored as mail before has the UID of another message there.
+ * any language by what Exchange does not translate: the bare fields, the sender, and no other number than the message's UID in
+ * the subject. A note that somebody has stored as mail before has the UID of another message there. Where the subject has none,
+ * it counts as the note: a message that is said to be unreadable is looked at, and a note that was moved in its place is not.
  */
 export function isStandIn(body: Buffer, uid: number): boolean {
   if (body.length > MOST_BYTES) return false
@@ -30,9 +31,7 @@ export function isStandIn(body: Buffer, uid: number): boolean {
   const valueOf = (name: string): string => decodeWords(fieldValue(fields, name) ?? '').trim()
   const [subject, sender] = [valueOf('subject'), valueOf('from')]
   if (SUBJECT.test(subject)) return SENDER.test(sender) || TEXT.test(body.toString('latin1', bodyAt))
-  return (
-    BARE_SENDER.test(sender) &&
-    fields.every(({ name }) => FIELDS.has(name.toLowerCase())) &&
-    (subject.match(/\d+/g) ?? []).map(Number).includes(uid)
-  )
+  if (!BARE_SENDER.test(sender) || !fields.every(({ name }) => FIELDS.has(name.toLowerCase()))) return false
+  const numbers = (subject.replace(/imap4/gi, '').match(/\d+/g) ?? []).map(Number)
+  return numbers.length === 0 || numbers.includes(uid)
 }

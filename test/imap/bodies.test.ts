@@ -233,6 +233,7 @@ describe('bodies from a scripted server', () => {
       'by its sender, its subject folded': `${subject.replace('for the', 'for the\r\n')}\r\nFrom: "Microsoft Exchange Server 2010"\r\n\r\nVGhl\r\n`,
       'in another language': foreign,
       'in another language, by its first build': foreign.replace('Server 2010', 'Server').replace('Bo', '"Bo B"'),
+      'in another language, without its UID': foreign.replace('Nachricht: 5', 'IMAP4'),
     }
     const mail = {
       'an answer': notes['by its text'].replace('Subject: ', 'Subject: RE: '),
