@@ -4,18 +4,20 @@ import { messageIdOf } from '../../src/core/header.ts'
 import type { Candidate, FlagState, Mailbox } from '../../src/core/mail.ts'
 import { perCommand, type Context } from './context.ts'
 import type { FetchRow } from './fetch-row.ts'
+import { askAgain, askInto, type Rows } from './read-window.ts'
 import type { Untagged } from './response.ts'
 import { searchUids, uidNextBySearch } from './search.ts'
 import { select, selectSeeing, withoutValidity } from './selection.ts'
-import { uidSets, uidsOf } from './uid-set.ts'
+import { uidSets, uidsOf, type UidSet } from './uid-set.ts'
 import { nameParts } from './wire-name.ts'
 
 const WINDOW = 2000
-const ITEMS = '(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])'
+const ITEMS = 'UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]'
 
 /**
  * What lies in the mailbox at or above `since`, window by window. Throws `stale` when `since` is of another
- * UIDVALIDITY. The keys that it hands out are good under the validity that the mailbox has now.
+ * UIDVALIDITY. The keys that it hands out are good under the validity that the mailbox has now. What the server says nothing of,
+ * or refuses to, is among it: its body decides.
  */
 export async function* find(
   context: Context,
@@ -42,26 +44,26 @@ export async function* find(
     return found.filter((uid) => uid >= low)
   })
   for (const set of uidSets(uids, perCommand(context, WINDOW))) {
-    yield* await context.turns.take(() => readCandidates(context, mailbox, set.text, signal))
+    yield* await context.turns.take(() => readCandidates(context, mailbox, set, signal))
   }
 }
 
 async function readCandidates(
   context: Context,
   mailbox: Mailbox,
-  set: string,
+  { text, uids }: UidSet,
   signal: AbortSignal,
 ): Promise<readonly Candidate[]> {
   await select(context, mailbox, { write: false, fresh: false }, signal)
-  const found: Candidate[] = []
-  const onRow = (row: FetchRow): void => {
-    const { uid, bytes, internalDate, flags, header } = row
-    if (uid === undefined || internalDate === undefined || flags === undefined) return
+  const rows: Rows = new Map()
+  const range = { low: uids[0] ?? 0, high: uids.at(-1) ?? 0 }
+  const ask = askInto(rows, context, range, 'imap: looking for messages', signal)
+  await askAgain(ask, ITEMS, rows, uids, await ask(text, ITEMS))
+  return uids.map((uid): Candidate => {
+    const { bytes = null, internalDate = 0, flags = [], header } = rows.get(uid) ?? {}
     const messageId = Buffer.isBuffer(header) ? messageIdOf(header) : null
-    found.push({ key: String(uid), bytes: bytes ?? null, internalDate, flags, messageId })
-  }
-  await context.connection.expectOk([`UID FETCH ${set} ${ITEMS}`], { onRow }, 'imap: looking for messages', signal)
-  return found
+    return { key: String(uid), bytes, internalDate, flags, messageId }
+  })
 }
 
 /** Flags of the messages that still exist, window by window. */

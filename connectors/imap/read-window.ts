@@ -22,11 +22,11 @@ export interface Window {
 const ITEMS = 'UID FLAGS INTERNALDATE RFC822.SIZE'
 /** What a server can say of a message that it cannot read: nothing that it would have to read it for. */
 const ITEMS_UNREAD = 'UID FLAGS INTERNALDATE'
-const WHAT = 'imap: listing messages'
 /** A server that refuses more than so many commands about a window refuses the mailbox. */
 const MAX_REFUSALS = 60
 
-type Rows = Map<number, FetchRow>
+/** What was said of messages, by UID. */
+export type Rows = Map<number, FetchRow>
 
 /**
  * Lists a window of the mailbox. What is there and the server says nothing of, or not all, is asked for again, in halves where
@@ -42,20 +42,7 @@ export async function readWindow(
   const selection = await select(context, mailbox, { write: false, fresh: false }, signal)
   const { low, high } = window
   const rows: Rows = new Map()
-  // A server may say what it has to say of a message in parts, and tells unasked of flags that change meanwhile.
-  const onRow = (row: FetchRow): void => {
-    const { uid } = row
-    if (uid === undefined || uid < low || uid > high) return
-    const before = rows.get(uid)
-    rows.set(uid, before === undefined ? row : joined(before, row))
-  }
-  const ask: Ask = async (set, items) => {
-    const reply = await context.connection.run([`UID FETCH ${set} (${items})`], { onRow }, signal)
-    if (reply.status === 'OK' || isAboutExpunged(reply.code, reply.text)) return null
-    const refusal = refusalOf(reply, WHAT)
-    if (refusal.kind === 'rejected') return refusal
-    throw refusal
-  }
+  const ask = askInto(rows, context, { low, high }, 'imap: listing messages', signal)
   const items = context.connection.has('X-GM-EXT-1') ? `${ITEMS} X-GM-MSGID` : ITEMS
   const refusal = await ask(window.set, items)
   if (refusal !== null || isShort(window, rows)) {
@@ -71,11 +58,35 @@ export async function readWindow(
   return listed
 }
 
-/** Returns the refusal where that is about the messages, else null. */
-type Ask = (set: string, items: string) => Promise<SealpostError | null>
+/** Asks about a set of messages. Returns the refusal where that is about the messages, else null. */
+export type Ask = (set: string, items: string) => Promise<SealpostError | null>
 
-/** Asks for what of `there` has no whole row, until nothing more is to be had. */
-async function askAgain(
+/** Asks of the selected mailbox, and puts what is said of messages from `low` to `high` into `rows`; `what` says what was tried. */
+export function askInto(
+  rows: Rows,
+  { connection }: Context,
+  { low, high }: Pick<Window, 'low' | 'high'>,
+  what: string,
+  signal: AbortSignal,
+): Ask {
+  // A server may say what it has to say of a message in parts, and tells unasked of flags that change meanwhile.
+  const onRow = (row: FetchRow): void => {
+    const { uid } = row
+    if (uid === undefined || uid < low || uid > high) return
+    const before = rows.get(uid)
+    rows.set(uid, before === undefined ? row : joined(before, row))
+  }
+  return async (set, items) => {
+    const reply = await connection.run([`UID FETCH ${set} (${items})`], { onRow }, signal)
+    if (reply.status === 'OK' || isAboutExpunged(reply.code, reply.text)) return null
+    const refusal = refusalOf(reply, what)
+    if (refusal.kind === 'rejected') return refusal
+    throw refusal
+  }
+}
+
+/** Asks for what of `there` has no whole row, until nothing more is to be had: then it has a row that says nothing. */
+export async function askAgain(
   ask: Ask,
   items: string,
   rows: Rows,

@@ -156,6 +156,25 @@ describe('what a server leaves out of a listing', () => {
   })
 })
 
+it('a copy is found where the server says next to nothing of it, or refuses to tell', async () => {
+  const found = async (fetch: Facts['fetch']): Promise<readonly string[]> => {
+    const { port, inbox } = await serve({ uids: [2, 7, 9], next: 10, fetch })
+    const destination = await clearConnector(port, 'x').openDestination('a', quiet)
+    onTestFinished(() => destination.close())
+    const candidates = await collect(destination.find(inbox, null, quiet))
+    return candidates.map(({ key, messageId }) => `${key} ${messageId ?? '?'}`)
+  }
+  const header = (uid: number): string =>
+    whole(uid).replace(/\)$/, ` BODY[HEADER.FIELDS (MESSAGE-ID)] "Message-ID: <m${uid}@x>")`)
+  const all = ['2 m2@x', '7 m7@x', '9 m9@x']
+  expect(await found((uids) => uids.map(header))).toEqual(all)
+  const unsaid = all.map((text) => text.replace('m7@x', '?'))
+  expect(await found((uids) => uids.filter((uid) => uid !== 7).map(header))).toEqual(unsaid)
+  const refused = (uids: readonly number[]): readonly string[] | `NO ${string}` =>
+    uids.includes(7) ? 'NO cannot be read' : uids.map(header)
+  expect(await found(refused)).toEqual(unsaid)
+})
+
 it.each([1, 4])('a copy is found where UIDNEXT is said to be %i, whatever has been stored', async (next) => {
   const facts: Facts = { uids: [2, 7], next, fetch: (uids) => uids.map((uid) => whole(uid)) }
   const { port, inbox } = await serve(facts)
