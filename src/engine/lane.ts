@@ -195,6 +195,7 @@ async function prepare(
   )
   const makeReady = async (): Promise<SealpostError | null> => {
     await settle(lane, board, before, listing)
+    const wentWell = lane.pair.wentWell(false)
     try {
       await again(lane, async () => {
         await prepareDestination(context, await sessions.destination(stop), work, stop)
@@ -202,7 +203,7 @@ async function prepare(
     } catch (error) {
       if (isKind(error, 'rejected')) return error
       if (!isFailure(error, sessions.areAlive)) throw error
-      lane.pair.noteFailing(work.record.id, false, error)
+      lane.pair.noteFailing(work.record.id, false, wentWell, error)
       return error
     }
     lane.pair.noteReady()
@@ -233,11 +234,12 @@ function isFailure(error: unknown, isAlive: boolean): error is SealpostError {
 
 /** Works on a mailbox that is ready; one over which a server fails each time is left for this run. */
 async function orLeave(lane: LaneContext, work: MailboxWork, operation: () => Promise<void>): Promise<void> {
+  const wentWell = lane.pair.wentWell(true)
   try {
     await operation()
   } catch (error) {
     if (lane.stop.aborted || !isFailure(error, lane.sessions.areAlive)) throw error
-    lane.pair.noteFailing(work.record.id, true, error)
+    lane.pair.noteFailing(work.record.id, true, wentWell, error)
     leaveFailing(lane.context, work, error)
   }
 }

@@ -13,6 +13,7 @@ export class PairState {
   readonly #context: EngineContext
   #deathsInARow = 0
   #landed = 0
+  #ready = 0
   /** The mailbox that was left last since a server failed over it, and nothing went well after it. */
   #left: { readonly mailbox: number; readonly isReady: boolean } | null = null
   #pausedUntil = 0
@@ -37,14 +38,22 @@ export class PairState {
   /** A mailbox is ready at both ends. */
   noteReady(): void {
     if (this.#left?.isReady === false) this.#left = null
+    this.#ready++
+  }
+
+  /** How often something went well that a mailbox needs before (`isReady` false) or after it is ready. */
+  wentWell(isReady: boolean): number {
+    return isReady ? this.#landed : this.#landed + this.#ready
   }
 
   /**
    * A server fails each time over a mailbox, before (`isReady` false) or after it was ready. Throws `error` where it failed
-   * over another one before and nothing of that kind went well in between: then it is not the mailbox.
+   * over another one before and nothing of that kind went well in between, nor since this one was begun (`wentWell` was `before`
+   * then): then it is not the mailbox.
    */
-  noteFailing(mailbox: number, isReady: boolean, error: SealpostError): void {
-    if (this.#left !== null && this.#left.mailbox !== mailbox) throw error
+  noteFailing(mailbox: number, isReady: boolean, before: number, error: SealpostError): void {
+    const isOther = this.#left !== null && this.#left.mailbox !== mailbox
+    if (isOther && this.wentWell(isReady) === before) throw error
     this.#left = { mailbox, isReady }
   }
 

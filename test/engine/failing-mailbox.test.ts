@@ -23,6 +23,16 @@ function withFailing(op: MemoryOp, bad: readonly string[], code: string): Fixtur
   return fixture
 }
 
+it('two mailboxes that the destination fails over side by side keep no other from being moved', async () => {
+  const bad = ['Archive', 'INBOX']
+  const fixture = withFailing('position', bad, 'SERVERBUG')
+  const { pairs, totals } = await fixture.run()
+  expect(pairs[0]?.error).toBeNull()
+  expect(nonZero(totals)).toEqual({ source: 4 * MESSAGES, landed: 2 * MESSAGES, discovered: 2 * MESSAGES })
+  const findings = bad.map((name) => `mailbox: ${name} / failed each time: Internal error`)
+  expect(openFindings({ findings: fixture.ledger.findings(null) }).sort()).toEqual(findings)
+})
+
 describe.each(['position', 'append'] as const)(
   'a mailbox over which the destination fails each time it is asked for %s',
   (op) => {
