@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Digests } from '../../src/core/digest.ts'
 import { isKind } from '../../src/core/errors.ts'
-import type { Claim, Ledger, MessageRecord } from '../../src/core/ledger.ts'
+import type { Claim, Finding, Ledger, MessageRecord } from '../../src/core/ledger.ts'
 import type { MessageState } from '../../src/core/states.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { digestsOf, newRow, REASON } from './fixture.ts'
@@ -39,6 +39,8 @@ const KINDS = [
   'inheritMove',
   'setAppliedFlags',
   'setVerified',
+  'putBack',
+  'exclude',
   'again',
 ] as const
 
@@ -107,7 +109,19 @@ describe('the ledger and a naive model of it', () => {
     for (const state of ['landed', 'existing', 'expunged', 'skipped', 'quarantined', 'appending']) {
       expect(reached.get(state), state).toBeGreaterThan(0)
     }
-    for (const kind of ['inherit', 'reclaim', 'adopt', 'requeue', 'doubt', 'revert', 'bug']) {
+    const kinds = [
+      'inherit',
+      'reclaim',
+      'adopt',
+      'requeue',
+      'doubt',
+      'revert',
+      'put back',
+      'exclude',
+      'forgotten',
+      'bug',
+    ]
+    for (const kind of kinds) {
       expect(reached.get(kind), kind).toBeGreaterThan(0)
     }
   }, 180_000)
@@ -124,6 +138,8 @@ function playAll(steps: readonly Step[], reached: Map<string, number>): void {
     const actual = outcomeOf(() => action(ledger))
     if (actual !== expected) expect(actual, step.kind).toEqual(expected)
     nextId = model.nextId
+    if (step.kind === 'putBack' && Number(actual) > 0) reached.set('put back', 1)
+    if (model.mailboxes.length < 3) reached.set('forgotten', 1)
     const what = actual === true ? 'inherited' : actual === BUG ? BUG : step.kind
     for (const name of [what, ...model.rows.map((row) => row.state)])
       reached.set(name, (reached.get(name) ?? 0) + 1)
@@ -160,7 +176,7 @@ function outcomeOf(action: () => unknown): unknown {
   }
 }
 
-type Played = Exclude<keyof ModelLedger & keyof Ledger, 'totals' | 'mailbox' | 'mailboxes'>
+type Played = Exclude<keyof ModelLedger & keyof Ledger, 'totals' | 'mailbox' | 'mailboxes' | 'fidelity'>
 
 /** Null when there is nothing that the step could be done to. */
 function planStep(
@@ -305,6 +321,26 @@ function planStep(
           landed.map((row) => row.id),
           1_700_000_000_000,
         )
+    case 'putBack': {
+      const found = step.flag < 2 ? 'open' : 'removed-after-check'
+      const missing = landed.filter((row) => row.mailboxId === mailboxId && isDelivered(row))
+      const ids = missing.map((row) => row.id)
+      const findings = missing.map((row): Finding => ({
+        ...MISSING,
+        class: found,
+        pairId,
+        mailboxId,
+        messageId: row.id,
+      }))
+      return (target) => {
+        // First what may be a mistake: nothing else must have been written then.
+        target.setFidelity(ids, step.wild ? 'altered' : 'missing')
+        target.replaceFindings(mailboxId, 'verify', findings)
+        return target.putBack(mailboxId, step.key === 0 ? 'removed-after-check' : found)
+      }
+    }
+    case 'exclude':
+      return step.flag === 0 ? (target) => target.exclude(mailboxId, 'cursor') : null
     case 'again':
       return null
   }
@@ -335,6 +371,9 @@ function lookAtLedger(model: ModelLedger, pairId: number): unknown {
       ),
       unclaimed: validities.map((validity) => ledger.unclaimed(destinationId, validity, keys(model))),
     })),
+    missing: ledger
+      .findings(pairId)
+      .map(({ mailboxId, class: found, messageId }) => [mailboxId, found, messageId]),
     source: ledger.totals({ pairId }).source,
     exceptions: ids(ledger.exceptions(pairId, 0, 1000)),
     unverified: ledger.unverified(pairId),
@@ -370,6 +409,7 @@ function lookAtModel(model: ModelLedger): unknown {
         unclaimed: holders.map((list) => keys(model).filter((_, i) => list[i]?.length === 0)),
       }
     }),
+    missing: model.missing.map(({ mailboxId, class: found, rowId }) => [mailboxId, found, rowId]),
     source: model.rows.length,
     exceptions: ids(model.rows.filter((row) => row.state === 'quarantined' || row.state === 'skipped')),
     unverified: model.rows.filter((row) => isDelivered(row) && row.verifiedAt === null).length,
@@ -381,6 +421,15 @@ function lookAtModel(model: ModelLedger): unknown {
       ),
     ),
   }
+}
+
+const MISSING = {
+  check: 'missing',
+  sourceKey: null,
+  destinationKey: null,
+  expected: 'one copy',
+  actual: 'none found',
+  rule: null,
 }
 
 const QUESTIONS = {

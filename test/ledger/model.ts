@@ -1,8 +1,18 @@
 import type { Digests } from '../../src/core/digest.ts'
-import type { Adoption, Claim, Intent, Ledger, MessageRecord, NewRow, Reason } from '../../src/core/ledger.ts'
+import type {
+  Adoption,
+  Claim,
+  Finding,
+  FindingClass,
+  Intent,
+  Ledger,
+  MessageRecord,
+  NewRow,
+  Reason,
+} from '../../src/core/ledger.ts'
 import { normalizeFlags, type FlagState, type Listed } from '../../src/core/mail.ts'
 import type { Position } from '../../src/core/connector.ts'
-import type { Totals } from '../../src/core/states.ts'
+import type { Fidelity, Totals } from '../../src/core/states.ts'
 
 type Mutable<T> = { -readonly [P in keyof T]: T[P] }
 
@@ -46,13 +56,24 @@ type Covered = Pick<
   | 'inheritMove'
   | 'setAppliedFlags'
   | 'setVerified'
+  | 'setFidelity'
+  | 'putBack'
+  | 'exclude'
 >
+
+/** A finding of the last verification that says that a row's copy is missing. */
+interface Missing {
+  readonly mailboxId: number
+  readonly class: FindingClass
+  rowId: number
+}
 
 /** The ledger as its interface describes it, over one plain list: slow, obvious and without SQL. */
 export class ModelLedger implements Covered {
   rows: ModelRow[] = []
   readonly mailboxes: ModelMailbox[]
   readonly validity = new Map<number, string>()
+  missing: Missing[] = []
   nextId: number
 
   constructor(mailboxes: ModelMailbox[], nextId: number) {
@@ -62,14 +83,16 @@ export class ModelLedger implements Covered {
 
   /** All of an action, or nothing of it. */
   atomically<T>(action: () => T): T {
-    const { rows, nextId } = this
+    const { rows, nextId, missing } = this
     const validity = [...this.validity]
     const mailboxes = this.mailboxes.map((mailbox) => ({ ...mailbox }))
     this.rows = rows.map((row) => ({ ...row }))
+    this.missing = missing.map((finding) => ({ ...finding }))
     try {
       return action()
     } catch (error) {
       this.rows = rows
+      this.missing = missing
       this.nextId = nextId
       this.mailboxes.splice(0, mailboxes.length, ...mailboxes)
       this.validity.clear()
@@ -105,10 +128,7 @@ export class ModelLedger implements Covered {
     for (const { key, flags } of messages) {
       const row = this.byKey(mailboxId, key)
       if (row === undefined) continue
-      const hasNoCopy =
-        row.state === 'quarantined' && (row.attempts === 0 || row.reason?.code !== 'mailbox-refused')
-      if (row.state === 'discovered' || row.state === 'skipped' || hasNoCopy)
-        this.rows.splice(this.rows.indexOf(row), 1)
+      if (hasNoCopy(row)) this.rows.splice(this.rows.indexOf(row), 1)
       else Object.assign(row, { flags: normalizeFlags(flags), seen: listing, gone: false })
     }
   }
@@ -304,7 +324,7 @@ export class ModelLedger implements Covered {
     this.takeOver(row, from, digests)
     row.destinationKey = row.destinationValidity = null
     this.place(row, { ...claim, validity: claim.validity ?? this.present(row) })
-    row.verifiedAt = null
+    row.verifiedAt = row.fidelity = null
   }
 
   setAppliedFlags(items: readonly { readonly id: number; readonly flags: readonly string[] }[]): void {
@@ -320,6 +340,49 @@ export class ModelLedger implements Covered {
       if (!isDelivered(row)) throw new ModelBug()
       row.verifiedAt = at
     }
+  }
+
+  setFidelity(ids: readonly number[], fidelity: Fidelity): void {
+    for (const row of this.all(ids)) {
+      if (!isDelivered(row)) throw new ModelBug()
+      row.fidelity = fidelity
+    }
+  }
+
+  /** Of a verification, and what it says is missing. */
+  replaceFindings(mailboxId: number, _group: string, findings: readonly Finding[]): void {
+    this.mailbox(mailboxId)
+    this.missing = this.missing.filter((finding) => finding.mailboxId !== mailboxId)
+    for (const found of findings) this.missing.push({ mailboxId, class: found.class, rowId: found.messageId ?? 0 })
+  }
+
+  putBack(mailboxId: number, found: FindingClass): number {
+    const rows = this.rows.filter(
+      (row) =>
+        this.missing.some(
+          (finding) => finding.mailboxId === mailboxId && finding.class === found && finding.rowId === row.id,
+        ) &&
+        row.fidelity === 'missing' &&
+        isDelivered(row) &&
+        !row.gone &&
+        !row.waiting &&
+        row.epoch === this.mailbox(row.mailboxId).epoch,
+    )
+    for (const row of rows) {
+      Object.assign(row, { state: 'appending', doubted: true, attempts: Math.max(1, row.attempts) })
+      Object.assign(row, { verifiedAt: null, fidelity: null, position: null })
+      Object.assign(row, { destinationKey: null, destinationValidity: null, mergedKey: null })
+      this.missing = this.missing.filter((finding) => finding.rowId !== row.id)
+    }
+    return rows.length
+  }
+
+  exclude(mailboxId: number): void {
+    const mailbox = this.mailbox(mailboxId)
+    this.rows = this.rows.filter((row) => row.mailboxId !== mailboxId || !hasNoCopy(row))
+    if (this.of(mailboxId).length > 0) return
+    this.mailboxes.splice(this.mailboxes.indexOf(mailbox), 1)
+    this.missing = this.missing.filter((finding) => finding.mailboxId !== mailboxId)
   }
 
   totals(mailboxId: number): Totals {
@@ -380,8 +443,9 @@ export class ModelLedger implements Covered {
 
   private takeOver(row: ModelRow, old: ModelRow, digests: Digests): void {
     this.rows = this.rows.filter((other) => other !== old)
-    const { state, messageId, destinationKey, destinationValidity, appliedFlags, position, verifiedAt, reason } =
-      old
+    for (const finding of this.missing) if (finding.rowId === old.id) finding.rowId = row.id
+    const { state, messageId, destinationKey, destinationValidity, appliedFlags, position } = old
+    const { verifiedAt, fidelity, reason } = old
     const facts = {
       state,
       messageId,
@@ -390,6 +454,7 @@ export class ModelLedger implements Covered {
       appliedFlags,
       position,
       verifiedAt,
+      fidelity,
       reason,
     }
     const attempts = row.attempts + old.attempts
@@ -423,6 +488,13 @@ export class ModelLedger implements Covered {
 
 export function isDelivered(row: ModelRow): boolean {
   return row.state === 'landed' || row.state === 'existing'
+}
+
+/** Nothing of it can be at the destination. */
+function hasNoCopy(row: ModelRow): boolean {
+  const isQuarantined =
+    row.state === 'quarantined' && (row.attempts === 0 || row.reason?.code !== 'mailbox-refused')
+  return row.state === 'discovered' || row.state === 'skipped' || isQuarantined
 }
 
 export function sameFlags(a: readonly string[], b: readonly string[]): boolean {
