@@ -1,7 +1,7 @@
 import type { Candidate, Fetched, Mailbox } from './mail.ts'
 import type { Capabilities, Session } from './connector.ts'
 import { digestStream, digestWhole, hasBytesOf, type Digests } from './digest.ts'
-import { SealpostError } from './errors.ts'
+import { isKind, SealpostError } from './errors.ts'
 import type { MessageRecord } from './ledger.ts'
 import { changedParts, contentKey, hasMessageId } from './fingerprint.ts'
 
@@ -49,12 +49,29 @@ export async function readDigests<C extends Candidate>(
 ): Promise<void> {
   for (const slice of slices(candidates)) {
     const byKey = new Map(slice.map((candidate) => [candidate.key, candidate]))
-    for await (const fetched of session.fetch(mailbox, [...byKey.keys()], signal)) {
-      const candidate = byKey.get(fetched.key)
-      if (candidate === undefined) continue
-      byKey.delete(fetched.key)
-      if (fetched.kind === 'gone' || fetched.kind === 'unreadable') continue
-      onDigests(candidate, await digestFetched(fetched, session.capabilities))
+    const read = async (keys: readonly string[]): Promise<void> => {
+      for await (const fetched of session.fetch(mailbox, keys, signal)) {
+        const candidate = byKey.get(fetched.key)
+        if (candidate === undefined) continue
+        byKey.delete(fetched.key)
+        if (fetched.kind === 'gone' || fetched.kind === 'unreadable') continue
+        onDigests(candidate, await digestFetched(fetched, session.capabilities))
+      }
+    }
+    const passOver = (error: unknown): void => {
+      if (!isKind(error, 'rejected') || !session.alive) throw error
+    }
+    try {
+      await read([...byKey.keys()])
+    } catch (error) {
+      passOver(error)
+      // One that is refused keeps no other from being read.
+      for (const key of byKey.keys()) {
+        await read([key]).catch((refusal: unknown) => {
+          passOver(refusal)
+          byKey.delete(key)
+        })
+      }
     }
     if (byKey.size > 0)
       throw new SealpostError('transient', `the destination gave no answer for ${byKey.size} messages`)

@@ -117,6 +117,19 @@ describe('a run', () => {
     expect(fixture.moved.messages(['INBOX'])).toHaveLength(3)
   })
 
+  it('adopts what can be read of what is there, beside a message that the destination hands to nobody', async () => {
+    const fixture = new Fixture()
+    for (const text of ['one', 'two']) fixture.alice.add(['INBOX'], mail(text, null))
+    for (const text of ['closed', 'two']) fixture.moved.add(['INBOX'], mail(text, null))
+    fixture.destinationOptions = {
+      onStep: ({ op, phase, keys }) => {
+        if (op === 'fetch' && phase === 'before' && keys.includes('1')) throw new SealpostError('rejected', 'no')
+      },
+    }
+    const outcome = await fixture.run()
+    expect(nonZero(outcome.totals)).toEqual({ source: 2, landed: 1, existing: 1 })
+  })
+
   it('sets \\Deleted last and never loses the message', async () => {
     const fixture = new Fixture()
     fixture.alice.add(['INBOX'], mail('a'), { flags: ['\\Deleted', '\\Seen'] })
