@@ -40,7 +40,7 @@ export async function digestFetched(
  * Reads what lies under `candidates` and calls back with each one's digests; those that are gone or cannot be read are passed over.
  * Bodies are read many a round trip and not kept.
  */
-export async function readDigests<C extends Candidate>(
+export async function readDigests<C extends Pick<Candidate, 'key' | 'bytes'>>(
   session: Session,
   mailbox: Mailbox,
   candidates: readonly C[],
@@ -180,7 +180,7 @@ export function copyKey({ matchDigest, fingerprint }: Digests, keepsBytes: boole
   return keepsBytes || fingerprint === null ? hex(matchDigest) : contentKey(fingerprint)
 }
 
-function* slices<C extends Candidate>(candidates: readonly C[]): Generator<readonly C[]> {
+function* slices<C extends Pick<Candidate, 'bytes'>>(candidates: readonly C[]): Generator<readonly C[]> {
   let slice: C[] = []
   let bytes = 0
   for (const candidate of candidates) {

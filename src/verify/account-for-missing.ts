@@ -3,7 +3,7 @@ import type { SourceSession } from '../core/connector.ts'
 import type { Digests } from '../core/digest.ts'
 import type { MailboxRecord, MessageRecord } from '../core/ledger.ts'
 import { formatPath, samePath } from '../core/mailbox-path.ts'
-import { copyKey, digestFetched, isCopy } from '../core/match-digests.ts'
+import { copyKey, isCopy, readDigests } from '../core/match-digests.ts'
 import type { Fidelity } from '../core/states.ts'
 import { checkContent, type Deviation } from './check-message.ts'
 import type { VerifyContext } from './verify-project.ts'
@@ -108,9 +108,8 @@ export async function accountForMissing(
     onFound: (row: MessageRecord, digests: Digests) => void,
   ): Promise<void> {
     for (let start = 0; start < keys.length && wanted.size > 0; start += READ_MESSAGES) {
-      for await (const fetched of session.fetch(mailbox, keys.slice(start, start + READ_MESSAGES), signal)) {
-        if (fetched.kind === 'gone' || fetched.kind === 'unreadable') continue
-        const digests = await digestFetched(fetched, capabilities)
+      const slice = keys.slice(start, start + READ_MESSAGES).map((key) => ({ key, bytes: null }))
+      const take = (_: unknown, digests: Digests): void => {
         for (const key of new Set([copyKey(digests, true), copyKey(digests, capabilities.keepsBytes)])) {
           const rows = wanted.get(key) ?? []
           const at = rows.findIndex((row) => row.digests !== null && isCopy(row.digests, digests, capabilities))
@@ -121,6 +120,7 @@ export async function accountForMissing(
           break
         }
       }
+      await readDigests(session, mailbox, slice, take, signal)
     }
   }
 

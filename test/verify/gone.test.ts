@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { SealpostError } from '../../src/core/errors.ts'
 import { Fixture, mail } from '../engine/fixture.ts'
 
 let fixture: Fixture
@@ -30,6 +31,23 @@ describe('a mailbox that is gone from the destination after it was verified', ()
     const rename = (): void => {
       for (const name of ['one', 'two']) fixture.moved.add(['Trabajo'], mail(name))
       fixture.moved.remove(['Work'])
+    }
+    expect(await verifiedAgain(rename)).toEqual([
+      ['open mailbox', 'explained missing', 'explained missing'],
+      { identical: 2, missing: 0 },
+    ])
+  })
+
+  it('since its user has renamed it: a message there that nobody can read does not hide the others', async () => {
+    const rename = (): void => {
+      for (const name of ['closed', 'one', 'two']) fixture.moved.add(['Trabajo'], mail(name))
+      fixture.moved.remove(['Work'])
+      fixture.destinationOptions = {
+        onStep: ({ op, mailbox, phase, keys }) => {
+          if (op === 'fetch' && mailbox === 'Trabajo' && phase === 'before' && keys.includes('1'))
+            throw new SealpostError('rejected', 'no')
+        },
+      }
     }
     expect(await verifiedAgain(rename)).toEqual([
       ['open mailbox', 'explained missing', 'explained missing'],
