@@ -70,7 +70,8 @@ describe('the engine with Maildirs', () => {
   it('moves an account into one and out of it again, the same to the bit', async () => {
     const { fixture, maildir } = await toMaildir()
     fill(fixture.alice)
-    const { totals } = await fixture.run()
+    const { pairs, totals } = await fixture.run()
+    expect(pairs[0]?.error).toBeNull()
     expect(nonZero(totals)).toEqual({ source: 52, landed: 52 })
     expect(openFindings(await fixture.verify())).toEqual([])
     expect((await readBack(maildir)).snapshot()).toEqual(fixture.alice.snapshot())
