@@ -33,8 +33,9 @@ export async function openDestinationRoot(
   const real = await placeOfDestination(account, path, apartFrom)
   const root = Buffer.from(real, 'utf8')
   await makeRoot(real, root)
-  const isMaildir = await isDirectory(within(root, 'cur'))
+  // In this order: another lane may be making the Maildir, and a folder in it, just now.
   const rest = (await readdir(root)).filter((name) => !['tmp', 'new', 'cur'].includes(name))
+  const isMaildir = await isDirectory(within(root, 'cur'))
   if (!isMaildir && rest.length > 0) throw refusal(account, 'is a folder with other things in it')
   await makeParts(await ownerOf(root), root)
   await flushFolder(root)
