@@ -154,12 +154,11 @@ async function perform(
       return
     }
     await settle(lane, board, before)
-    if (task.kind === 'suspects') {
-      await orLeave(lane, work, async () => {
-        await tryAgain(lane, work)
-        await readAgain(lane, work)
-      })
-    } else await orLeave(lane, work, () => finish(lane, work))
+    await orLeave(lane, work, async () => {
+      if (task.kind === 'finish') return finish(lane, work)
+      await tryAgain(lane, work)
+      await readAgain(lane, work)
+    })
   } finally {
     if (task.kind === 'suspects') work.active--
     board.notify()

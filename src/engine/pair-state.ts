@@ -14,8 +14,8 @@ export class PairState {
   #deathsInARow = 0
   #landed = 0
   #ready = 0
-  /** The mailbox that was left last since a server failed over it, and nothing went well after it. */
-  #left: { readonly mailbox: number; readonly isReady: boolean } | null = null
+  /** The mailbox that was left last since a server failed over it, and what had gone well by then. */
+  #left: { readonly mailbox: number; readonly isReady: boolean; readonly wentWell: number } | null = null
   #pausedUntil = 0
 
   constructor(context: EngineContext, pairId: number, lanes: { readonly first: number; readonly most: number }) {
@@ -28,16 +28,12 @@ export class PairState {
 
   /** Something was stored: the server works. */
   noteLanded(messages: number): void {
-    if (messages > 0) {
-      this.#deathsInARow = 0
-      this.#left = null
-    }
+    if (messages > 0) this.#deathsInARow = 0
     this.#landed += messages
   }
 
   /** A mailbox is ready at both ends. */
   noteReady(): void {
-    if (this.#left?.isReady === false) this.#left = null
     this.#ready++
   }
 
@@ -52,9 +48,11 @@ export class PairState {
    * then): then it is not the mailbox.
    */
   noteFailing(mailbox: number, isReady: boolean, before: number, error: SealpostError): void {
-    const isOther = this.#left !== null && this.#left.mailbox !== mailbox
-    if (isOther && this.wentWell(isReady) === before) throw error
-    this.#left = { mailbox, isReady }
+    const left = this.#left
+    const isSecond = left !== null && left.mailbox !== mailbox && this.wentWell(left.isReady) === left.wentWell
+    const wentWell = this.wentWell(isReady)
+    if (isSecond && wentWell === before) throw error
+    this.#left = { mailbox, isReady, wentWell }
   }
 
   /** What all lanes have landed so far. */
