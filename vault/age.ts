@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SealpostError } from '../src/core/errors.ts'
 import type { BackupSealer, KeptSealing, RecipientOpener, RecipientSealer } from '../src/core/ports.ts'
+import { openPlainFile } from '../src/files/plain-files.ts'
 import { removeArmor } from './age-armor.ts'
 import {
   checkIdentity,
@@ -76,6 +77,32 @@ export async function* openAge(
   } finally {
     wipe(fileKey)
     await binary.return()
+  }
+}
+
+/**
+ * Opens an age file of at most `limit` bytes inside, whole. The caller wipes what is returned; nothing else is left of it. Throws
+ * as `openAge` and `openPlainFile`, and `config` with `tooLarge` for a longer one.
+ */
+export async function openAgeFile(
+  identity: Secret,
+  path: string,
+  limit: number,
+  tooLarge: string,
+): Promise<Buffer> {
+  const file = await openPlainFile(path, 'read')
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const piece of openAge(identity, file.createReadStream({ autoClose: false }))) {
+      pieces.push(piece)
+      bytes += piece.length
+      if (bytes > limit) throw new SealpostError('config', tooLarge)
+    }
+    return Buffer.concat(pieces)
+  } finally {
+    for (const piece of pieces) piece.fill(0)
+    await file.close()
   }
 }
 

@@ -1,8 +1,6 @@
 import { SealpostError } from '../../core/errors.ts'
-import { openPlainFile } from '../../files/plain-files.ts'
-import { openAge } from '../../../vault/age.ts'
+import { openAgeFile } from '../../../vault/age.ts'
 import { readRecovery, type Recovery } from '../../../vault/recovery.ts'
-import type { Secret } from '../../../vault/secret.ts'
 import { readIdentity } from '../backup/read-identity.ts'
 import type { CommandContext } from '../context.ts'
 import { readDescriptorWhole } from './secret-input.ts'
@@ -32,7 +30,7 @@ export async function readRecoveryFile(
   }
   const key = await readIdentity(identity)
   try {
-    return await parse(await openSealed(file, key))
+    return await parse(await openAgeFile(key, file, MAX_RECOVERY_BYTES, `${file} is no recovery file`))
   } finally {
     key.wipe()
   }
@@ -43,22 +41,5 @@ async function parse(plain: Buffer): Promise<Recovery> {
     return await readRecovery(plain.toString('utf8'))
   } finally {
     plain.fill(0)
-  }
-}
-
-async function openSealed(file: string, key: Secret): Promise<Buffer> {
-  const handle = await openPlainFile(file, 'read')
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  try {
-    for await (const piece of openAge(key, handle.createReadStream({ autoClose: false }))) {
-      pieces.push(piece)
-      bytes += piece.length
-      if (bytes > MAX_RECOVERY_BYTES) throw new SealpostError('config', `${file} is no recovery file`)
-    }
-    return Buffer.concat(pieces)
-  } finally {
-    for (const piece of pieces) piece.fill(0)
-    await handle.close()
   }
 }

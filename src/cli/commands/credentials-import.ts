@@ -4,7 +4,6 @@ import type { Command } from 'commander'
 import { counted } from '../../core/counted.ts'
 import { isKind, SealpostError } from '../../core/errors.ts'
 import { fileError } from '../../files/file-error.ts'
-import { openPlainFile } from '../../files/plain-files.ts'
 import { readPrivateFile } from '../../files/private-files.ts'
 import type { CredentialReading } from '../config/credentials-csv.ts'
 import { problemsError } from '../config/problems.ts'
@@ -122,28 +121,14 @@ async function readPlaintext(
 }
 
 async function readSealed(file: string, project: KeyedProject): Promise<Buffer> {
-  const { openAge } = await import('../../../vault/age.ts')
-  const handle = await openPlainFile(file, 'read')
-  const pieces: Uint8Array[] = []
-  let bytes = 0
+  const { openAgeFile } = await import('../../../vault/age.ts')
   try {
-    for await (const piece of openAge(
-      project.keys.intakeIdentity,
-      handle.createReadStream({ autoClose: false }),
-    )) {
-      bytes += piece.length
-      if (bytes > MAX_FILE_BYTES) throw new SealpostError('config', `${file} is too large`)
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces)
+    return await openAgeFile(project.keys.intakeIdentity, file, MAX_FILE_BYTES, `${file} is too large`)
   } catch (error) {
     if (!isKind(error, 'locked') && !isKind(error, 'corrupt')) throw error
     throw new SealpostError(error.kind, `${file}: ${error.message}`, {
       hint: `seal the list to this project: age -r ${project.keys.intakeRecipient}`,
       cause: error,
     })
-  } finally {
-    for (const piece of pieces) piece.fill(0)
-    await handle.close()
   }
 }

@@ -18,7 +18,7 @@ import { problemsError } from '../config/problems.ts'
 import type { CommandContext, Start } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readPageScript } from '../page-script.ts'
-import { openPlainFile, readPlainFile } from '../../files/plain-files.ts'
+import { readPlainFile } from '../../files/plain-files.ts'
 import type { KeyedProject } from '../project/open-project.ts'
 import { lifeOption } from '../options.ts'
 
@@ -189,18 +189,10 @@ async function namesPresent(store: CredentialStore, credentials: readonly NewCre
 }
 
 async function readSealed(file: string, project: KeyedProject): Promise<Buffer> {
-  const { openAge } = await import('../../../vault/age.ts')
-  const handle = await openPlainFile(file, 'read')
-  const pieces: Uint8Array[] = []
-  let bytes = 0
+  const { openAgeFile } = await import('../../../vault/age.ts')
   try {
-    const sealed = handle.createReadStream({ autoClose: false })
-    for await (const piece of openAge(project.keys.intakeIdentity, sealed)) {
-      bytes += piece.length
-      if (bytes > MAX_ANSWER_BYTES) throw new SealpostError('config', `${file} is too large for an intake answer`)
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces)
+    const tooLarge = `${file} is too large for an intake answer`
+    return await openAgeFile(project.keys.intakeIdentity, file, MAX_ANSWER_BYTES, tooLarge)
   } catch (error) {
     if (isKind(error, 'corrupt')) {
       const hint = 'it is another file, or came incomplete: ask for it again'
@@ -212,9 +204,6 @@ async function readSealed(file: string, project: KeyedProject): Promise<Buffer> 
       cause: error,
       code: 'OTHER_PROJECT',
     })
-  } finally {
-    for (const piece of pieces) piece.fill(0)
-    await handle.close()
   }
 }
 
